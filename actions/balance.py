@@ -1,0 +1,9 @@
+"""action=balance: what the account has."""
+
+from actions.params import Texts
+from panel.accounts import Caller
+
+
+def run(caller: Caller, texts: Texts) -> int:
+    """The balance in micros."""
+    return caller.balance_micros

@@ -1,0 +1,186 @@
+"""Parameters: from a request to one dict of texts, and from a text to a typed value.
+
+Nothing here raises for a text that is merely wrong about the world: an id that cannot exist
+becomes None, which the panel then does not find (contract: Request).
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from werkzeug.wrappers import Request
+
+from panel.errors import INCORRECT_LINK, INCORRECT_QUANTITY, INCORRECT_REQUEST, Refused
+
+Texts = Mapping[str, str]
+
+LISTS = ("orders", "refills")
+"""The parameters that hold several ids."""
+
+MAX_IDS = 100
+MAX_LINK = 2048
+
+UNUSABLE = "\0"
+"""Stands for a JSON value that is no text and no number; every kind of parameter refuses it."""
+
+_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+_NOT_IN_A_LINK = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
+"""Control characters, and the marks of bytes that were no UTF-8."""
+_INDEXED = re.compile(r"(\w+)\[([0-9]*)\]", re.ASCII)
+
+
+class Ident(NamedTuple):
+    """An id in a list: as it was sent, and its number; None if no id looks like that."""
+
+    sent: str
+    number: int | None
+
+    @property
+    def shown(self) -> int | str:
+        """The number, or what was sent in place of one."""
+        return self.sent if self.number is None else self.number
+
+
+def collect(request: Request) -> dict[str, str]:
+    """All parameters of a request as one dict of texts, the body's before the query's.
+
+    A body that cannot be read gives no parameters, and keeps the query from standing in for
+    it: only a key is then taken from there, so that the request is refused in the right order.
+    """
+    query = _flatten(request.args.items(multi=True))
+    body = _body(request)
+    if body is None:
+        return {name: text for name, text in query.items() if name == "key"}
+    sent = {name for name, text in body.items() if text}
+    return {**{n: t for n, t in query.items() if n not in sent}, **body} if query else body
+
+
+def _body(request: Request) -> dict[str, str] | None:
+    if request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        return _flatten(request.form.items(multi=True))
+    data = request.get_data(cache=False)
+    if not data:
+        return {}
+    if not request.is_json:
+        return None
+    try:
+        # Numbers stay the text that was sent: 10^30 and 1e400 are judged like any other text.
+        pairs = json.loads(
+            data,
+            object_pairs_hook=tuple,
+            parse_int=str,
+            parse_float=str,
+            parse_constant=lambda _: UNUSABLE,
+        )
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(pairs, tuple):
+        return None
+    return _flatten((name, text) for name, value in pairs for text in _json_texts(name, value))
+
+
+def _json_texts(name: str, value: Any) -> list[str]:
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list) and name in LISTS and all(isinstance(v, str) for v in value):
+        return [",".join(value)]
+    return [UNUSABLE]
+
+
+def _flatten(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Keep each parameter's first value, and gather orders[], orders[0], … into orders."""
+    texts: dict[str, str] = {}
+    gathered: dict[str, dict[str, str]] = {}
+    for position, (name, text) in enumerate(pairs):
+        indexed = _INDEXED.fullmatch(name)
+        if indexed and indexed[1] in LISTS:
+            gathered.setdefault(indexed[1], {}).setdefault(indexed[2] or f"at {position}", text)
+        elif not texts.get(name):
+            # An empty value counts as not sent, so a later one may still fill it.
+            texts[name] = text
+    for name, parts in gathered.items():
+        texts[name] = texts.get(name) or ",".join(parts.values())
+    return texts
+
+
+def ident(text: str) -> int | None:
+    """An id: ASCII digits without sign or leading zero, at most 18; None for anything else."""
+    return int(text) if _ID.fullmatch(text) else None
+
+
+def idents(text: str) -> list[Ident]:
+    """A list of ids, each once, in the order sent.
+
+    :raises Refused: Incorrect request, for none or more than 100.
+    """
+    sent = [part for part in (part.strip() for part in text.split(",")) if part]
+    if not 1 <= len(sent) <= MAX_IDS:
+        raise Refused(INCORRECT_REQUEST)
+    return [Ident(part, ident(part)) for part in dict.fromkeys(sent)]
+
+
+def link(text: str) -> str:
+    """A link, with every character that was sent.
+
+    :raises Refused: Incorrect link.
+    """
+    if not text.strip() or len(text) > MAX_LINK or _NOT_IN_A_LINK.search(text):
+        raise Refused(INCORRECT_LINK)
+    return text
+
+
+def quantity(text: str) -> int:
+    """A whole number in ASCII digits, of any size.
+
+    :raises Refused: Incorrect quantity.
+    """
+    if not re.fullmatch(r"[0-9]+", text, re.ASCII):
+        raise Refused(INCORRECT_QUANTITY)
+    # More digits than any quantity has are only ever "too many"; int() refuses over 4300.
+    return int(text.lstrip("0")[:19] or "0")
+
+
+class Parameter(NamedTuple):
+    """One parameter: its name, how its text is read, and a line for the reference."""
+
+    name: str
+    read: Callable[[str], Any]
+    help: str
+
+
+SERVICE = Parameter("service", ident, "The service's number.")
+LINK = Parameter("link", link, "Where to deliver: a link of at most 2048 characters.")
+QUANTITY = Parameter("quantity", quantity, "How many to deliver, within the service's range.")
+ORDER = Parameter("order", ident, "One order's number.")
+ORDERS = Parameter("orders", idents, "1 to 100 order numbers, separated by commas.")
+REFILL = Parameter("refill", ident, "One refill's number.")
+REFILLS = Parameter("refills", idents, "1 to 100 refill numbers, separated by commas.")
+
+
+def read(texts: Texts, parameters: Iterable[Parameter]) -> dict[str, Any]:
+    """Read parameters that are all needed.
+
+    A missing one is told before a wrong one. An empty link is a wrong link; anything else that
+    is empty is missing.
+
+    :raises Refused: Incorrect request for a missing one, else the first wrong one's problem.
+    """
+    parameters = tuple(parameters)
+    for parameter in parameters:
+        if not texts.get(parameter.name) and not (parameter is LINK and "link" in texts):
+            raise Refused(INCORRECT_REQUEST)
+    return {parameter.name: parameter.read(texts[parameter.name]) for parameter in parameters}
+
+
+def read_one(texts: Texts, *parameters: Parameter) -> tuple[Parameter, Any]:
+    """Read the one of these parameters that was sent.
+
+    :raises Refused: Incorrect request, if none or several were sent.
+    """
+    sent = [parameter for parameter in parameters if texts.get(parameter.name)]
+    if len(sent) != 1:
+        raise Refused(INCORRECT_REQUEST)
+    return sent[0], sent[0].read(texts[sent[0].name])

@@ -1,0 +1,10 @@
+"""action=services: all that can be ordered, with rates and ranges."""
+
+from actions.params import Texts
+from panel import services
+from panel.accounts import Caller
+
+
+def run(caller: Caller, texts: Texts) -> list[services.Offer]:
+    """The active services, by number."""
+    return services.offers()

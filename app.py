@@ -1,0 +1,159 @@
+"""The panel as a WSGI app: composition only.
+
+gunicorn serves 'app:create_app()', and the `flask` command finds create_app() by itself.
+"""
+
+import os
+import sys
+
+from flask import Flask, Response, g, jsonify, request
+from flask_limiter import Limiter, RateLimitExceeded
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+import cli
+import panel.ratelimit  # noqa: F401  (registers the sqlite:// storage with limits)
+import settings as panel_settings
+from actions import ACTIONS, dialects, params
+from models import DatabaseError, database, open_database
+from panel import accounts
+from panel.errors import (
+    ACCOUNT_SUSPENDED,
+    INCORRECT_REQUEST,
+    INVALID_API_KEY,
+    TOO_MANY_REQUESTS,
+    Problem,
+    Refused,
+)
+from settings import Settings, SettingsError
+
+MAX_BODY_BYTES = 1024 * 1024
+"""Far above the longest order; a larger body is refused before it is read."""
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Build the app on these settings, or on the environment's.
+
+    :raises SystemExit: with one clear line, if a setting or the database cannot be used.
+    """
+    app = Flask(__name__, static_folder=None)
+    settings = _prepare(settings)
+    app.config.update(
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
+        PANEL=settings,
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # a list answers in the order asked
+    app.json.compact = True  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False  # a redirect would repeat the query, and the key in it
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+
+    _add_errors(app)
+    _add_api(app, settings)
+    app.add_url_rule("/healthz", "healthz", _healthz)
+    cli.register(app)
+    return app
+
+
+def _prepare(settings: Settings | None) -> Settings:
+    """Read the settings and open the database, or stop with one line."""
+    try:
+        if settings is None:
+            settings = panel_settings.read(os.environ)
+            for name in panel_settings.unknown(os.environ):
+                print(f"panel: {name} is not a setting of the panel, ignored", file=sys.stderr)
+        for line in open_database(settings.database, settings.synchronous):
+            print(f"panel: {line}", file=sys.stderr)
+    except (SettingsError, DatabaseError) as error:
+        print(f"panel: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    return settings
+
+
+def _add_api(app: Flask, settings: Settings) -> None:
+    limiter = Limiter(
+        _bucket,
+        app=app,
+        storage_uri=settings.ratelimit_uri,
+        strategy="fixed-window",
+        headers_enabled=True,
+    )
+
+    @limiter.shared_limit(settings.rate_limit, scope="api")
+    def answer() -> Response:
+        if g.caller is None:
+            raise Refused(INVALID_API_KEY)
+        if g.caller.status != "active":
+            raise Refused(ACCOUNT_SUSPENDED)
+        name = g.texts.get("action", "")
+        if name not in ACTIONS:
+            raise Refused(INCORRECT_REQUEST)
+        plain = ACTIONS[name].run(g.caller, g.texts)
+        return jsonify(dialects.SNS[name](plain, settings.currency))
+
+    def api() -> Response:
+        if request.method == "HEAD":  # Werkzeug adds it to GET, and an `add` must not hide there
+            raise MethodNotAllowed(["GET", "POST"])
+        g.texts = params.collect(request)
+        g.caller = accounts.find(_key(g.texts))
+        return answer()
+
+    app.add_url_rule(
+        "/api/v2",
+        view_func=api,
+        methods=["GET", "POST"],
+        strict_slashes=False,
+        provide_automatic_options=False,
+    )
+
+
+def _key(texts: params.Texts) -> str:
+    """The request's key: the parameter, else the bearer header, else nothing."""
+    header = request.authorization
+    bearer = header.token if header is not None and header.type == "bearer" else None
+    return texts.get("key") or bearer or ""
+
+
+def _bucket() -> str:
+    """Where a request is counted: with its account, or with its address where the key is bad."""
+    return f"account:{g.caller.id}" if g.caller else f"address:{request.remote_addr}"
+
+
+def _add_errors(app: Flask) -> None:
+    """Answer every error as the contract says, the framework's own included."""
+
+    def refuse(problem: Problem) -> Response:
+        response = jsonify(dialects.error(problem))
+        response.status_code = problem.status
+        return response
+
+    @app.errorhandler(Refused)
+    def refused(error: Refused) -> Response:
+        return refuse(error.problem)
+
+    @app.errorhandler(RateLimitExceeded)
+    def limited(error: RateLimitExceeded) -> Response:
+        return refuse(TOO_MANY_REQUESTS)
+
+    @app.errorhandler(HTTPException)
+    def http(error: HTTPException) -> Response:
+        # A 500 comes here too, as the framework's own: its text tells nothing of the cause.
+        response = refuse(Problem(error.code or 500, error.name))
+        headers = [(n, v) for n, v in error.get_headers() if n.lower() != "content-type"]
+        response.headers.extend(headers)
+        return response
+
+    @app.after_request
+    def keep_retry_after_for_refusals(response: Response) -> Response:
+        # Flask-Limiter adds it to every answer; a client must not pause after a good one.
+        if response.status_code != TOO_MANY_REQUESTS.status:
+            response.headers.pop("Retry-After", None)
+        return response
+
+
+def _healthz() -> Response:
+    """Whether the panel can answer: the database is read."""
+    database.execute_sql("SELECT 1 FROM accounts LIMIT 1")
+    return jsonify({"status": "ok"})

@@ -1,0 +1,21 @@
+"""The operator's commands, one file a group: parse, call panel/, print."""
+
+from flask import Flask
+
+from cli import database, ledger, orders, refills, services, users
+
+
+def register(app: Flask) -> None:
+    """Add every command to the app."""
+    for command in (
+        users.group,
+        services.group,
+        orders.group,
+        refills.refill_group,
+        refills.cancel_group,
+        ledger.group,
+        database.init_db,
+        database.backup,
+        database.demo,
+    ):
+        app.cli.add_command(command)

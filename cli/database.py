@@ -1,0 +1,77 @@
+"""flask init-db, flask backup and flask demo: the database as a whole."""
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import current_app
+
+import models
+from cli.common import Command, FailedError
+from panel import accounts, ledger, services
+from panel.errors import Invalid
+from panel.money import MICROS, format_exact
+
+DEMO_BALANCE_MICROS = 100 * MICROS
+DEMO_SERVICES: tuple[dict[str, Any], ...] = (
+    {"name": "Channel members", "category": "Telegram", "rate_micros": 1_200_000}
+    | {"min": 10, "max": 50_000, "refill": True, "cancel": True},
+    {"name": "Post views", "category": "Telegram", "rate_micros": 15_000}
+    | {"min": 100, "max": 1_000_000, "cancel": True},
+    {"name": "Page followers", "category": "Instagram", "rate_micros": 2_750_000}
+    | {"min": 50, "max": 20_000, "refill": True, "cancel": True},
+    {"name": "Starter pack: 1000 views and 50 likes", "category": "YouTube"}
+    | {"rate_micros": 3_900_000, "min": 1, "max": 1, "type": "Package"},
+)
+
+
+@click.command("init-db", cls=Command)
+def init_db() -> None:
+    """Create the database, or bring it up to date; one that is gets no change."""
+    # Opening the app did the work: every command and the server open it the same way.
+    click.echo(f"The database {models.database.database} is ready.")
+
+
+@click.command("backup", cls=Command)
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(file: Path) -> None:
+    """Write a consistent copy to FILE while serving, and check it."""
+    if file.exists():
+        raise Invalid(f"{file} exists already; a backup never overwrites")
+    part = file.with_name(file.name + ".part")
+    try:
+        part.unlink(missing_ok=True)
+        models.backup(part)
+        with models.read_only(part) as copy:
+            wrong = [*models.damage(copy), *ledger.check(copy.execute)]
+        if wrong:
+            part.unlink()
+            raise FailedError(f"the copy is not sound, and was removed: {wrong[0]}")
+        part.replace(file)
+    except (OSError, sqlite3.Error) as error:
+        raise Invalid(f"cannot write {file}: {error}") from None
+    click.echo(f"Wrote {file} ({file.stat().st_size} bytes), checked.")
+
+
+@click.command("demo", cls=Command)
+def demo() -> None:
+    """Fill an empty database with a small catalogue and a customer to try.
+
+    Does nothing where there is any account or service.
+    """
+    if accounts.any_exists() or services.listing():
+        return
+    for fields in DEMO_SERVICES:
+        services.add(**fields)
+    key = accounts.add("demo", DEMO_BALANCE_MICROS)
+    amount = f"{format_exact(DEMO_BALANCE_MICROS)} {current_app.config['PANEL'].currency}"
+    url = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}/api/v2"
+    click.echo(
+        f"The database was empty: {len(DEMO_SERVICES)} demo services were added, and the "
+        f"customer demo with {amount}.\nIts key, shown only now: {key}\n\n"
+        f"A first order, to paste into another terminal:\n\n"
+        f"  curl {url} -d key={key} -d action=add "
+        f"-d service=1 -d link=https://t.me/example -d quantity=100\n"
+    )

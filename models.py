@@ -1,0 +1,354 @@
+"""The tables as Peewee models (columns, no rules), and the few functions that know SQLite.
+
+schema.sql defines the tables; a test proves that the models below agree with it.
+"""
+
+import fcntl
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from peewee import (
+    AsIs,
+    AutoField,
+    BlobField,
+    BooleanField,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    PeeweeException,
+    Query,
+    SqliteDatabase,
+    TextField,
+    Value,
+)
+
+HERE = Path(__file__).parent
+SCHEMA = HERE / "schema.sql"
+MIGRATIONS = HERE / "migrations"
+
+BUSY_TIMEOUT_MS = 30_000
+"""How long a statement waits for a writer that does not queue, such as the sqlite3 shell."""
+
+database = SqliteDatabase(None)
+_thread = threading.local()
+
+
+class DatabaseError(Exception):
+    """The database cannot be used; the text says why, in one line."""
+
+
+class Table(Model):
+    """What all models share."""
+
+    class Meta:
+        database = database
+
+
+class Account(Table):
+    """A customer: who orders and pays."""
+
+    id = AutoField()
+    name = TextField(unique=True)
+    key_hash = BlobField(unique=True)
+    status = TextField()
+    balance_micros = IntegerField(default=0)
+    created_at = IntegerField(default=lambda: now())
+
+    class Meta:
+        table_name = "accounts"
+
+
+class Service(Table):
+    """What can be ordered, and at which rate per 1000."""
+
+    id = AutoField()
+    name = TextField()
+    category = TextField()
+    type = TextField()
+    rate_micros = IntegerField()
+    min = IntegerField()
+    max = IntegerField()
+    refill = BooleanField(default=False)
+    cancel = BooleanField(default=False)
+    active = BooleanField(default=True)
+    created_at = IntegerField(default=lambda: now())
+
+    class Meta:
+        table_name = "services"
+
+
+class Order(Table):
+    """One order of one account, from Pending to its final status."""
+
+    id = AutoField()
+    account = ForeignKeyField(Account)
+    account_id: int
+    service = ForeignKeyField(Service)
+    service_id: int
+    link = TextField()
+    quantity = IntegerField()
+    charge_micros = IntegerField()
+    refunded_micros = IntegerField(default=0)
+    status = TextField()
+    start_count = IntegerField(default=0)
+    remains = IntegerField()
+    created_at = IntegerField(default=lambda: now())
+    updated_at = IntegerField(default=lambda: now())
+
+    class Meta:
+        table_name = "orders"
+
+
+class LedgerEntry(Table):
+    """One change of one balance; never changed, never deleted."""
+
+    id = AutoField()
+    account = ForeignKeyField(Account)
+    kind = TextField()
+    amount_micros = IntegerField()
+    balance_micros = IntegerField()
+    order = ForeignKeyField(Order, null=True)
+    note = TextField(default="")
+    created_at = IntegerField(default=lambda: now())
+
+    class Meta:
+        table_name = "ledger_entries"
+
+
+class Refill(Table):
+    """A customer's request to make a completed order whole again."""
+
+    id = AutoField()
+    order = ForeignKeyField(Order)
+    status = TextField()
+    created_at = IntegerField(default=lambda: now())
+    updated_at = IntegerField(default=lambda: now())
+
+    class Meta:
+        table_name = "refills"
+
+
+class Cancel(Table):
+    """A customer's request to cancel an order."""
+
+    id = AutoField()
+    order = ForeignKeyField(Order)
+    order_id: int
+    status = TextField()
+    created_at = IntegerField(default=lambda: now())
+    updated_at = IntegerField(default=lambda: now())
+
+    class Meta:
+        table_name = "cancels"
+
+
+TABLES = (Account, Service, Order, LedgerEntry, Refill, Cancel)
+
+
+def now() -> int:
+    """Seconds since 1970, UTC."""
+    return int(time.time())
+
+
+class _Slot(NamedTuple):
+    name: str
+
+
+def slot(name: str) -> Value:
+    """A place in a Statement's query that is filled by name at each run."""
+    return AsIs(_Slot(name), converter=False)
+
+
+class Statement:
+    """A query that is built once and run with other values each time.
+
+    Building a Peewee query costs several times what SQLite takes to run it, so the queries of
+    a request are kept as SQL. Booleans come back as 0 and 1.
+    """
+
+    def __init__(self, build: Callable[[], Query]) -> None:
+        self._build = build
+        self._built: tuple[str, tuple[Any, ...]] | None = None
+
+    def run(self, **values: Any) -> sqlite3.Cursor:
+        """Run with the slots' values and give the cursor, whose rows are plain tuples."""
+        sql, parameters = self._built or self.built()
+        return database.execute_sql(
+            sql, [values[p.name] if type(p) is _Slot else p for p in parameters]
+        )
+
+    def row(self, **values: Any) -> Any:
+        """Run, and give the only row as a tuple, or None."""
+        return self.run(**values).fetchone()
+
+    def built(self) -> tuple[str, tuple[Any, ...]]:
+        """The SQL and its parameters, slots among them."""
+        sql, parameters = self._build().sql()
+        self._built = (sql, tuple(parameters))
+        return self._built
+
+
+def open_database(path: Path, synchronous: str = "FULL") -> list[str]:
+    """Point the models at a database file; create it or bring it up to date where needed.
+
+    No connection stays open, so that a server can fork afterwards. Each thread connects by
+    itself at its first query.
+
+    :param synchronous: SQLite's setting of that name.
+    :returns: what was done, a line each; mostly nothing.
+    :raises DatabaseError: if the file cannot be used.
+    """
+    close_database()
+    database.init(
+        str(path),
+        pragmas=[
+            ("busy_timeout", BUSY_TIMEOUT_MS),  # first: the next ones may already have to wait
+            ("journal_mode", "wal"),
+            ("synchronous", synchronous),
+            ("foreign_keys", 1),
+            ("cache_size", -16_000),
+        ],
+        timeout=BUSY_TIMEOUT_MS // 1000,
+    )
+    try:
+        with _queue():
+            return _create(path) or _upgrade(path)
+    except (OSError, PeeweeException) as error:
+        raise DatabaseError(f"cannot use the database {path}: {error}") from error
+    finally:
+        close_database()
+
+
+def close_database() -> None:
+    """Close this thread's connection."""
+    if not database.deferred and not database.is_closed():
+        database.close()
+
+
+@contextmanager
+def immediate() -> Iterator[None]:
+    """One immediate transaction: all that happens inside is kept, or none of it.
+
+    Writers queue on a file lock before they begin. SQLite's own waiting sleeps and wakes
+    without order; in the queue each has its turn.
+
+    :raises RuntimeError: inside another transaction, where Peewee would quietly make this a
+        savepoint without the lock.
+    """
+    if database.in_transaction():
+        raise RuntimeError("immediate() inside a transaction")
+    with _queue(), database.atomic("IMMEDIATE"):
+        yield
+
+
+@contextmanager
+def _queue() -> Iterator[None]:
+    """Wait for this database's other writers, in this process and in others."""
+    lock = getattr(_thread, "lock", None)
+    if lock is None or lock[0] != database.database:
+        if lock is not None:
+            os.close(lock[1])
+        path = f"{database.database}.lock"
+        lock = (database.database, os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        _thread.lock = lock
+    fcntl.flock(lock[1], fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(lock[1], fcntl.LOCK_UN)
+
+
+def backup(target: Path) -> None:
+    """Write a consistent copy of the database to a new file, while it is being served.
+
+    :raises OSError, sqlite3.Error: if it cannot be written; a part of it may remain.
+    """
+    os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    copy = sqlite3.connect(target)
+    try:
+        database.connection().backup(copy)
+        copy.execute("PRAGMA journal_mode = delete")  # the copy is one file
+    finally:
+        copy.close()
+
+
+@contextmanager
+def read_only(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open another database file, a copy, to look into it."""
+    connection = sqlite3.connect(f"file:{path.absolute()}?mode=ro", uri=True)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def damage(connection: sqlite3.Connection) -> list[str]:
+    """What SQLite itself finds wrong with a database, a line each."""
+    lines = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
+    broken = connection.execute("PRAGMA foreign_key_check").fetchall()
+    return [line for line in lines if line != "ok"] + [f"broken reference: {r}" for r in broken]
+
+
+def schema_version() -> int:
+    """The number of the schema that this code works with."""
+    return max(number for number, _ in _migrations()) if _migrations() else 1
+
+
+def _migrations() -> list[tuple[int, Path]]:
+    return sorted((int(path.name.split("_")[0]), path) for path in MIGRATIONS.glob("[0-9]*.sql"))
+
+
+def _create(path: Path) -> list[str]:
+    if database.pragma("user_version") != 0:
+        return []
+    if database.get_tables():
+        raise DatabaseError(f"{path} is a database of something else")
+    _execute_script(SCHEMA.read_text(), schema_version())
+    return [f"created the database {path}"]
+
+
+def _upgrade(path: Path) -> list[str]:
+    """Run the migrations that this database has not seen, after keeping a copy beside it."""
+    found = database.pragma("user_version")
+    if found > schema_version():
+        raise DatabaseError(f"{path} was made by a newer version of the panel")
+    steps = [(number, step) for number, step in _migrations() if number > found]
+    done = []
+    if steps:
+        kept = path.with_name(f"{path.name}.version-{found}")
+        kept.unlink(missing_ok=True)
+        backup(kept)
+        done.append(f"kept a copy of the database before its upgrade: {kept}")
+    for number, step in steps:
+        _execute_script(step.read_text(), number)
+        done.append(f"upgraded the database to version {number} ({step.stem})")
+    return done
+
+
+def _execute_script(script: str, version: int) -> None:
+    """Run a script and set the schema's version, both or neither.
+
+    Statement by statement: sqlite3's executescript() would commit the transaction first. The
+    foreign keys rest meanwhile, as SQLite asks where a table is rebuilt, and are checked at
+    the end.
+    """
+    database.pragma("foreign_keys", 0)
+    try:
+        with database.atomic("IMMEDIATE"):
+            statement = ""
+            for line in script.splitlines(keepends=True):
+                statement += line
+                if sqlite3.complete_statement(statement):
+                    database.execute_sql(statement)
+                    statement = ""
+            if broken := database.execute_sql("PRAGMA foreign_key_check").fetchall():
+                raise DatabaseError(f"the upgrade would break references: {broken[:3]}")
+            database.execute_sql(f"PRAGMA user_version = {version}")
+    finally:
+        database.pragma("foreign_keys", 1)

@@ -1,0 +1,134 @@
+"""Accounts and their keys: adding, finding, suspending, funding."""
+
+import hashlib
+import re
+import secrets
+from typing import NamedTuple
+
+from peewee import IntegrityError
+
+from models import Account, Statement, immediate, slot
+from panel import ledger, money
+from panel.errors import Invalid, Refused
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", re.ASCII)
+
+
+class Caller(NamedTuple):
+    """The account behind a request's key."""
+
+    id: int
+    status: str
+    balance_micros: int
+
+
+_FIND = Statement(
+    lambda: Account.select(Account.id, Account.status, Account.balance_micros).where(
+        Account.key_hash == slot("key_hash")
+    )
+)
+
+
+def find(key: str) -> Caller | None:
+    """The account that a key belongs to, by an index of the hash; None for an unknown key."""
+    row = _FIND.row(key_hash=hash_key(key))
+    return Caller(*row) if row else None
+
+
+def hash_key(key: str) -> bytes:
+    """What is stored of a key.
+
+    A plain SHA-256: the keys are random and long, so there is nothing that a slow or salted
+    hash would protect, and each request computes it.
+    """
+    return hashlib.sha256(key.encode(errors="surrogatepass")).digest()
+
+
+def _new_key() -> str:
+    """48 hexadecimal digits: 192 random bits."""
+    return secrets.token_hex(24)
+
+
+def add(name: str, balance_micros: int = 0) -> str:
+    """Add an account, with a first deposit where one is given.
+
+    :returns: its key, which nobody can be shown again.
+    :raises Invalid: for a name that cannot be used or is taken, or a negative balance.
+    """
+    if not _NAME.fullmatch(name):
+        raise Invalid(
+            f"the name {name!r} cannot be used: 1 to 64 letters, digits and . _ @ + -, "
+            "beginning with a letter or digit"
+        )
+    if balance_micros < 0:
+        raise Invalid("the first balance cannot be negative")
+    key = _new_key()
+    with immediate():
+        try:
+            account = Account.create(name=name, key_hash=hash_key(key), status="active")
+        except IntegrityError:
+            raise Invalid(f"there is a user {name} already") from None
+        if balance_micros:
+            ledger.post(account.id, "deposit", balance_micros)
+    return key
+
+
+def get(name: str) -> Account:
+    """The account of this name.
+
+    :raises Invalid: if there is none.
+    """
+    account = Account.get_or_none(Account.name == name)
+    if account is None:
+        raise Invalid(f"there is no user {name}")
+    return account
+
+
+def listing() -> list[Account]:
+    """All accounts, oldest first."""
+    return list(Account.select().order_by(Account.id))
+
+
+def any_exists() -> bool:
+    """Whether there is an account at all."""
+    return Account.select().exists()
+
+
+def set_status(name: str, status: str) -> None:
+    """Suspend or activate an account; it counts from the next request on.
+
+    :raises Invalid: if there is no such account.
+    """
+    with immediate():
+        Account.update(status=status).where(Account.id == get(name).id).execute()
+
+
+def rotate_key(name: str) -> str:
+    """Give an account a new key; the old one is unknown from the next request on.
+
+    :raises Invalid: if there is no such account.
+    """
+    key = _new_key()
+    with immediate():
+        Account.update(key_hash=hash_key(key)).where(Account.id == get(name).id).execute()
+    return key
+
+
+def fund(name: str, amount_micros: int, note: str = "") -> int:
+    """Deposit an amount, or withdraw it where it is negative.
+
+    :returns: the new balance, in micros.
+    :raises Invalid: for no such account, a zero amount, or a balance that it would overdraw.
+    """
+    if amount_micros == 0:
+        raise Invalid("an amount of zero changes nothing")
+    kind = "deposit" if amount_micros > 0 else "withdrawal"
+    with immediate():
+        account = get(name)
+        try:
+            return ledger.post(account.id, kind, amount_micros, note=note)
+        except Refused:
+            balance = money.format_exact(account.balance_micros)
+            raise Invalid(f"{name} has only {balance}") from None
+        except IntegrityError:
+            raise Invalid("the balance would be larger than the panel can hold") from None

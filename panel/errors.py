@@ -1,0 +1,50 @@
+"""The catalogue of refusals, and the two exceptions that carry them.
+
+The order in this file is the order of judging (contract: Errors): what stands higher is told
+first when a request is wrong in several ways.
+"""
+
+from typing import NamedTuple
+
+
+class Problem(NamedTuple):
+    """One refusal of the contract: the HTTP status and the text of the `error` key."""
+
+    status: int
+    text: str
+
+
+TOO_MANY_REQUESTS = Problem(429, "Too many requests")
+INVALID_API_KEY = Problem(401, "Invalid API key")
+ACCOUNT_SUSPENDED = Problem(403, "Account suspended")
+INCORRECT_REQUEST = Problem(422, "Incorrect request")
+INCORRECT_LINK = Problem(422, "Incorrect link")
+INCORRECT_QUANTITY = Problem(422, "Incorrect quantity")
+INCORRECT_SERVICE_ID = Problem(404, "Incorrect service ID")
+INCORRECT_ORDER_ID = Problem(404, "Incorrect order ID")
+REFILL_NOT_FOUND = Problem(404, "Refill not found")
+CANNOT_REFILL = Problem(422, "Cannot refill")
+CANNOT_CANCEL = Problem(422, "Cannot cancel")
+NOT_ENOUGH_FUNDS = Problem(402, "Not enough funds on balance")
+
+
+def quantity_below(minimum: int) -> Problem:
+    """The refusal of a quantity under the service's minimum."""
+    return Problem(422, f"Quantity less than minimal {minimum}")
+
+
+def quantity_above(maximum: int) -> Problem:
+    """The refusal of a quantity over the service's maximum."""
+    return Problem(422, f"Quantity more than maximum {maximum}")
+
+
+class Refused(Exception):
+    """A client's request is refused, and nothing was changed."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.text)
+        self.problem = problem
+
+
+class Invalid(Exception):
+    """What the operator asked cannot be done, and nothing was changed; the text says why."""

@@ -1,0 +1,51 @@
+"""Exact amounts: integers of a millionth of the currency unit (micros), no floats anywhere."""
+
+import re
+
+MICROS = 1_000_000
+MAX_AMOUNT_MICROS = 10**15
+"""The largest amount that is read, a thousand million units: sums stay far inside 64 bits."""
+
+_AMOUNT = re.compile(r"(-?)([0-9]{1,10})(?:\.([0-9]{1,6}))?", re.ASCII)
+
+
+def parse(text: str) -> int:
+    """Read an amount such as `12.5` or `-0.000001` as micros.
+
+    :raises ValueError: if it is not a decimal number of at most 6 decimals, or too large.
+    """
+    match = _AMOUNT.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not an amount such as 12.50, with at most 6 decimals")
+    sign, units, decimals = match.groups()
+    micros = int(units) * MICROS + int((decimals or "").ljust(6, "0"))
+    if micros > MAX_AMOUNT_MICROS:
+        raise ValueError(f"{text} is more than {MAX_AMOUNT_MICROS // MICROS}")
+    return -micros if sign else micros
+
+
+def format_fixed(micros: int, decimals: int) -> str:
+    """Write an amount with this many decimals (1 to 6); what is finer is cut off."""
+    units, rest = divmod(abs(micros), MICROS)
+    return f"{'-' if micros < 0 else ''}{units}.{f'{rest:06}'[:decimals]}"
+
+
+def format_exact(micros: int) -> str:
+    """Write an amount exactly: at least 2 decimals, no trailing zeros past them."""
+    text = format_fixed(micros, 6)
+    return text[:-4] + text[-4:].rstrip("0")
+
+
+def half_up(numerator: int, denominator: int) -> int:
+    """Divide what is not negative and round to the nearest whole, a half upwards."""
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+def charge(rate_micros: int, quantity: int) -> int:
+    """What a quantity costs at a rate per 1000, in micros (contract: Money)."""
+    return half_up(rate_micros * quantity, 1000)
+
+
+def refund(charge_micros: int, remains: int, quantity: int) -> int:
+    """The undelivered part of a charge, in micros (contract: Money)."""
+    return half_up(charge_micros * remains, quantity)

@@ -1,0 +1,239 @@
+"""The life of an order, and the only place that changes one.
+
+What a change does to the money happens in the same transaction, through the ledger.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, NamedTuple
+
+from models import Account, Cancel, Order, Service, Statement, immediate, now, slot
+from panel import ledger, money, services
+from panel.errors import (
+    INCORRECT_ORDER_ID,
+    Invalid,
+    Problem,
+    Refused,
+    quantity_above,
+    quantity_below,
+)
+
+OPEN = ("Pending", "Processing", "In progress")
+REFUNDED = ("Partial", "Canceled")
+FOLLOWS: dict[str, tuple[str, ...]] = {
+    "Pending": ("Processing", "In progress", "Completed", "Partial", "Canceled"),
+    "Processing": ("In progress", "Completed", "Partial", "Canceled"),
+    "In progress": ("Processing", "Completed", "Partial", "Canceled"),
+    # A delivery that turns out bad afterwards is still paid back, once.
+    "Completed": ("Partial", "Canceled"),
+    "Partial": (),
+    "Canceled": (),
+}
+"""Which status may follow which. Nothing returns to Pending: that means "nobody has begun"."""
+
+MAX_START_COUNT = 10**15
+
+
+class OrderState(NamedTuple):
+    """What a customer is told of an order; the charge is what is kept of it, in micros."""
+
+    charge_micros: int
+    start_count: int
+    status: str
+    remains: int
+
+
+_STATE = (
+    Order.id,
+    Order.charge_micros - Order.refunded_micros,
+    Order.start_count,
+    Order.status,
+    Order.remains,
+)
+_FIND = Statement(
+    lambda: Order.select(*_STATE).where(
+        Order.id == slot("id"), Order.account == slot("account_id")
+    )
+)
+_PLACE = Statement(
+    lambda: Order.insert(
+        account=slot("account_id"),
+        service=slot("service_id"),
+        link=slot("link"),
+        quantity=slot("quantity"),
+        charge_micros=slot("charge"),
+        status="Pending",
+        remains=slot("quantity"),
+        created_at=slot("now"),
+        updated_at=slot("now"),
+    ).returning(Order.id)
+)
+
+
+@cache
+def _find_many(count: int) -> Statement:
+    ids = [slot(f"id{n}") for n in range(count)]
+    return Statement(
+        lambda: Order.select(*_STATE).where(Order.account == slot("account_id"), Order.id.in_(ids))
+    )
+
+
+def find(account_id: int, order_id: int | None) -> OrderState:
+    """One order of this account.
+
+    :raises Refused: Incorrect order ID, for no such order and for somebody else's alike.
+    """
+    row = _FIND.row(account_id=account_id, id=order_id) if order_id is not None else None
+    if row is None:
+        raise Refused(INCORRECT_ORDER_ID)
+    return OrderState(*row[1:])
+
+
+def find_many(
+    account_id: int, order_ids: Iterable[int | None]
+) -> dict[int | None, OrderState | Problem]:
+    """Orders of this account by number, in one query; what is not there has its problem."""
+    found: dict[int | None, OrderState | Problem] = dict.fromkeys(order_ids, INCORRECT_ORDER_ID)
+    known = [order_id for order_id in found if order_id is not None]
+    values = {f"id{n}": order_id for n, order_id in enumerate(known)}
+    for row in _find_many(len(known)).run(account_id=account_id, **values) if known else ():
+        found[row[0]] = OrderState(*row[1:])
+    return found
+
+
+def place(account_id: int, offer: services.Offer, link: str, quantity: int | None) -> int:
+    """Place an order and debit its charge.
+
+    :param quantity: None for a type that takes none; the order is then one package.
+    :returns: the order's number.
+    :raises Refused: for a quantity outside the service's range, or not enough funds.
+    """
+    if quantity is None:
+        quantity = 1
+    elif quantity < offer.min:
+        raise Refused(quantity_below(offer.min))
+    elif quantity > offer.max:
+        raise Refused(quantity_above(offer.max))
+    charge = services.charge(offer, quantity)
+    with immediate():
+        (order_id,) = _PLACE.row(
+            account_id=account_id,
+            service_id=offer.id,
+            link=link,
+            quantity=quantity,
+            charge=charge,
+            now=now(),
+        )
+        ledger.post(account_id, "charge", -charge, order_id=order_id)
+    return order_id
+
+
+def change(
+    order_id: int,
+    *,
+    status: str | None = None,
+    start_count: int | None = None,
+    remains: int | None = None,
+) -> None:
+    """Change an order and pay back what its new status asks for (contract: Money).
+
+    The same change twice is one change: an order is refunded once.
+
+    :raises Invalid: for no such order, or a change that cannot be.
+    """
+    with immediate():
+        advance(order_id, status=status, start_count=start_count, remains=remains)
+
+
+def advance(
+    order_id: int,
+    *,
+    status: str | None = None,
+    start_count: int | None = None,
+    remains: int | None = None,
+) -> None:
+    """The same as change(), inside an immediate() that is already open."""
+    order = get(order_id)
+    status = order.status if status is None else status
+    start_count = order.start_count if start_count is None else start_count
+    if remains is None:
+        remains = 0 if status == "Completed" != order.status else order.remains
+    if (status, start_count, remains) == (order.status, order.start_count, order.remains):
+        return
+    _check(order, status, start_count, remains)
+
+    refund = 0
+    if status in REFUNDED:
+        refund = money.refund(order.charge_micros, remains, order.quantity)
+    Order.update(
+        status=status,
+        start_count=start_count,
+        remains=remains,
+        refunded_micros=refund,
+        updated_at=now(),
+    ).where(Order.id == order_id, Order.status == order.status).execute()
+    if refund:
+        ledger.post(order.account_id, "refund", refund, order_id=order_id)
+    if status not in OPEN:
+        answer = "accepted" if status in REFUNDED else "rejected"
+        Cancel.update(status=answer, updated_at=now()).where(
+            Cancel.order == order_id, Cancel.status == "pending"
+        ).execute()
+
+
+def _check(order: Order, status: str, start_count: int, remains: int) -> None:
+    if status not in FOLLOWS:
+        raise Invalid(f"there is no status {status!r}; there are: {', '.join(FOLLOWS)}")
+    if order.status in REFUNDED:
+        raise Invalid(f"order {order.id} is {order.status}, which is final")
+    if status != order.status and status not in FOLLOWS[order.status]:
+        raise Invalid(f"order {order.id} is {order.status} and cannot become {status}")
+    if not 0 <= start_count <= MAX_START_COUNT:
+        raise Invalid(f"the start count must be from 0 to {MAX_START_COUNT}")
+    if not 0 <= remains <= order.quantity:
+        raise Invalid(f"the remains must be from 0 to the order's quantity, {order.quantity}")
+    nothing_left = status == "Partial" or (status == "Canceled" and order.status == "Completed")
+    if nothing_left and remains == 0:
+        raise Invalid(f"{status} needs the remains that are to be paid back")
+
+
+def get(order_id: int) -> Order:
+    """The order of this number, whoever's it is.
+
+    :raises Invalid: if there is none.
+    """
+    order = Order.get_or_none(Order.id == order_id)
+    if order is None:
+        raise Invalid(f"there is no order {order_id}")
+    return order
+
+
+def details(order_id: int) -> dict[str, Any]:
+    """One order with the names of its account and service.
+
+    :raises Invalid: if there is none.
+    """
+    get(order_id)
+    (row,) = _with_names().where(Order.id == order_id).dicts()
+    return row
+
+
+def listing(
+    account_id: int | None = None, status: str | None = None, limit: int | None = None
+) -> list[dict[str, Any]]:
+    """The newest orders with the names of their account and service."""
+    query = _with_names().order_by(Order.id.desc()).limit(limit)
+    if account_id is not None:
+        query = query.where(Order.account == account_id)
+    if status is not None:
+        query = query.where(Order.status == status)
+    return list(query.dicts())
+
+
+def _with_names() -> Any:
+    return (
+        Order.select(Order, Account.name.alias("account_name"), Service.name.alias("service_name"))
+        .join(Account)
+        .switch(Order)
+        .join(Service)
+    )

@@ -1,0 +1,184 @@
+"""Refills and cancel requests: what customers ask for after an order was placed."""
+
+from functools import cache
+from typing import Any
+
+from models import Account, Cancel, Order, Refill, Service, Statement, immediate, now, slot
+from panel import orders
+from panel.errors import (
+    CANNOT_CANCEL,
+    CANNOT_REFILL,
+    INCORRECT_ORDER_ID,
+    REFILL_NOT_FOUND,
+    Invalid,
+    Problem,
+    Refused,
+)
+
+REFILL_FOLLOWS: dict[str, tuple[str, ...]] = {
+    "pending": ("in progress", "completed", "rejected", "error"),
+    "in progress": ("completed", "rejected", "error"),
+    "completed": (),
+    "rejected": (),
+    "error": (),
+}
+"""Which status of a refill may follow which."""
+
+OPEN_REFILLS = ("pending", "in progress")
+
+_ORDER = Statement(
+    lambda: (
+        Order.select(Order.status, Service.refill, Service.cancel)
+        .join(Service)
+        .where(Order.id == slot("id"), Order.account == slot("account_id"))
+    )
+)
+
+
+@cache
+def _find_many(count: int) -> Statement:
+    ids = [slot(f"id{n}") for n in range(count)]
+    return Statement(
+        lambda: (
+            Refill.select(Refill.id, Refill.status)
+            .join(Order)
+            .where(Refill.id.in_(ids), Order.account == slot("account_id"))
+        )
+    )
+
+
+def request(account_id: int, order_ids: list[int | None]) -> list[int | Problem]:
+    """Ask for refills of completed orders; for each the refill's number or why not."""
+    with immediate():
+        return [_request(account_id, order_id) for order_id in order_ids]
+
+
+def _request(account_id: int, order_id: int | None) -> int | Problem:
+    row = _ORDER.row(account_id=account_id, id=order_id) if order_id is not None else None
+    if row is None:
+        return INCORRECT_ORDER_ID
+    status, refill, _ = row
+    open_ones = Refill.select().where(Refill.order == order_id, Refill.status.in_(OPEN_REFILLS))
+    if not refill or status != "Completed" or open_ones.exists():
+        return CANNOT_REFILL
+    return Refill.create(order=order_id, status="pending").id
+
+
+def status(account_id: int, refill_id: int | None) -> str:
+    """The status of one refill of this account's orders.
+
+    :raises Refused: Refill not found, for no such refill and for somebody else's alike.
+    """
+    (found,) = statuses(account_id, [refill_id]).values()
+    if isinstance(found, Problem):
+        raise Refused(found)
+    return found
+
+
+def statuses(account_id: int, refill_ids: list[int | None]) -> dict[int | None, str | Problem]:
+    """The statuses of refills by number, in one query; what is not there has its problem."""
+    found: dict[int | None, str | Problem] = dict.fromkeys(refill_ids, REFILL_NOT_FOUND)
+    known = [refill_id for refill_id in found if refill_id is not None]
+    values = {f"id{n}": refill_id for n, refill_id in enumerate(known)}
+    if known:
+        found.update(_find_many(len(known)).run(account_id=account_id, **values))
+    return found
+
+
+def request_cancels(account_id: int, order_ids: list[int | None]) -> list[int | Problem]:
+    """Ask to cancel orders; for each the number of the cancel request or why not.
+
+    An order that nobody has begun is canceled and refunded at once. Otherwise the request
+    waits; asking again while it waits gives the same request.
+    """
+    with immediate():
+        return [_request_cancel(account_id, order_id) for order_id in order_ids]
+
+
+def _request_cancel(account_id: int, order_id: int | None) -> int | Problem:
+    if order_id is None:
+        return INCORRECT_ORDER_ID
+    row = _ORDER.row(account_id=account_id, id=order_id)
+    if row is None:
+        return INCORRECT_ORDER_ID
+    order_status, _, cancel = row
+    if not cancel or order_status not in orders.OPEN:
+        return CANNOT_CANCEL
+    waiting = Cancel.get_or_none(Cancel.order == order_id, Cancel.status == "pending")
+    if waiting is None:
+        waiting = Cancel.create(order=order_id, status="pending")
+    if order_status == "Pending":
+        orders.advance(order_id, status="Canceled")
+    return waiting.id
+
+
+def set_refill_status(refill_id: int, status: str) -> None:
+    """Move a refill on.
+
+    :raises Invalid: for no such refill, or a status that cannot follow.
+    """
+    if status not in REFILL_FOLLOWS:
+        raise Invalid(f"there is no status {status!r}; there are: {', '.join(REFILL_FOLLOWS)}")
+    with immediate():
+        refill = Refill.get_or_none(Refill.id == refill_id)
+        if refill is None:
+            raise Invalid(f"there is no refill {refill_id}")
+        if status == refill.status:
+            return
+        if status not in REFILL_FOLLOWS[refill.status]:
+            raise Invalid(f"refill {refill_id} is {refill.status} and cannot become {status}")
+        Refill.update(status=status, updated_at=now()).where(
+            Refill.id == refill_id, Refill.status == refill.status
+        ).execute()
+
+
+def accept_cancel(cancel_id: int) -> None:
+    """Grant a waiting cancel request: its order becomes Canceled, and what remains is refunded.
+
+    :raises Invalid: for no such request, or one that was settled.
+    """
+    with immediate():
+        cancel = _waiting(cancel_id)
+        orders.advance(cancel.order_id, status="Canceled")
+
+
+def reject_cancel(cancel_id: int) -> None:
+    """Turn a waiting cancel request down; its order goes on.
+
+    :raises Invalid: for no such request, or one that was settled.
+    """
+    with immediate():
+        cancel = _waiting(cancel_id)
+        Cancel.update(status="rejected", updated_at=now()).where(
+            Cancel.id == cancel.id, Cancel.status == "pending"
+        ).execute()
+
+
+def _waiting(cancel_id: int) -> Cancel:
+    cancel = Cancel.get_or_none(Cancel.id == cancel_id)
+    if cancel is None:
+        raise Invalid(f"there is no cancel request {cancel_id}")
+    if cancel.status != "pending":
+        raise Invalid(f"cancel request {cancel_id} was {cancel.status} already")
+    return cancel
+
+
+def listing(
+    table: type[Refill] | type[Cancel], status: str | None = None, limit: int | None = None
+) -> list[dict[str, Any]]:
+    """The newest refills or cancel requests with their order's account and service."""
+    query: Any = (
+        table.select(
+            table,
+            Account.name.alias("account_name"),
+            Order.service.alias("service_id"),
+            Order.link,
+        )
+        .join(Order)
+        .join(Account)
+        .order_by(table.id.desc())
+        .limit(limit)
+    )
+    if status is not None:
+        query = query.where(table.status == status)
+    return list(query.dicts())

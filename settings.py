@@ -1,0 +1,144 @@
+"""The settings: one table of PANEL_* environment variables, read once into a frozen object.
+
+Only app.py imports this module; what a lower floor needs of it is passed down.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import limits
+
+
+class SettingsError(ValueError):
+    """A variable holds something that cannot be used; the text says what to write instead."""
+
+
+def _sqlite_path(text: str) -> Path:
+    prefix = "sqlite:///"
+    if not text.startswith(prefix) or len(text) == len(prefix):
+        raise ValueError("write sqlite:///panel.db, or sqlite:////var/lib/panel/panel.db")
+    return Path(text.removeprefix(prefix)).absolute()
+
+
+def _currency(text: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3,5}", text):
+        raise ValueError("write a currency code such as USD")
+    return text
+
+
+def _rate_limit(text: str) -> str:
+    notation = f"{text} per minute" if re.fullmatch(r"[0-9]+", text) else text
+    try:
+        items = limits.parse_many(notation)
+    except ValueError:
+        items = []
+    if len(items) != 1 or items[0].amount < 1:
+        raise ValueError("write a number of requests per minute such as 120, or 5/second")
+    return notation
+
+
+def _storage(text: str) -> str:
+    if text and not re.match(r"[a-z][a-z0-9+]*://", text):
+        raise ValueError("write a storage address such as redis://127.0.0.1:6379")
+    return text
+
+
+def _synchronous(text: str) -> str:
+    if text.upper() not in ("EXTRA", "FULL", "NORMAL", "OFF"):
+        raise ValueError("write EXTRA, FULL, NORMAL or OFF")
+    return text.upper()
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,2}", text):
+        raise ValueError("write a whole number from 0 to 99")
+    return int(text)
+
+
+def _setting(default: str, parse: Callable[[str], Any], help: str, *, secret: bool = False) -> Any:
+    return field(metadata={"default": default, "parse": parse, "help": help, "secret": secret})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every setting; the variable is the field's name in capitals behind PANEL_."""
+
+    database: Path = _setting("sqlite:///panel.db", _sqlite_path, "The database file.")
+    synchronous: str = _setting(
+        "FULL",
+        _synchronous,
+        "SQLite's `synchronous`. `FULL`: an answered order survives a power cut. `NORMAL`: "
+        "faster, but a power cut may take the last orders back.",
+    )
+    currency: str = _setting("USD", _currency, "The currency of every amount.")
+    rate_limit: str = _setting(
+        "120",
+        _rate_limit,
+        "Requests a minute for each key, and for each address without a good key; "
+        "`5/second` and the like work too.",
+    )
+    ratelimit_storage: str = _setting(
+        "",
+        _storage,
+        "Where requests are counted: empty for a file beside the database, shared by all "
+        "workers, or any storage of the `limits` package such as `redis://127.0.0.1:6379`.",
+        secret=True,
+    )
+    trusted_proxies: int = _setting(
+        "0",
+        _count,
+        "How many reverse proxies stand before the panel. Each one's `X-Forwarded-For` entry "
+        "is believed; 0 believes none.",
+    )
+
+    @property
+    def ratelimit_uri(self) -> str:
+        """The address of the counters' storage, for the limits package."""
+        beside = self.database.with_name(self.database.stem + "-ratelimit.db")
+        return self.ratelimit_storage or f"sqlite:///{beside}"
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"PANEL_{name.upper()}"
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    """Read every setting from the environment.
+
+    A secret one is also read from the file that PANEL_…_FILE names.
+
+    :raises SettingsError: with one line that names the variable and what to write.
+    """
+    values = {}
+    for item in fields(Settings):
+        name = variable(item.name)
+        text = environ.get(name, item.metadata["default"])
+        if item.metadata["secret"] and f"{name}_FILE" in environ:
+            text = _secret_file(f"{name}_FILE", environ[f"{name}_FILE"])
+        try:
+            values[item.name] = item.metadata["parse"](text)
+        except ValueError as error:
+            # A secret's value is not repeated: this line ends up in a log.
+            shown = "" if item.metadata["secret"] else f" is {text!r}"
+            raise SettingsError(f"{name}{shown}: {error}") from None
+    return Settings(**values)
+
+
+def unknown(environ: Mapping[str, str]) -> list[str]:
+    """The PANEL_* variables that no setting reads: misspelt ones, mostly."""
+    known = {variable(item.name) for item in fields(Settings)}
+    known |= {
+        f"{variable(item.name)}_FILE" for item in fields(Settings) if item.metadata["secret"]
+    }
+    return sorted(name for name in environ if name.startswith("PANEL_") and name not in known)
+
+
+def _secret_file(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError(f"{name}: cannot read the file {path!r}") from None
