@@ -168,7 +168,7 @@ class Server:
 
 @pytest.fixture
 def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Start real servers, each on its own database unless told otherwise; they end with the test."""
+    """Start real servers, each on its own database unless told otherwise, until the test ends."""
     servers: list[Server] = []
 
     def make(name: str = "panel", **environ: str) -> Server:
