@@ -1,4 +1,4 @@
-# make run: serve on http://127.0.0.1:8000.  make test: every test and check.
+# make run: serve on http://127.0.0.1:8000, with the worker beside it.  make test: every test and check.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -6,7 +6,8 @@ BIN := .venv/bin
 
 run: setup
 	@$(BIN)/flask demo
-	@exec $(BIN)/gunicorn -c gunicorn.conf.py 'app:create_app()'
+	@$(BIN)/flask worker & worker=$$!; trap "kill $$worker" EXIT; \
+	  $(BIN)/gunicorn -c gunicorn.conf.py 'app:create_app()'
 
 test: .venv/tests-ready lint
 	$(BIN)/pytest -n 2

@@ -18,6 +18,7 @@ from peewee import (
     AutoField,
     BlobField,
     BooleanField,
+    CompositeKey,
     ForeignKeyField,
     IntegerField,
     Model,
@@ -59,6 +60,7 @@ class Account(Table):
     status = TextField()
     balance_micros = IntegerField(default=0)
     created_at = IntegerField(default=lambda: now())
+    discount_micros = IntegerField(default=0)
 
     class Meta:
         table_name = "accounts"
@@ -78,9 +80,57 @@ class Service(Table):
     cancel = BooleanField(default=False)
     active = BooleanField(default=True)
     created_at = IntegerField(default=lambda: now())
+    markup_micros = IntegerField(null=True)
+    round_micros = IntegerField(default=1)
+    inactive_because = TextField(default="")
 
     class Meta:
         table_name = "services"
+
+
+class AccountRate(Table):
+    """An account's own rate for a service."""
+
+    account = ForeignKeyField(Account)
+    service = ForeignKeyField(Service)
+    rate_micros = IntegerField()
+
+    class Meta:
+        table_name = "account_rates"
+        primary_key = CompositeKey("account", "service")
+
+
+class Provider(Table):
+    """A panel that we buy from, or the sandbox."""
+
+    id = AutoField()
+    name = TextField(unique=True)
+    url = TextField()
+    key = TextField()
+    requests_per_minute = IntegerField()
+    active = BooleanField(default=True)
+    balance = TextField(default="")
+    balance_at = IntegerField(null=True)
+    created_at = IntegerField(default=lambda: now())
+
+    class Meta:
+        table_name = "providers"
+
+
+class Source(Table):
+    """Where a service is bought, and at which cost per 1000."""
+
+    id = AutoField()
+    service = ForeignKeyField(Service)
+    service_id: int
+    position = IntegerField()
+    provider = ForeignKeyField(Provider)
+    provider_id: int
+    provider_service = TextField()
+    cost_micros = IntegerField()
+
+    class Meta:
+        table_name = "sources"
 
 
 class Order(Table):
@@ -100,9 +150,32 @@ class Order(Table):
     remains = IntegerField()
     created_at = IntegerField(default=lambda: now())
     updated_at = IntegerField(default=lambda: now())
+    forward = TextField(default="")
+    provider = ForeignKeyField(Provider, null=True)
+    provider_id: int | None
+    provider_order = TextField(null=True)
+    cost_micros = IntegerField(default=0)
+    position = IntegerField(default=1)
+    may_pass = BooleanField(default=False)
+    attempts = IntegerField(default=0)
+    due_at = IntegerField(default=0)
+    warning = TextField(default="")
 
     class Meta:
         table_name = "orders"
+
+
+class OrderEvent(Table):
+    """What happened to an order on its way to a provider and back."""
+
+    id = AutoField()
+    order = ForeignKeyField(Order)
+    kind = TextField()
+    text = TextField()
+    created_at = IntegerField(default=lambda: now())
+
+    class Meta:
+        table_name = "order_events"
 
 
 class LedgerEntry(Table):
@@ -129,6 +202,8 @@ class Refill(Table):
     status = TextField()
     created_at = IntegerField(default=lambda: now())
     updated_at = IntegerField(default=lambda: now())
+    provider_refill = TextField(null=True)
+    due_at = IntegerField(default=0)
 
     class Meta:
         table_name = "refills"
@@ -143,12 +218,44 @@ class Cancel(Table):
     status = TextField()
     created_at = IntegerField(default=lambda: now())
     updated_at = IntegerField(default=lambda: now())
+    passed_on = BooleanField(default=False)
+    due_at = IntegerField(default=0)
 
     class Meta:
         table_name = "cancels"
 
 
-TABLES = (Account, Service, Order, LedgerEntry, Refill, Cancel)
+class SandboxOrder(Table):
+    """An order that the sandbox provider has taken."""
+
+    id = AutoField()
+    link = TextField()
+    quantity = IntegerField()
+    added_at_ms = IntegerField()
+    canceled_at_ms = IntegerField(null=True)
+
+    class Meta:
+        table_name = "sandbox_orders"
+
+
+TABLES = (
+    Account,
+    Service,
+    AccountRate,
+    Provider,
+    Source,
+    Order,
+    OrderEvent,
+    LedgerEntry,
+    Refill,
+    Cancel,
+    SandboxOrder,
+)
+
+
+def rows(query: Any) -> list[Any]:
+    """A query's rows; what each is, .dicts() or .tuples() decides, which Peewee's hints omit."""
+    return list(query)
 
 
 def now() -> int:

@@ -8,7 +8,9 @@ CREATE TABLE accounts (
     status TEXT NOT NULL CHECK (status IN ('active', 'suspended')),
     balance_micros INTEGER NOT NULL DEFAULT 0
         CHECK (balance_micros BETWEEN 0 AND 1000000000000000000),
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    -- What the account gets off every rate, in millionths: 50000 is 5 %.
+    discount_micros INTEGER NOT NULL DEFAULT 0 CHECK (discount_micros BETWEEN 0 AND 1000000)
 ) STRICT;
 
 CREATE TABLE services (
@@ -23,8 +25,48 @@ CREATE TABLE services (
     cancel INTEGER NOT NULL DEFAULT 0 CHECK (cancel IN (0, 1)),
     active INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1)),
     created_at INTEGER NOT NULL,
+    -- How the rate follows the cost: the cost plus this many millionths, rounded up to a step.
+    -- NULL: the rate was set by hand and stays.
+    markup_micros INTEGER CHECK (markup_micros >= 0),
+    round_micros INTEGER NOT NULL DEFAULT 1 CHECK (round_micros >= 1),
+    -- Why a service that is not active is not: '' is the operator's own act.
+    inactive_because TEXT NOT NULL DEFAULT ''
+        CHECK (inactive_because IN ('', 'vanished', 'below cost')),
     CHECK (min <= max)
 ) STRICT;
+
+CREATE TABLE account_rates (
+    account_id INTEGER NOT NULL REFERENCES accounts (id),
+    service_id INTEGER NOT NULL REFERENCES services (id),
+    rate_micros INTEGER NOT NULL CHECK (rate_micros BETWEEN 0 AND 1000000000000),
+    PRIMARY KEY (account_id, service_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE providers (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 64),
+    url TEXT NOT NULL,
+    key TEXT NOT NULL,
+    requests_per_minute INTEGER NOT NULL CHECK (requests_per_minute >= 1),
+    active INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1)),
+    -- What the provider last said of our funds there, and when.
+    balance TEXT NOT NULL DEFAULT '',
+    balance_at INTEGER,
+    created_at INTEGER NOT NULL
+) STRICT;
+
+-- Where a service is bought: first at position 1, after a clear refusal at position 2.
+CREATE TABLE sources (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    service_id INTEGER NOT NULL REFERENCES services (id),
+    position INTEGER NOT NULL CHECK (position IN (1, 2)),
+    provider_id INTEGER NOT NULL REFERENCES providers (id),
+    provider_service TEXT NOT NULL CHECK (length(provider_service) BETWEEN 1 AND 64),
+    cost_micros INTEGER NOT NULL CHECK (cost_micros BETWEEN 0 AND 1000000000000),
+    UNIQUE (service_id, position)
+) STRICT;
+
+CREATE INDEX sources_by_provider ON sources (provider_id, provider_service);
 
 CREATE TABLE orders (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -41,12 +83,49 @@ CREATE TABLE orders (
     remains INTEGER NOT NULL CHECK (remains BETWEEN 0 AND quantity),
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
+    -- The way to the provider. '': fulfilled by hand; waiting: to be sent; sending: a request
+    -- may be under way; sent: the provider has it; review: nobody knows whether it has;
+    -- failed: no provider took it.
+    forward TEXT NOT NULL DEFAULT ''
+        CHECK (forward IN ('', 'waiting', 'sending', 'sent', 'review', 'failed')),
+    provider_id INTEGER REFERENCES providers (id),
+    provider_order TEXT
+        CHECK (forward <> 'sent' OR (provider_id IS NOT NULL AND provider_order IS NOT NULL)),
+    cost_micros INTEGER NOT NULL DEFAULT 0 CHECK (cost_micros >= 0),
+    -- Which source is tried, whether one of them refused for something that passes by itself,
+    -- how often all of them refused, and when to send or to ask again.
+    position INTEGER NOT NULL DEFAULT 1 CHECK (position IN (1, 2)),
+    may_pass INTEGER NOT NULL DEFAULT 0 CHECK (may_pass IN (0, 1)),
+    attempts INTEGER NOT NULL DEFAULT 0,
+    due_at INTEGER NOT NULL DEFAULT 0,
+    -- What an operator should know; '' when all is well.
+    warning TEXT NOT NULL DEFAULT '',
     CHECK (refunded_micros BETWEEN 0 AND charge_micros),
     CHECK (refunded_micros = 0 OR status IN ('Partial', 'Canceled'))
 ) STRICT;
 
 CREATE INDEX orders_by_account ON orders (account_id, id);
 CREATE INDEX orders_by_status ON orders (status, id);
+CREATE INDEX orders_to_send ON orders (provider_id, due_at) WHERE forward = 'waiting';
+CREATE INDEX orders_to_ask ON orders (provider_id, due_at)
+WHERE forward = 'sent' AND status IN ('Pending', 'Processing', 'In progress');
+CREATE INDEX orders_in_doubt ON orders (forward) WHERE forward IN ('sending', 'review');
+CREATE INDEX orders_with_warning ON orders (id) WHERE warning <> '';
+CREATE INDEX orders_by_time ON orders (created_at);
+CREATE INDEX orders_by_provider ON orders (provider_id, provider_order)
+WHERE provider_order IS NOT NULL;
+
+-- What happened between the panel and the providers, and what an operator did about it.
+CREATE TABLE order_events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    order_id INTEGER NOT NULL REFERENCES orders (id),
+    kind TEXT NOT NULL
+        CHECK (kind IN ('sending', 'sent', 'refused', 'unknown', 'warning', 'operator')),
+    text TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX order_events_by_order ON order_events (order_id);
 
 CREATE TABLE ledger_entries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -97,7 +176,9 @@ CREATE TABLE refills (
         status IN ('pending', 'in progress', 'completed', 'rejected', 'error')
     ),
     created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL
+    updated_at INTEGER NOT NULL,
+    provider_refill TEXT,
+    due_at INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE INDEX refills_by_order ON refills (order_id);
@@ -109,7 +190,19 @@ CREATE TABLE cancels (
     order_id INTEGER NOT NULL REFERENCES orders (id),
     status TEXT NOT NULL CHECK (status IN ('pending', 'accepted', 'rejected')),
     created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL
+    updated_at INTEGER NOT NULL,
+    -- Whether the provider was asked; its answer comes as the order's status.
+    passed_on INTEGER NOT NULL DEFAULT 0 CHECK (passed_on IN (0, 1)),
+    due_at INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE UNIQUE INDEX cancels_one_open ON cancels (order_id) WHERE status = 'pending';
+
+-- The orders that the sandbox provider has taken; times are in milliseconds.
+CREATE TABLE sandbox_orders (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    link TEXT NOT NULL,
+    quantity INTEGER NOT NULL,
+    added_at_ms INTEGER NOT NULL,
+    canceled_at_ms INTEGER
+) STRICT;

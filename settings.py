@@ -58,6 +58,24 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _seconds(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) == 0:
+        raise ValueError("write a number of seconds from 1 to 99999")
+    return int(text)
+
+
+def _minutes(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", text):
+        raise ValueError("write a number of minutes, or 0 for never")
+    return int(text)
+
+
+def _below_cost(text: str) -> str:
+    if text not in ("flag", "disable"):
+        raise ValueError("write flag or disable")
+    return text
+
+
 def _setting(default: str, parse: Callable[[str], Any], help: str, *, secret: bool = False) -> Any:
     return field(metadata={"default": default, "parse": parse, "help": help, "secret": secret})
 
@@ -92,6 +110,29 @@ class Settings:
         _count,
         "How many reverse proxies stand before the panel. Each one's `X-Forwarded-For` entry "
         "is believed; 0 believes none.",
+    )
+    status_seconds: int = _setting(
+        "15",
+        _seconds,
+        "How soon the worker asks for an order's status again; old orders are asked for "
+        "less often, down to twice an hour.",
+    )
+    prices_minutes: int = _setting(
+        "60",
+        _minutes,
+        "How often the worker follows the providers' prices and ranges; 0 for never.",
+    )
+    below_cost: str = _setting(
+        "flag",
+        _below_cost,
+        "What becomes of a service whose rate falls below its cost: `flag` reports it, "
+        "`disable` stops selling it until the cost falls again.",
+    )
+    provider_timeout: int = _setting(
+        "30", _seconds, "How many seconds a provider has for a whole answer."
+    )
+    sandbox_seconds: int = _setting(
+        "40", _seconds, "How many seconds an order takes in the built-in sandbox provider."
     )
 
     @property

@@ -16,7 +16,7 @@ def run(caller: Caller, texts: Texts) -> int:
     exist is judged like one of type Default.
     """
     service_id = read(texts, [SERVICE])["service"]
-    offer = services.find(service_id)
+    offer = services.find(caller, service_id)
     needed = services.TYPES[offer.type if offer else "Default"].parameters
     values = read(texts, [PARAMETERS[name] for name in needed])
     if offer is None:

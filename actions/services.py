@@ -7,4 +7,4 @@ from panel.accounts import Caller
 
 def run(caller: Caller, texts: Texts) -> list[services.Offer]:
     """The active services, by number."""
-    return services.offers()
+    return services.offers(caller)

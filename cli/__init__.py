@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from cli import database, ledger, orders, refills, services, users
+from cli import database, ledger, orders, providers, refills, report, services, users, worker
 
 
 def register(app: Flask) -> None:
@@ -14,6 +14,9 @@ def register(app: Flask) -> None:
         refills.refill_group,
         refills.cancel_group,
         ledger.group,
+        providers.group,
+        report.command,
+        worker.command,
         database.init_db,
         database.backup,
         database.demo,

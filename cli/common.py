@@ -7,11 +7,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
+from flask import current_app
 from peewee import PeeweeException
 from tabulate import tabulate
 
+import upstream
+from models import Provider
 from panel import money
 from panel.errors import Invalid
+from upstream.provider import NotSentError, RefusedError, UnknownError
+from upstream.provider import Provider as UpstreamProvider
+
+UNHEARD = (NotSentError, RefusedError, UnknownError)
+"""What a provider that gives no answer to a command may raise."""
 
 
 class FailedError(click.ClickException):
@@ -84,9 +92,38 @@ class Amount(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
+class Percent(click.ParamType):
+    """A percentage such as 25 or 12.5%, read as millionths of one."""
+
+    name = "percent"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read the text, with or without its percent sign."""
+        try:
+            millionths, rest = divmod(money.parse(value.removesuffix("%")), 100)
+        except ValueError:
+            self.fail(f"{value!r} is not a percentage such as 25%", param, ctx)
+        if rest:
+            self.fail(f"{value!r} has more than 4 decimals", param, ctx)
+        return millionths
+
+
 AMOUNT = Amount()
+PERCENT = Percent()
 NUMBER = click.IntRange(1, 10**18)
 """The number of an order, a service, a refill or a cancel request."""
+
+
+def connect(row: Provider) -> UpstreamProvider:
+    """The provider behind a row, with this panel's settings."""
+    settings = current_app.config["PANEL"]
+    return upstream.connect(
+        row,
+        currency=settings.currency,
+        timeout_s=settings.provider_timeout,
+        sandbox_seconds=settings.sandbox_seconds,
+    )
+
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

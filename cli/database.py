@@ -3,28 +3,19 @@
 import os
 import sqlite3
 from pathlib import Path
-from typing import Any
 
 import click
 from flask import current_app
 
 import models
-from cli.common import Command, FailedError
-from panel import accounts, ledger, services
+from cli.common import Command, FailedError, connect
+from panel import accounts, catalogue, ledger, providers, services
 from panel.errors import Invalid
 from panel.money import MICROS, format_exact
 
 DEMO_BALANCE_MICROS = 100 * MICROS
-DEMO_SERVICES: tuple[dict[str, Any], ...] = (
-    {"name": "Channel members", "category": "Telegram", "rate_micros": 1_200_000}
-    | {"min": 10, "max": 50_000, "refill": True, "cancel": True},
-    {"name": "Post views", "category": "Telegram", "rate_micros": 15_000}
-    | {"min": 100, "max": 1_000_000, "cancel": True},
-    {"name": "Page followers", "category": "Instagram", "rate_micros": 2_750_000}
-    | {"min": 50, "max": 20_000, "refill": True, "cancel": True},
-    {"name": "Starter pack: 1000 views and 50 likes", "category": "YouTube"}
-    | {"rate_micros": 3_900_000, "min": 1, "max": 1, "type": "Package"},
-)
+DEMO_MARKUP_MICROS = 250_000
+SANDBOX_REQUESTS_PER_MINUTE = 6000
 
 
 @click.command("init-db", cls=Command)
@@ -63,13 +54,13 @@ def demo() -> None:
     """
     if accounts.any_exists() or services.listing():
         return
-    for fields in DEMO_SERVICES:
-        services.add(**fields)
+    sandbox = providers.add("sandbox", providers.SANDBOX_URL, "", SANDBOX_REQUESTS_PER_MINUTE)
+    added = catalogue.take_over(sandbox.id, connect(sandbox).services(), DEMO_MARKUP_MICROS)
     key = accounts.add("demo", DEMO_BALANCE_MICROS)
     amount = f"{format_exact(DEMO_BALANCE_MICROS)} {current_app.config['PANEL'].currency}"
     url = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}/api/v2"
     click.echo(
-        f"The database was empty: {len(DEMO_SERVICES)} demo services were added, and the "
+        f"The database was empty: {len(added)} demo services were added, and the "
         f"customer demo with {amount}.\nIts key, shown only now: {key}\n\n"
         f"A first order, to paste into another terminal:\n\n"
         f"  curl {url} -d key={key} -d action=add "

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from cli.common import NUMBER, Group, as_json, limit, show_one, show_rows, when
-from panel import accounts, orders
+from panel import accounts, forwarding, orders
 from panel.money import format_exact
 
 
@@ -27,9 +27,25 @@ def _row(order: dict[str, Any]) -> dict[str, Any]:
         "status": order["status"],
         "start_count": order["start_count"],
         "remains": order["remains"],
+        "forward": order["forward"],
+        "provider_order": order["provider_order"],
+        "cost": format_exact(order["cost_micros"]),
+        "warning": order["warning"],
         "created": when(order["created_at"]),
         "updated": when(order["updated_at"]),
     }
+
+
+SHOWN = (
+    "id", "user", "service", "link", "quantity", "charge", "refunded", "status", "remains",
+    "forward", "warning", "created",
+)  # fmt: skip
+"""What fits a table; --json has everything."""
+
+
+def _show(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:
+    shown = rows if as_json else [{name: row[name] for name in SHOWN} for row in rows]
+    show_rows(shown, as_json, nothing)
 
 
 @group.command("list")
@@ -41,15 +57,26 @@ def list_(user: str | None, status: str | None, limit: int, as_json: bool) -> No
     """The newest orders."""
     account_id = accounts.get(user).id if user is not None else None
     rows = [_row(order) for order in orders.listing(account_id, status, limit)]
-    show_rows(rows, as_json, "No such orders.")
+    _show(rows, as_json, "No such orders.")
 
 
 @group.command("show")
 @click.argument("id", type=NUMBER)
 @as_json
 def show(id: int, as_json: bool) -> None:
-    """One order."""
-    show_one(_row(orders.details(id)), as_json)
+    """One order, and what happened on its way to the provider and back."""
+    story = [
+        {"at": when(event["created_at"]), "what": event["kind"], "text": event["text"]}
+        for event in forwarding.events(id)
+    ]
+    row = _row(orders.details(id))
+    if as_json:
+        show_one({**row, "events": story}, as_json)
+        return
+    show_one(row, as_json)
+    if story:
+        click.echo()
+        show_rows(story, as_json, "")
 
 
 @group.command("set")
@@ -68,3 +95,41 @@ def set_(id: int, status: str | None, start_count: int | None, remains: int | No
     row = orders.details(id)
     refunded = format_exact(row["refunded_micros"])
     click.echo(f"Order {id} is {row['status']}, {row['remains']} remain, {refunded} refunded.")
+
+
+@group.command("review")
+@as_json
+def review(as_json: bool) -> None:
+    """Orders of which nobody knows whether the provider has them.
+
+    Look each one up at its provider, then: attach it if the provider has it, resend it or fail
+    it if not.
+    """
+    rows = [_row(order) for order in forwarding.in_review()]
+    _show(rows, as_json, "No order needs review.")
+
+
+@group.command("resend")
+@click.argument("id", type=NUMBER)
+def resend(id: int) -> None:
+    """Send an order in review again: the provider does not have it."""
+    forwarding.resend(id)
+    click.echo(f"Order {id} will be sent again.")
+
+
+@group.command("attach")
+@click.argument("id", type=NUMBER)
+@click.argument("provider_order")
+def attach(id: int, provider_order: str) -> None:
+    """Follow an order in review: the provider has it under PROVIDER_ORDER."""
+    forwarding.attach(id, provider_order)
+    click.echo(f"Order {id} is the provider's order {provider_order}.")
+
+
+@group.command("fail")
+@click.argument("id", type=NUMBER)
+def fail(id: int) -> None:
+    """Give an order in review up: it is canceled and paid back."""
+    forwarding.fail(id)
+    refunded = format_exact(orders.details(id)["refunded_micros"])
+    click.echo(f"Order {id} is Canceled, {refunded} refunded.")

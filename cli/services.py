@@ -4,9 +4,21 @@ from typing import Any
 
 import click
 
-from cli.common import AMOUNT, NUMBER, Group, as_json, show_one, show_rows, when
+from cli.common import (
+    AMOUNT,
+    NUMBER,
+    UNHEARD,
+    FailedError,
+    Group,
+    as_json,
+    connect,
+    show_one,
+    show_rows,
+    when,
+)
 from models import Service
-from panel import services
+from panel import providers, services
+from panel.errors import Invalid
 from panel.money import format_exact
 
 
@@ -15,7 +27,7 @@ def group() -> None:
     """The catalogue of services."""
 
 
-def _row(service: Service) -> dict[str, Any]:
+def _row(service: Service, cost: int | None) -> dict[str, Any]:
     return {
         "id": service.id,
         "name": service.name,
@@ -27,7 +39,15 @@ def _row(service: Service) -> dict[str, Any]:
         "refill": service.refill,
         "cancel": service.cancel,
         "active": service.active,
+        "cost": format_exact(cost) if cost is not None else None,
+        "note": _note(service, cost),
     }
+
+
+def _note(service: Service, cost: int | None) -> str:
+    if not service.active:
+        return service.inactive_because
+    return "below cost" if cost is not None and service.rate_micros < cost else ""
 
 
 @group.command("add")
@@ -52,7 +72,9 @@ def add(rate: int, **fields: Any) -> None:
 @as_json
 def list_(as_json: bool) -> None:
     """All services, disabled ones too."""
-    show_rows([_row(service) for service in services.listing()], as_json, "No services yet.")
+    costs = providers.costs()
+    rows = [_row(service, costs.get(service.id)) for service in services.listing()]
+    show_rows(rows, as_json, "No services yet.")
 
 
 @group.command("show")
@@ -61,7 +83,36 @@ def list_(as_json: bool) -> None:
 def show(id: int, as_json: bool) -> None:
     """One service."""
     service = services.get(id)
-    show_one({**_row(service), "created": when(service.created_at)}, as_json)
+    sources = [
+        f"{s['provider_name']} {s['provider_service']} at {format_exact(s['cost_micros'])}"
+        for s in providers.sources(id)
+    ]
+    row = _row(service, providers.costs().get(id))
+    shown = sources if as_json else ", then ".join(sources)
+    show_one({**row, "bought_from": shown, "created": when(service.created_at)}, as_json)
+
+
+@group.command("source")
+@click.argument("id", type=NUMBER)
+@click.argument("provider")
+@click.argument("their_service")
+@click.option("--second", is_flag=True, help="Where to turn when the first clearly refuses.")
+def source(id: int, provider: str, their_service: str, second: bool) -> None:
+    """Say where a service is bought; the cost is read from the provider's catalogue.
+
+    Example: flask service source 3 upstream 1204 --second
+    """
+    services.get(id)
+    row = providers.get(provider)
+    try:
+        found = [item for item in connect(row).services() if item.service == their_service]
+    except UNHEARD as error:
+        raise FailedError(f"{provider}: {error}") from None
+    if not found:
+        raise Invalid(f"{provider} has no service {their_service}")
+    providers.set_source(id, row.id, their_service, found[0].rate_micros, 2 if second else 1)
+    cost = format_exact(found[0].rate_micros)
+    click.echo(f"Service {id} is bought from {provider}, service {their_service}, at {cost}.")
 
 
 @group.command("edit")

@@ -4,9 +4,9 @@ from typing import Any
 
 import click
 
-from cli.common import AMOUNT, Group, as_json, show_one, show_rows, when
+from cli.common import AMOUNT, NUMBER, PERCENT, Group, as_json, show_one, show_rows, when
 from models import Account
-from panel import accounts
+from panel import accounts, money, providers, services
 from panel.money import format_exact
 
 
@@ -26,6 +26,7 @@ def _row(account: Account) -> dict[str, Any]:
         "name": account.name,
         "status": account.status,
         "balance": format_exact(account.balance_micros),
+        "discount": f"{format_exact(account.discount_micros * 100)}%",
         "created": when(account.created_at),
     }
 
@@ -52,8 +53,12 @@ def list_(as_json: bool) -> None:
 @click.argument("name")
 @as_json
 def show(name: str, as_json: bool) -> None:
-    """One customer."""
-    show_one(_row(accounts.get(name)), as_json)
+    """One customer, with the rates of its own."""
+    account = accounts.get(name)
+    own = services.account_rates(account.id)
+    rates = {str(service): format_exact(rate) for service, rate in own.items()}
+    shown = rates if as_json else ", ".join(f"{s}: {r}" for s, r in rates.items())
+    show_one({**_row(account), "rates": shown}, as_json)
 
 
 @group.command("suspend")
@@ -77,6 +82,51 @@ def activate(name: str) -> None:
 def rotate_key(name: str) -> None:
     """Replace a customer's key and print the new one, once."""
     _print_key(accounts.rotate_key(name))
+
+
+@group.command("discount")
+@click.argument("name")
+@click.argument("percent", type=PERCENT)
+def discount(name: str, percent: int) -> None:
+    """Give a customer a discount on every rate; 0 takes it away.
+
+    Example: flask user discount alice 5%
+    """
+    accounts.set_discount(name, percent)
+    click.echo(f"{name} now gets {format_exact(percent * 100)}% off.")
+    rates = {
+        service.id: money.less(service.rate_micros, percent) for service in services.listing()
+    }
+    _warn_of_losses({**rates, **services.account_rates(accounts.get(name).id)})
+
+
+@group.command("rate")
+@click.argument("name")
+@click.argument("service", type=NUMBER)
+@click.argument("rate")
+def rate(name: str, service: int, rate: str) -> None:
+    """Give a customer its own rate for a service; "none" takes it away.
+
+    Example: flask user rate alice 3 0.95
+    """
+    micros = None if rate == "none" else AMOUNT.convert(rate, None, None)
+    services.set_account_rate(accounts.get(name).id, service, micros)
+    if micros is None:
+        click.echo(f"{name} pays the usual rate of service {service} again.")
+        return
+    click.echo(f"{name} now pays {format_exact(micros)} for service {service}.")
+    _warn_of_losses({service: micros})
+
+
+def _warn_of_losses(rates: dict[int, int]) -> None:
+    """Name the services that would be sold below their cost."""
+    costs = providers.costs()
+    for service, micros in rates.items():
+        if micros < costs.get(service, 0):
+            cost = format_exact(costs[service])
+            click.echo(
+                f"Service {service}: {format_exact(micros)} is below its cost {cost}.", err=True
+            )
 
 
 @group.command("fund", context_settings={"ignore_unknown_options": True})

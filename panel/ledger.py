@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from models import Account, LedgerEntry, Statement, database, now, slot
+from models import Account, LedgerEntry, Statement, database, now, rows, slot
 from panel.errors import NOT_ENOUGH_FUNDS, Refused
 from panel.money import format_exact
 
@@ -55,7 +55,7 @@ def post(
 
 def listing(account_id: int | None = None, limit: int | None = None) -> list[dict[str, Any]]:
     """The newest entries, of one account or of all, each with its account's name."""
-    query: Any = (
+    query = (
         LedgerEntry.select(LedgerEntry, Account.name.alias("account_name"))
         .join(Account)
         .order_by(LedgerEntry.id.desc())
@@ -63,7 +63,7 @@ def listing(account_id: int | None = None, limit: int | None = None) -> list[dic
     )
     if account_id is not None:
         query = query.where(LedgerEntry.account == account_id)
-    return list(query.dicts())
+    return rows(query.dicts())
 
 
 def check(execute: Callable[[str], Iterable[Any]] = database.execute_sql) -> Iterator[str]:

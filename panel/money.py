@@ -49,3 +49,17 @@ def charge(rate_micros: int, quantity: int) -> int:
 def refund(charge_micros: int, remains: int, quantity: int) -> int:
     """The undelivered part of a charge, in micros (contract: Money)."""
     return half_up(charge_micros * remains, quantity)
+
+
+def less(rate_micros: int, discount_micros: int) -> int:
+    """A rate less a discount given in millionths of it."""
+    return half_up(rate_micros * (MICROS - discount_micros), MICROS)
+
+
+def marked_up(cost_micros: int, markup_micros: int, round_micros: int) -> int:
+    """A cost with a markup given in millionths of it, rounded up to a multiple of a step.
+
+    Up, so that rounding never eats the markup.
+    """
+    marked = half_up(cost_micros * (MICROS + markup_micros), MICROS)
+    return -(-marked // round_micros) * round_micros

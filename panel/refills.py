@@ -3,8 +3,8 @@
 from functools import cache
 from typing import Any
 
-from models import Account, Cancel, Order, Refill, Service, Statement, immediate, now, slot
-from panel import orders
+from models import Account, Cancel, Order, Refill, Service, Statement, immediate, now, rows, slot
+from panel import orders, progress
 from panel.errors import (
     CANNOT_CANCEL,
     CANNOT_REFILL,
@@ -28,7 +28,7 @@ OPEN_REFILLS = ("pending", "in progress")
 
 _ORDER = Statement(
     lambda: (
-        Order.select(Order.status, Service.refill, Service.cancel)
+        Order.select(Order.status, Service.refill, Service.cancel, Order.forward)
         .join(Service)
         .where(Order.id == slot("id"), Order.account == slot("account_id"))
     )
@@ -57,7 +57,7 @@ def _request(account_id: int, order_id: int | None) -> int | Problem:
     row = _ORDER.row(account_id=account_id, id=order_id) if order_id is not None else None
     if row is None:
         return INCORRECT_ORDER_ID
-    status, refill, _ = row
+    status, refill, _, _ = row
     open_ones = Refill.select().where(Refill.order == order_id, Refill.status.in_(OPEN_REFILLS))
     if not refill or status != "Completed" or open_ones.exists():
         return CANNOT_REFILL
@@ -101,13 +101,13 @@ def _request_cancel(account_id: int, order_id: int | None) -> int | Problem:
     row = _ORDER.row(account_id=account_id, id=order_id)
     if row is None:
         return INCORRECT_ORDER_ID
-    order_status, _, cancel = row
+    order_status, _, cancel, forward = row
     if not cancel or order_status not in orders.OPEN:
         return CANNOT_CANCEL
     waiting = Cancel.get_or_none(Cancel.order == order_id, Cancel.status == "pending")
     if waiting is None:
         waiting = Cancel.create(order=order_id, status="pending")
-    if order_status == "Pending":
+    if order_status == "Pending" and forward in ("", "waiting"):
         orders.advance(order_id, status="Canceled")
     return waiting.id
 
@@ -163,6 +163,98 @@ def _waiting(cancel_id: int) -> Cancel:
     return cancel
 
 
+def cancels_to_pass_on(provider_id: int, limit: int = 100) -> list[tuple[int, str]]:
+    """Waiting cancel requests that the provider does not know yet, with its order's number."""
+    query = (
+        Cancel.select(Cancel.id, Order.provider_order)
+        .join(Order)
+        .where(Cancel.status == "pending", Cancel.passed_on == 0, Cancel.due_at <= now())
+        .where(Order.provider == provider_id, Order.forward == "sent")
+        .order_by(Cancel.id)
+        .limit(limit)
+    )
+    return rows(query.tuples())
+
+
+def cancels_answered(taken: dict[int, bool]) -> None:
+    """Keep which cancel requests a provider took; one that it refused is rejected.
+
+    What becomes of an order is told by its status, which is asked for at once.
+    """
+    with immediate():
+        for cancel_id, yes in taken.items():
+            values = {"passed_on": True} if yes else {"status": "rejected"}
+            cancel = Cancel.get_by_id(cancel_id)
+            Cancel.update(**values, updated_at=now()).where(
+                Cancel.id == cancel_id, Cancel.status == "pending"
+            ).execute()
+            progress.ask_now(cancel.order_id)
+
+
+def put_cancels_off(cancel_ids: list[int], seconds: int) -> None:
+    """Pass cancel requests on later."""
+    with immediate():
+        Cancel.update(due_at=now() + seconds).where(Cancel.id.in_(cancel_ids)).execute()
+
+
+def refill_to_pass_on(provider_id: int) -> tuple[int, str] | None:
+    """The next waiting refill that the provider does not know yet, with its order's number."""
+    query = (
+        Refill.select(Refill.id, Order.provider_order)
+        .join(Order)
+        .where(Refill.status == "pending", Refill.provider_refill.is_null())
+        .where(Refill.due_at <= now(), Order.provider == provider_id, Order.forward == "sent")
+        .order_by(Refill.id)
+        .limit(1)
+    )
+    return query.tuples().first()
+
+
+def refill_taken(refill_id: int, provider_refill: str, ask_after_s: int) -> None:
+    """The provider has the refill, under this number of its own."""
+    with immediate():
+        Refill.update(
+            provider_refill=provider_refill,
+            status="in progress",
+            due_at=now() + ask_after_s,
+            updated_at=now(),
+        ).where(Refill.id == refill_id, Refill.status == "pending").execute()
+
+
+def put_refill_off(refill_id: int, seconds: int) -> None:
+    """Pass a refill on later."""
+    ask_refills_again([refill_id], seconds)
+
+
+def refills_to_ask(provider_id: int, limit: int = 100) -> list[tuple[int, str]]:
+    """The open refills whose status is due, as our number and the provider's."""
+    query = (
+        Refill.select(Refill.id, Refill.provider_refill)
+        .join(Order)
+        .where(Refill.status.in_(OPEN_REFILLS), Refill.provider_refill.is_null(False))
+        .where(Refill.due_at <= now(), Order.provider == provider_id)
+        .order_by(Refill.due_at)
+        .limit(limit)
+    )
+    return rows(query.tuples())
+
+
+def ask_refills_again(refill_ids: list[int], seconds: int) -> None:
+    """Ask for refills again after some time."""
+    with immediate():
+        Refill.update(due_at=now() + seconds).where(Refill.id.in_(refill_ids)).execute()
+
+
+def refills_reported(statuses: dict[int, str]) -> None:
+    """Apply what a provider said of refills; what cannot follow is late, and changes nothing."""
+    with immediate():
+        for refill_id, status in statuses.items():
+            before = [old for old, after in REFILL_FOLLOWS.items() if status in after]
+            Refill.update(status=status, updated_at=now()).where(
+                Refill.id == refill_id, Refill.status.in_(before)
+            ).execute()
+
+
 def listing(
     table: type[Refill] | type[Cancel], status: str | None = None, limit: int | None = None
 ) -> list[dict[str, Any]]:
@@ -181,4 +273,4 @@ def listing(
     )
     if status is not None:
         query = query.where(table.status == status)
-    return list(query.dicts())
+    return rows(query.dicts())

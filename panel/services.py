@@ -2,8 +2,11 @@
 
 from typing import Any, NamedTuple
 
-from models import Service, Statement, immediate, slot
+from peewee import JOIN
+
+from models import AccountRate, Service, Source, Statement, immediate, rows, slot
 from panel import money
+from panel.accounts import Caller
 from panel.errors import Invalid
 
 MAX_QUANTITY = 10**9
@@ -29,7 +32,10 @@ TYPES = {
 
 
 class Offer(NamedTuple):
-    """A service as a customer sees it; the flags are 0 or 1."""
+    """A service as one account sees it: the rate is what that account pays.
+
+    The flags are 0 or 1; `provider_id` is the provider it is bought from, if it is.
+    """
 
     id: int
     name: str
@@ -40,6 +46,7 @@ class Offer(NamedTuple):
     max: int
     refill: int
     cancel: int
+    provider_id: int | None
 
 
 _OFFER = (
@@ -52,20 +59,47 @@ _OFFER = (
     Service.max,
     Service.refill,
     Service.cancel,
+    Source.provider,
+    AccountRate.rate_micros,
 )
-_FIND = Statement(lambda: Service.select(*_OFFER).where(Service.id == slot("id"), Service.active))
-_ALL = Statement(lambda: Service.select(*_OFFER).where(Service.active).order_by(Service.id))
 
 
-def find(service_id: int | None) -> Offer | None:
-    """The active service of this number, or None."""
-    row = _FIND.row(id=service_id) if service_id is not None else None
-    return Offer(*row) if row else None
+def _offer_query() -> Any:
+    own_rate = (AccountRate.service == Service.id) & (AccountRate.account == slot("account_id"))
+    first_source = (Source.service == Service.id) & (Source.position == 1)
+    return (
+        Service.select(*_OFFER)
+        .join(AccountRate, JOIN.LEFT_OUTER, on=own_rate)
+        .join_from(Service, Source, JOIN.LEFT_OUTER, on=first_source)
+    )
 
 
-def offers() -> list[Offer]:
-    """All active services, by number."""
-    return [Offer(*row) for row in _ALL.run()]
+_FIND = Statement(lambda: _offer_query().where(Service.id == slot("id"), Service.active))
+_ALL = Statement(lambda: _offer_query().where(Service.active).order_by(Service.id))
+
+
+def find(caller: Caller, service_id: int | None) -> Offer | None:
+    """The active service of this number at this account's rate, or None."""
+    if service_id is None:
+        return None
+    row = _FIND.row(id=service_id, account_id=caller.id)
+    return _offer(caller, row) if row else None
+
+
+def offers(caller: Caller) -> list[Offer]:
+    """All active services at this account's rates, by number."""
+    return [_offer(caller, row) for row in _ALL.run(account_id=caller.id)]
+
+
+def _offer(caller: Caller, row: tuple[Any, ...]) -> Offer:
+    """The account's own rate where it has one, else the rate less its discount."""
+    *fields, own_rate = row
+    offer = Offer(*fields)
+    if own_rate is not None:
+        return offer._replace(rate_micros=own_rate)
+    if caller.discount_micros:
+        return offer._replace(rate_micros=money.less(offer.rate_micros, caller.discount_micros))
+    return offer
 
 
 def charge(offer: Offer, quantity: int) -> int:
@@ -110,14 +144,45 @@ def add(
 def edit(service_id: int, **changes: Any) -> None:
     """Change some fields of a service; orders that exist keep what they were charged.
 
+    A rate that is set here no longer follows the cost.
+
     :raises Invalid: for no such service, nothing to change, or a field that cannot be.
     """
     if not changes:
         raise Invalid("nothing to change was given")
+    if "rate_micros" in changes:
+        changes.setdefault("markup_micros", None)
+    if "active" in changes:
+        changes.setdefault("inactive_because", "")
     with immediate():
         service = get(service_id)
         _check({**service.__data__, **changes})
         Service.update(**changes).where(Service.id == service_id).execute()
+
+
+def set_account_rate(account_id: int, service_id: int, rate_micros: int | None) -> None:
+    """Give an account its own rate for a service, or with None take it away.
+
+    :raises Invalid: for no such service, or a rate that cannot be.
+    """
+    if rate_micros is not None and not 0 <= rate_micros <= MAX_RATE_MICROS:
+        raise Invalid(f"the rate must be from 0 to {MAX_RATE_MICROS // money.MICROS}")
+    with immediate():
+        get(service_id)
+        if rate_micros is None:
+            AccountRate.delete().where(
+                AccountRate.account == account_id, AccountRate.service == service_id
+            ).execute()
+        else:
+            AccountRate.replace(
+                account=account_id, service=service_id, rate_micros=rate_micros
+            ).execute()
+
+
+def account_rates(account_id: int) -> dict[int, int]:
+    """An account's own rates in micros, by service."""
+    query = AccountRate.select(AccountRate.service, AccountRate.rate_micros)
+    return dict(rows(query.where(AccountRate.account == account_id).tuples()))
 
 
 def get(service_id: int) -> Service:

@@ -1,0 +1,53 @@
+"""flask report: what was earned."""
+
+import csv
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from cli.common import Command, as_json, show_rows
+from panel import report
+from panel.money import format_exact
+
+SUMS = ("revenue", "refunds", "cost", "profit")
+
+
+@click.command("report", cls=Command)
+@click.option(
+    "--since", type=click.DateTime(["%Y-%m-%d"]), help="Only orders from this day on (UTC)."
+)
+@click.option("--by", type=click.Choice(list(report.GROUPS)), default="service", show_default=True)
+@as_json
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+def command(since: datetime | None, by: str, as_json: bool, as_csv: bool) -> None:
+    """Orders, revenue, refunds, cost and profit.
+
+    Example: flask report --since 2026-01-01 --by day
+    """
+    if as_json and as_csv:
+        raise click.UsageError("Give --json or --csv, not both.")
+    start = int(since.replace(tzinfo=UTC).timestamp()) if since else 0
+    sums = report.earnings(by, start)
+    rows = [_row(by, row) for row in sums]
+    if as_csv:
+        writer = csv.DictWriter(sys.stdout, [by, "orders", *SUMS])
+        writer.writeheader()
+        writer.writerows({**row, by: _harmless(row[by])} for row in rows)
+        return
+    if not as_json and rows:
+        names = ("orders", *SUMS)
+        total = {name: sum(row[name] for row in sums) for name in names}
+        rows.append(_row(by, {by: "total", **total}))
+    show_rows(rows, as_json, "No orders in that time.")
+
+
+def _row(by: str, row: dict[str, Any]) -> dict[str, Any]:
+    amounts = {name: format_exact(row[name]) for name in SUMS}
+    return {by: row[by], "orders": row["orders"], **amounts}
+
+
+def _harmless(text: str) -> str:
+    """A text that a spreadsheet does not take for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

@@ -1,0 +1,35 @@
+"""flask worker: the process that sends orders on and brings their progress back."""
+
+import logging
+import signal
+import threading
+
+import click
+from flask import current_app
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from cli.common import Command, connect
+from upstream.worker import Pace, run
+
+
+@click.command("worker", cls=Command)
+def command() -> None:
+    """Send orders to providers and follow them, until stopped.
+
+    SIGTERM or Ctrl-C: the requests under way are finished and recorded first.
+    """
+    settings = current_app.config["PANEL"]
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    pace = Pace(
+        ask_every_s=settings.status_seconds,
+        follow_prices_every_s=settings.prices_minutes * 60,
+        disable_below_cost=settings.below_cost == "disable",
+    )
+    with logging_redirect_tqdm():
+        run(settings.database, connect, pace, stop)

@@ -1,0 +1,274 @@
+"""A provider behind somebody's /api/v2, of either dialect.
+
+Nothing is ever sent twice here: no retry, no redirect. Every answer that is not understood
+raises, and says which of the three errors it is.
+"""
+
+import json
+import ssl
+import time
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import urllib3
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, SSLError
+from urllib3.exceptions import NewConnectionError as NoConnectionError
+
+from panel.catalogue import Listing
+from panel.forwarding import Outgoing
+from panel.money import MICROS
+from panel.progress import Report
+from upstream import wording
+from upstream.provider import NotSentError, RefusedError, UnknownError
+
+CONNECT_TIMEOUT_S = 10
+ANSWER_TIMEOUT_S = 30
+"""For the whole answer: a provider that trickles does not hold a connection for ever."""
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
+
+_NUMBER = 18
+"""Most digits of a number that is believed."""
+
+
+class HttpProvider:
+    """One provider's address and key, with its connections kept open between requests."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        currency: str,
+        connections: int = 4,
+        timeout_s: float = ANSWER_TIMEOUT_S,
+    ) -> None:
+        self._url = url
+        self._key = key
+        self._currency = currency
+        self._timeout_s = timeout_s
+        self._pool = urllib3.PoolManager(maxsize=connections, retries=False)
+        # An order never goes over a connection that was kept: if the provider had just closed
+        # it, nobody could tell whether the order arrived.
+        self._fresh = urllib3.PoolManager(
+            maxsize=connections, retries=False, headers={"Connection": "close"}
+        )
+
+    def services(self) -> list[Listing]:
+        """The whole catalogue; entries that cannot be understood are left out."""
+        answer = self._call({"action": "services"})
+        if not isinstance(answer, list):
+            raise _not_understood(answer)
+        listings = [_listing(entry) for entry in answer]
+        return [listing for listing in listings if listing is not None]
+
+    def balance(self) -> str:
+        """Our funds there, as the provider writes them, with the currency."""
+        answer = _object(self._call({"action": "balance"}))
+        if "balance" not in answer:
+            raise _not_understood(answer)
+        text = f"{_text(answer['balance'])} {_text(answer.get('currency'))}".strip()
+        return "".join(c for c in text if c.isprintable())[:64]
+
+    def add(self, order: Outgoing) -> str:
+        """Place an order; the provider's number for it."""
+        params = {
+            "action": "add",
+            "service": order.provider_service,
+            "link": order.link,
+        }
+        if not order.package:
+            params["quantity"] = str(order.quantity)
+        return _ident(_object(self._call(params, self._fresh)), "order")
+
+    def statuses(self, provider_orders: list[str]) -> dict[str, Report]:
+        """How far up to 100 orders are."""
+        answer = _object(self._call({"action": "status", "orders": ",".join(provider_orders)}))
+        if not answer.keys() & set(provider_orders):
+            raise _not_understood(answer)
+        return {order: self._report(answer[order]) for order in provider_orders if order in answer}
+
+    def cancel(self, provider_orders: list[str]) -> dict[str, bool]:
+        """Ask to cancel up to 100 orders: for each, whether the provider took the request."""
+        answer = self._call({"action": "cancel", "orders": ",".join(provider_orders)})
+        if isinstance(answer, dict):
+            entries = answer
+        elif isinstance(answer, list):
+            entries = {_text(e.get("order")): e for e in answer if isinstance(e, dict)}
+        else:
+            raise _not_understood(answer)
+        return {order: _took(entries[order]) for order in provider_orders if order in entries}
+
+    def refill(self, provider_order: str) -> str:
+        """Ask to refill an order; the provider's number for the refill."""
+        return _ident(_object(self._call({"action": "refill", "order": provider_order})), "refill")
+
+    def refill_statuses(self, provider_refills: list[str]) -> dict[str, str]:
+        """How far up to 100 refills are, in our words."""
+        answer = self._call({"action": "refill_status", "refills": ",".join(provider_refills)})
+        if not isinstance(answer, list):
+            raise _not_understood(answer)
+        entries = {_text(e.get("refill")): e.get("status") for e in answer if isinstance(e, dict)}
+        words = {r: wording.refill_status(_text(entries.get(r))) for r in provider_refills}
+        return {refill: word for refill, word in words.items() if word is not None}
+
+    def _report(self, entry: Any) -> Report:
+        if not isinstance(entry, dict) or "error" in entry:
+            text = entry.get("error") if isinstance(entry, dict) else entry
+            return Report(odd=f"the provider says: {_text(text)[:200]}")
+        word = _text(entry.get("status"))
+        status = wording.status(word)
+        odd = [] if status else [f"status {word[:50]!r}"]
+        numbers: dict[str, int | None] = {}
+        for name in ("start_count", "remains"):
+            raw = entry.get(name)
+            numbers[name] = _integer(raw)
+            if numbers[name] is None and raw not in (None, ""):
+                odd.append(f"{name} {_text(raw)[:50]!r}")
+        same_currency = entry.get("currency") in (None, "", self._currency)
+        charge = _micros(entry.get("charge")) if same_currency else None
+        return Report(status, numbers["start_count"], numbers["remains"], charge, ", ".join(odd))
+
+    def _call(self, params: dict[str, str], pool: urllib3.PoolManager | None = None) -> Any:
+        """POST an action and give the decoded answer, its numbers as texts.
+
+        :raises RefusedError: for an answer with an error, whatever its HTTP status but 5xx.
+        """
+        deadline = time.monotonic() + self._timeout_s
+        try:
+            pool = pool or self._pool
+            response = pool.request(
+                "POST",
+                self._url,
+                fields={"key": self._key, **params},
+                encode_multipart=False,
+                headers={**pool.headers, "Accept": "application/json", "User-Agent": "panel"},
+                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=self._timeout_s),
+                redirect=False,
+                preload_content=False,
+            )
+            status = response.status
+            body = _read(response, deadline)
+        except (NoConnectionError, ConnectTimeoutError) as error:
+            raise NotSentError(
+                f"the provider cannot be reached ({type(error).__name__})"
+            ) from None
+        except SSLError as error:
+            if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in error.args):
+                raise NotSentError("the provider's certificate is not valid") from None
+            raise UnknownError("the encrypted connection broke") from None
+        except (HTTPError, OSError) as error:
+            raise UnknownError(f"no whole answer ({type(error).__name__})") from None
+        if status >= 500:
+            raise UnknownError(f"HTTP {status}")
+        try:
+            # ValueError covers bytes that are no UTF-8; numbers stay as they were written.
+            answer = json.loads(body, parse_int=str, parse_float=str, parse_constant=str)
+        except (ValueError, RecursionError):
+            raise UnknownError(f"HTTP {status} without readable JSON") from None
+        if status == 429:
+            raise RefusedError(_refusal(answer) or "Too many requests")
+        if (text := _refusal(answer)) is not None:
+            raise RefusedError(text)
+        return answer
+
+
+def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+    chunks, size = [], 0
+    try:
+        for chunk in response.stream(65536):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > MAX_ANSWER_BYTES or time.monotonic() > deadline:
+                response.close()
+                raise UnknownError("the answer was too large or too slow")
+    finally:
+        response.release_conn()
+    return b"".join(chunks)
+
+
+def _refusal(answer: Any) -> str | None:
+    """The error's text, where an answer is one and nothing else."""
+    if not isinstance(answer, dict) or "order" in answer or "refill" in answer:
+        return None
+    failed = _text(answer.get("status")).lower() in ("error", "fail", "failed")
+    text = answer.get("error") or (answer.get("message") if "balance" not in answer else None)
+    if isinstance(text, dict):
+        text = text.get("message") or text.get("text")
+    if isinstance(text, str) and text:
+        return text[:300]
+    return "refused without a reason" if failed else None
+
+
+def _not_understood(answer: Any) -> UnknownError:
+    return UnknownError(f"an answer that was not understood: {json.dumps(answer)[:200]}")
+
+
+def _object(answer: Any) -> dict[str, Any]:
+    if not isinstance(answer, dict):
+        raise _not_understood(answer)
+    return answer
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _ident(answer: dict[str, Any], name: str) -> str:
+    """The number that the provider gave to what it took."""
+    text = _text(answer.get(name))
+    if not (0 < len(text) <= 64 and text.isascii() and text.isalnum()) or text.strip("0") == "":
+        raise _not_understood(answer)
+    return text
+
+
+def _integer(value: Any) -> int | None:
+    text = _text(value).strip()
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= _NUMBER):
+        return None
+    return int(text)
+
+
+def _micros(value: Any) -> int | None:
+    """An amount as micros, rounded up to one; None for what is none."""
+    try:
+        amount = Decimal(_text(value).strip())
+    except InvalidOperation:
+        return None
+    if not amount.is_finite() or not 0 <= amount <= 10**9:
+        return None
+    return -int(-amount * MICROS // 1)
+
+
+def _flag(value: Any) -> bool:
+    return value is True or _text(value).lower() in ("1", "true", "yes")
+
+
+def _took(entry: Any) -> bool:
+    answer = entry.get("cancel") if isinstance(entry, dict) else None
+    return answer is True or (isinstance(answer, str) and bool(answer.strip("0")))
+
+
+def _listing(entry: Any) -> Listing | None:
+    if not isinstance(entry, dict):
+        return None
+    rate, least, most = (
+        _micros(entry.get("rate")), _integer(entry.get("min")), _integer(entry.get("max"))
+    )  # fmt: skip
+    service, name = _text(entry.get("service")), _printable(entry.get("name"))
+    if rate is None or least is None or most is None or not service.isalnum() or not name:
+        return None
+    return Listing(
+        service,
+        name,
+        _printable(entry.get("category")) or "Other",
+        _text(entry.get("type")) or "Default",
+        rate,
+        least,
+        most,
+        _flag(entry.get("refill")),
+        _flag(entry.get("cancel")),
+    )
+
+
+def _printable(value: Any) -> str:
+    return "".join(c for c in _text(value) if c.isprintable()).strip()[:500]
