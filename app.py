@@ -6,7 +6,7 @@ gunicorn serves 'app:create_app()', and the `flask` command finds create_app() b
 import os
 import sys
 
-from flask import Flask, Response, g, jsonify, request
+from flask import Flask, Response, current_app, g, jsonify, request
 from flask_limiter import Limiter, RateLimitExceeded
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -15,6 +15,7 @@ import cli
 import panel.ratelimit  # noqa: F401  (registers the sqlite:// storage with limits)
 import settings as panel_settings
 from actions import ACTIONS, dialects, params
+from actions.add import IDEMPOTENCY_KEY
 from models import DatabaseError, database, open_database
 from panel import accounts
 from panel.errors import (
@@ -26,6 +27,10 @@ from panel.errors import (
     Refused,
 )
 from settings import Settings, SettingsError
+
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+IDEMPOTENT_HEADER = "X-Idempotent-Add"
+"""Told with every answer: an `add` sent twice under one key is one order here."""
 
 MAX_BODY_BYTES = 1024 * 1024
 """Far above the longest order; a larger body is refused before it is read."""
@@ -91,14 +96,18 @@ def _add_api(app: Flask, settings: Settings) -> None:
         if name not in ACTIONS:
             raise Refused(INCORRECT_REQUEST)
         plain = ACTIONS[name].run(g.caller, g.texts)
-        return jsonify(dialects.SNS[name](plain, settings.currency))
+        return jsonify(_dialect().shapes[name](plain, settings.currency))
 
     def api() -> Response:
         if request.method == "HEAD":  # Werkzeug adds it to GET, and an `add` must not hide there
             raise MethodNotAllowed(["GET", "POST"])
         g.texts = params.collect(request)
+        if IDEMPOTENCY_HEADER in request.headers:
+            g.texts.setdefault(IDEMPOTENCY_KEY, request.headers[IDEMPOTENCY_HEADER])
         g.caller = accounts.find(_key(g.texts))
-        return answer()
+        response = answer()
+        response.headers[IDEMPOTENT_HEADER] = "1"
+        return response
 
     app.add_url_rule(
         "/api/v2",
@@ -116,6 +125,13 @@ def _key(texts: params.Texts) -> str:
     return texts.get("key") or bearer or ""
 
 
+def _dialect() -> dialects.Dialect:
+    """The caller's dialect, or the panel's for whoever has none."""
+    caller = g.get("caller")
+    default = current_app.config["PANEL"].dialect
+    return dialects.DIALECTS[(caller.dialect if caller else None) or default]
+
+
 def _bucket() -> str:
     """Where a request is counted: with its account, or with its address where the key is bad."""
     return f"account:{g.caller.id}" if g.caller else f"address:{request.remote_addr}"
@@ -124,23 +140,24 @@ def _bucket() -> str:
 def _add_errors(app: Flask) -> None:
     """Answer every error as the contract says, the framework's own included."""
 
-    def refuse(problem: Problem) -> Response:
+    def refuse(problem: Problem, status: int) -> Response:
         response = jsonify(dialects.error(problem))
-        response.status_code = problem.status
+        response.status_code = status
         return response
 
     @app.errorhandler(Refused)
     def refused(error: Refused) -> Response:
-        return refuse(error.problem)
+        return refuse(error.problem, _dialect().status(error.problem))
 
     @app.errorhandler(RateLimitExceeded)
     def limited(error: RateLimitExceeded) -> Response:
-        return refuse(TOO_MANY_REQUESTS)
+        return refuse(TOO_MANY_REQUESTS, TOO_MANY_REQUESTS.status)
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
         # A 500 comes here too, as the framework's own: its text tells nothing of the cause.
-        response = refuse(Problem(error.code or 500, error.name))
+        code = error.code or 500
+        response = refuse(Problem(code, error.name), code)
         headers = [(n, v) for n, v in error.get_headers() if n.lower() != "content-type"]
         response.headers.extend(headers)
         return response

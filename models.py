@@ -61,6 +61,7 @@ class Account(Table):
     balance_micros = IntegerField(default=0)
     created_at = IntegerField(default=lambda: now())
     discount_micros = IntegerField(default=0)
+    dialect = TextField(null=True)
 
     class Meta:
         table_name = "accounts"
@@ -83,6 +84,8 @@ class Service(Table):
     markup_micros = IntegerField(null=True)
     round_micros = IntegerField(default=1)
     inactive_because = TextField(default="")
+    dripfeed = BooleanField(default=False)
+    one_per_link = BooleanField(default=False)
 
     class Meta:
         table_name = "services"
@@ -112,6 +115,7 @@ class Provider(Table):
     balance = TextField(default="")
     balance_at = IntegerField(null=True)
     created_at = IntegerField(default=lambda: now())
+    idempotent = BooleanField(default=False)
 
     class Meta:
         table_name = "providers"
@@ -128,6 +132,7 @@ class Source(Table):
     provider_id: int
     provider_service = TextField()
     cost_micros = IntegerField()
+    dripfeed = BooleanField(default=False)
 
     class Meta:
         table_name = "sources"
@@ -160,9 +165,30 @@ class Order(Table):
     attempts = IntegerField(default=0)
     due_at = IntegerField(default=0)
     warning = TextField(default="")
+    parameters = TextField(default="{}")
+    runs = IntegerField(null=True)
+    interval = IntegerField(null=True)
+    parent = ForeignKeyField("self", null=True)
+    parent_id: int | None
+    part = IntegerField(null=True)
+    send_key = TextField(null=True)
 
     class Meta:
         table_name = "orders"
+
+
+class IdempotencyKey(Table):
+    """Which order an account's idempotency key gave, and for which parameters."""
+
+    account = ForeignKeyField(Account)
+    key = TextField()
+    parameters_hash = BlobField()
+    order = ForeignKeyField(Order)
+    created_at = IntegerField(default=lambda: now())
+
+    class Meta:
+        table_name = "idempotency_keys"
+        primary_key = CompositeKey("account", "key")
 
 
 class OrderEvent(Table):
@@ -233,6 +259,7 @@ class SandboxOrder(Table):
     quantity = IntegerField()
     added_at_ms = IntegerField()
     canceled_at_ms = IntegerField(null=True)
+    posts = IntegerField(default=0)
 
     class Meta:
         table_name = "sandbox_orders"
@@ -245,6 +272,7 @@ TABLES = (
     Provider,
     Source,
     Order,
+    IdempotencyKey,
     OrderEvent,
     LedgerEntry,
     Refill,

@@ -10,7 +10,9 @@ CREATE TABLE accounts (
         CHECK (balance_micros BETWEEN 0 AND 1000000000000000000),
     created_at INTEGER NOT NULL,
     -- What the account gets off every rate, in millionths: 50000 is 5 %.
-    discount_micros INTEGER NOT NULL DEFAULT 0 CHECK (discount_micros BETWEEN 0 AND 1000000)
+    discount_micros INTEGER NOT NULL DEFAULT 0 CHECK (discount_micros BETWEEN 0 AND 1000000),
+    -- How answers are shaped for it; NULL: as the panel's default says.
+    dialect TEXT CHECK (dialect IN ('sns', 'perfectpanel'))
 ) STRICT;
 
 CREATE TABLE services (
@@ -32,6 +34,9 @@ CREATE TABLE services (
     -- Why a service that is not active is not: '' is the operator's own act.
     inactive_because TEXT NOT NULL DEFAULT ''
         CHECK (inactive_because IN ('', 'vanished', 'below cost')),
+    dripfeed INTEGER NOT NULL DEFAULT 0 CHECK (dripfeed IN (0, 1)),
+    -- Whether a link may have only one open order at a time.
+    one_per_link INTEGER NOT NULL DEFAULT 0 CHECK (one_per_link IN (0, 1)),
     CHECK (min <= max)
 ) STRICT;
 
@@ -52,7 +57,9 @@ CREATE TABLE providers (
     -- What the provider last said of our funds there, and when.
     balance TEXT NOT NULL DEFAULT '',
     balance_at INTEGER,
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    -- Whether it said that an order sent twice under one key is one order.
+    idempotent INTEGER NOT NULL DEFAULT 0 CHECK (idempotent IN (0, 1))
 ) STRICT;
 
 -- Where a service is bought: first at position 1, after a clear refusal at position 2.
@@ -63,6 +70,7 @@ CREATE TABLE sources (
     provider_id INTEGER NOT NULL REFERENCES providers (id),
     provider_service TEXT NOT NULL CHECK (length(provider_service) BETWEEN 1 AND 64),
     cost_micros INTEGER NOT NULL CHECK (cost_micros BETWEEN 0 AND 1000000000000),
+    dripfeed INTEGER NOT NULL DEFAULT 0 CHECK (dripfeed IN (0, 1)),
     UNIQUE (service_id, position)
 ) STRICT;
 
@@ -73,11 +81,15 @@ CREATE TABLE orders (
     account_id INTEGER NOT NULL REFERENCES accounts (id),
     service_id INTEGER NOT NULL REFERENCES services (id),
     link TEXT NOT NULL,
-    quantity INTEGER NOT NULL CHECK (quantity >= 1),
+    -- The whole of a drip-feed; 0 for a subscription, whose posts are orders of their own.
+    quantity INTEGER NOT NULL CHECK (quantity >= 0),
     charge_micros INTEGER NOT NULL CHECK (charge_micros >= 0),
     refunded_micros INTEGER NOT NULL DEFAULT 0,
     status TEXT NOT NULL CHECK (
-        status IN ('Pending', 'Processing', 'In progress', 'Completed', 'Partial', 'Canceled')
+        status IN (
+            'Pending', 'Processing', 'In progress', 'Completed', 'Partial', 'Canceled',
+            'Active', 'Paused', 'Expired'
+        )
     ),
     start_count INTEGER NOT NULL DEFAULT 0 CHECK (start_count >= 0),
     remains INTEGER NOT NULL CHECK (remains BETWEEN 0 AND quantity),
@@ -85,9 +97,9 @@ CREATE TABLE orders (
     updated_at INTEGER NOT NULL,
     -- The way to the provider. '': fulfilled by hand; waiting: to be sent; sending: a request
     -- may be under way; sent: the provider has it; review: nobody knows whether it has;
-    -- failed: no provider took it.
+    -- failed: no provider took it; parts: a drip-feed that is sent part by part.
     forward TEXT NOT NULL DEFAULT ''
-        CHECK (forward IN ('', 'waiting', 'sending', 'sent', 'review', 'failed')),
+        CHECK (forward IN ('', 'waiting', 'sending', 'sent', 'review', 'failed', 'parts')),
     provider_id INTEGER REFERENCES providers (id),
     provider_order TEXT
         CHECK (forward <> 'sent' OR (provider_id IS NOT NULL AND provider_order IS NOT NULL)),
@@ -100,6 +112,18 @@ CREATE TABLE orders (
     due_at INTEGER NOT NULL DEFAULT 0,
     -- What an operator should know; '' when all is well.
     warning TEXT NOT NULL DEFAULT '',
+    -- What the service's type needs beside link and quantity, as a JSON object of texts.
+    parameters TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(parameters)),
+    -- Drip-feed: so many times a share of the quantity, so many minutes apart.
+    runs INTEGER CHECK (runs >= 1),
+    interval INTEGER CHECK (interval >= 1),
+    -- The drip-feed or subscription that this order belongs to, and which part of a drip-feed
+    -- it is; customers see the posts of a subscription, but not the parts of a drip-feed.
+    parent_id INTEGER REFERENCES orders (id),
+    part INTEGER CHECK (part IS NULL OR parent_id IS NOT NULL),
+    -- Sent along with the order, so that a provider that knows such keys takes it once.
+    send_key TEXT,
+    CHECK ((runs IS NULL) = (interval IS NULL)),
     CHECK (refunded_micros BETWEEN 0 AND charge_micros),
     CHECK (refunded_micros = 0 OR status IN ('Partial', 'Canceled'))
 ) STRICT;
@@ -108,12 +132,29 @@ CREATE INDEX orders_by_account ON orders (account_id, id);
 CREATE INDEX orders_by_status ON orders (status, id);
 CREATE INDEX orders_to_send ON orders (provider_id, due_at) WHERE forward = 'waiting';
 CREATE INDEX orders_to_ask ON orders (provider_id, due_at)
-WHERE forward = 'sent' AND status IN ('Pending', 'Processing', 'In progress');
+WHERE forward = 'sent'
+    AND status IN ('Pending', 'Processing', 'In progress', 'Active', 'Paused');
 CREATE INDEX orders_in_doubt ON orders (forward) WHERE forward IN ('sending', 'review');
 CREATE INDEX orders_with_warning ON orders (id) WHERE warning <> '';
 CREATE INDEX orders_by_time ON orders (created_at);
+CREATE INDEX orders_in_parts ON orders (due_at)
+WHERE forward = 'parts'
+    AND status IN ('Pending', 'Processing', 'In progress', 'Active', 'Paused');
+CREATE INDEX orders_by_parent ON orders (parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX orders_on_link ON orders (service_id, link)
+WHERE status IN ('Pending', 'Processing', 'In progress', 'Active', 'Paused');
 CREATE INDEX orders_by_provider ON orders (provider_id, provider_order)
 WHERE provider_order IS NOT NULL;
+
+-- Which order an account's idempotency key gave, and for which parameters.
+CREATE TABLE idempotency_keys (
+    account_id INTEGER NOT NULL REFERENCES accounts (id),
+    key TEXT NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
+    parameters_hash BLOB NOT NULL CHECK (length(parameters_hash) = 32),
+    order_id INTEGER NOT NULL REFERENCES orders (id),
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (account_id, key)
+) STRICT, WITHOUT ROWID;
 
 -- What happened between the panel and the providers, and what an operator did about it.
 CREATE TABLE order_events (
@@ -204,5 +245,7 @@ CREATE TABLE sandbox_orders (
     link TEXT NOT NULL,
     quantity INTEGER NOT NULL,
     added_at_ms INTEGER NOT NULL,
-    canceled_at_ms INTEGER
+    canceled_at_ms INTEGER,
+    -- A subscription has posts instead of a quantity: so many, of this many each.
+    posts INTEGER NOT NULL DEFAULT 0
 ) STRICT;

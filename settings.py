@@ -76,6 +76,12 @@ def _below_cost(text: str) -> str:
     return text
 
 
+def _dialect(text: str) -> str:
+    if text not in ("sns", "perfectpanel"):
+        raise ValueError("write sns or perfectpanel")
+    return text
+
+
 def _setting(default: str, parse: Callable[[str], Any], help: str, *, secret: bool = False) -> Any:
     return field(metadata={"default": default, "parse": parse, "help": help, "secret": secret})
 
@@ -92,6 +98,13 @@ class Settings:
         "faster, but a power cut may take the last orders back.",
     )
     currency: str = _setting("USD", _currency, "The currency of every amount.")
+    dialect: str = _setting(
+        "sns",
+        _dialect,
+        "How answers are shaped for accounts without a dialect of their own, and for requests "
+        "without a good key: `sns`, or `perfectpanel` as clients of Perfect Panel and "
+        "JustAnotherPanel expect it.",
+    )
     rate_limit: str = _setting(
         "120",
         _rate_limit,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from actions import add, balance, cancel, refill, refill_status, services, status
-from actions.params import ORDER, ORDERS, REFILL, REFILLS, SERVICE, Parameter, Texts
+from actions.params import DETAILS, ORDER, ORDERS, REFILL, REFILLS, SERVICE, Parameter, Texts
 from panel.accounts import Caller
 
 
@@ -24,7 +24,7 @@ class Action(NamedTuple):
 ACTIONS = {
     "services": Action("All active services with rates and ranges.", services.run),
     "balance": Action("The account's balance.", balance.run),
-    "add": Action("Place an order.", add.run, (SERVICE, *add.PARAMETERS.values())),
+    "add": Action("Place an order.", add.run, (SERVICE, *DETAILS.values())),
     "status": Action("The state of orders.", status.run, (ORDER, ORDERS), one_of=True),
     "refill": Action("Ask for a refill of orders.", refill.run, (ORDER, ORDERS), one_of=True),
     "refill_status": Action(

@@ -21,9 +21,10 @@ from cli.common import (
 )
 from models import Provider
 from panel import catalogue, providers
-from panel.catalogue import Change, Listing
+from panel.catalogue import Change
 from panel.errors import Invalid
 from panel.money import format_exact
+from panel.providers import Listing
 
 
 @click.group("provider", cls=Group)

@@ -38,6 +38,8 @@ def _row(service: Service, cost: int | None) -> dict[str, Any]:
         "max": service.max,
         "refill": service.refill,
         "cancel": service.cancel,
+        "dripfeed": service.dripfeed,
+        "one_per_link": service.one_per_link,
         "active": service.active,
         "cost": format_exact(cost) if cost is not None else None,
         "note": _note(service, cost),
@@ -59,6 +61,8 @@ def _note(service: Service, cost: int | None) -> str:
 @click.option("--type", default="Default", show_default=True, help="What an order needs.")
 @click.option("--refill", is_flag=True, help="Completed orders can be refilled.")
 @click.option("--cancel", is_flag=True, help="Open orders can be canceled.")
+@click.option("--dripfeed", is_flag=True, help="Orders can be delivered in runs.")
+@click.option("--one-per-link", is_flag=True, help="A link has one open order at a time.")
 def add(rate: int, **fields: Any) -> None:
     """Add a service and print its number.
 
@@ -110,7 +114,7 @@ def source(id: int, provider: str, their_service: str, second: bool) -> None:
         raise FailedError(f"{provider}: {error}") from None
     if not found:
         raise Invalid(f"{provider} has no service {their_service}")
-    providers.set_source(id, row.id, their_service, found[0].rate_micros, 2 if second else 1)
+    providers.set_source(id, row.id, found[0], 2 if second else 1)
     cost = format_exact(found[0].rate_micros)
     click.echo(f"Service {id} is bought from {provider}, service {their_service}, at {cost}.")
 
@@ -125,6 +129,8 @@ def source(id: int, provider: str, their_service: str, second: bool) -> None:
 @click.option("--type", help="What an order needs.")
 @click.option("--refill/--no-refill", default=None)
 @click.option("--cancel/--no-cancel", default=None)
+@click.option("--dripfeed/--no-dripfeed", default=None)
+@click.option("--one-per-link/--no-one-per-link", default=None)
 def edit(id: int, **fields: Any) -> None:
     """Change a service, from the next request on. Orders keep what they were charged."""
     services.edit(id, **{name: value for name, value in fields.items() if value is not None})

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from actions.dialects import DIALECTS
 from cli.common import AMOUNT, NUMBER, PERCENT, Group, as_json, show_one, show_rows, when
 from models import Account
 from panel import accounts, money, providers, services
@@ -27,6 +28,7 @@ def _row(account: Account) -> dict[str, Any]:
         "status": account.status,
         "balance": format_exact(account.balance_micros),
         "discount": f"{format_exact(account.discount_micros * 100)}%",
+        "dialect": account.dialect,
         "created": when(account.created_at),
     }
 
@@ -82,6 +84,18 @@ def activate(name: str) -> None:
 def rotate_key(name: str) -> None:
     """Replace a customer's key and print the new one, once."""
     _print_key(accounts.rotate_key(name))
+
+
+@group.command("dialect")
+@click.argument("name")
+@click.argument("dialect", type=click.Choice([*DIALECTS, "default"]))
+def dialect(name: str, dialect: str) -> None:
+    """Say how answers are shaped for a customer; "default" for the panel's own way.
+
+    Clients written for Perfect Panel or JustAnotherPanel want perfectpanel.
+    """
+    accounts.set_dialect(name, None if dialect == "default" else dialect)
+    click.echo(f"{name} is answered in the dialect {dialect}.")
 
 
 @group.command("discount")

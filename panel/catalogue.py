@@ -9,20 +9,7 @@ from typing import Any, NamedTuple
 from models import Service, Source, immediate
 from panel import money, providers, services
 from panel.errors import Invalid
-
-
-class Listing(NamedTuple):
-    """A service in a provider's catalogue; the rate is in micros, per 1000 or per package."""
-
-    service: str
-    name: str
-    category: str
-    type: str
-    rate_micros: int
-    min: int
-    max: int
-    refill: bool
-    cancel: bool
+from panel.providers import Listing
 
 
 class Change(NamedTuple):
@@ -84,6 +71,7 @@ def _take_over(
         "max": listing.max,
         "refill": listing.refill,
         "cancel": listing.cancel,
+        "dripfeed": services.TYPES[listing.type].dripfeed,
         "markup_micros": markup_micros,
         "round_micros": round_micros,
     }
@@ -98,7 +86,7 @@ def _take_over(
             service_id = Service.create(**values).id
         else:
             Service.update(**values).where(Service.id == service_id).execute()
-        providers.link(service_id, provider_id, listing.service, listing.rate_micros)
+        providers.link(service_id, provider_id, listing)
     what = "updated" if source else "added"
     shown = f"{what} at {money.format_exact(rate)}, cost {money.format_exact(listing.rate_micros)}"
     return Change(service_id, listing.service, listing.name, shown)
@@ -157,8 +145,9 @@ def _follow(source: Source, listing: Listing | None, disable_below_cost: bool) -
 
     whats = [] if cost == source.cost_micros else [_moved("cost_micros", source.cost_micros, cost)]
     whats += [_moved(n, before[n], after[n]) for n in _FOLLOWED if before[n] != after[n]]
-    if cost != source.cost_micros:
-        Source.update(cost_micros=cost).where(Source.id == source.id).execute()
+    drip = source.dripfeed if listing is None else listing.dripfeed
+    if (cost, drip) != (source.cost_micros, source.dripfeed):
+        Source.update(cost_micros=cost, dripfeed=drip).where(Source.id == source.id).execute()
     if after != before:
         Service.update(**after).where(Service.id == service.id).execute()
     if below:

@@ -20,12 +20,22 @@ ACCOUNT_SUSPENDED = Problem(403, "Account suspended")
 INCORRECT_REQUEST = Problem(422, "Incorrect request")
 INCORRECT_LINK = Problem(422, "Incorrect link")
 INCORRECT_QUANTITY = Problem(422, "Incorrect quantity")
+IDEMPOTENCY_KEY_REUSED = Problem(422, "Idempotency key was used with other parameters")
 INCORRECT_SERVICE_ID = Problem(404, "Incorrect service ID")
 INCORRECT_ORDER_ID = Problem(404, "Incorrect order ID")
 REFILL_NOT_FOUND = Problem(404, "Refill not found")
+ACTIVE_LINK = Problem(
+    422,
+    "You have active order with this link. Please wait until order being completed.",
+)
 CANNOT_REFILL = Problem(422, "Cannot refill")
 CANNOT_CANCEL = Problem(422, "Cannot cancel")
 NOT_ENOUGH_FUNDS = Problem(402, "Not enough funds on balance")
+
+
+def incorrect(parameter: str) -> Problem:
+    """The refusal of a parameter that a service's type needs, beside link and quantity."""
+    return Problem(422, f"Incorrect {parameter}")
 
 
 def quantity_below(minimum: int) -> Problem:

@@ -4,14 +4,21 @@ This module writes the order's columns for that way; status and money change in 
 in the same transaction. No HTTP here: what is sent, and by whom, is upstream's affair.
 """
 
+import json
+import secrets
 from typing import Any, NamedTuple
 
-from models import Order, OrderEvent, Source, Statement, immediate, now, rows, slot
+from peewee import ValueLiterals
+
+from models import Order, OrderEvent, Provider, Source, Statement, immediate, now, rows, slot
 from panel import money, orders, services
 from panel.errors import Invalid
 
 MAX_ATTEMPTS = 24
 """After so many rounds of refusals an order is given up, and paid back."""
+
+RESEND_S = 5
+"""How soon an order in doubt is sent again under its key, where the provider knows such keys."""
 
 PAUSE_S = 60
 MAX_PAUSE_S = 3600
@@ -19,28 +26,24 @@ MAX_PAUSE_S = 3600
 
 
 class Outgoing(NamedTuple):
-    """An order as it is to be sent."""
+    """An order as it is to be sent: `parameters` are those of `add`, the service theirs.
+
+    key: the same at every try, for a provider that takes an order under one key once.
+    """
 
     order_id: int
     provider_id: int
-    provider_service: str
-    link: str
-    quantity: int
-    package: bool
+    parameters: dict[str, str]
+    key: str
 
 
 _NEXT = Statement(
     lambda: (
-        Order.select(Order.id, Order.service, Order.position, Order.link, Order.quantity)
-        .where(Order.forward == "waiting", Order.provider == slot("provider_id"))
-        .where(Order.due_at <= slot("now"))
+        Order.select(Order.id)
+        .where(ValueLiterals(Order.forward == "waiting"))
+        .where(Order.provider == slot("provider_id"), Order.due_at <= slot("now"))
         .order_by(Order.due_at)
         .limit(1)
-    )
-)
-_CLAIM = Statement(
-    lambda: Order.update(forward="sending").where(
-        Order.id == slot("id"), Order.forward == "waiting"
     )
 )
 _SENT = Statement(
@@ -68,32 +71,49 @@ def claim(provider_id: int) -> Outgoing | None:
     """Take the next order that waits for this provider, and mark it as being sent.
 
     The mark is on disk when this returns: from then on the order is never taken again, unless
-    it is known that it was not sent.
+    it is known that it was not sent, or the provider takes an order under one key once.
     """
     with immediate():
         while row := _NEXT.row(provider_id=provider_id, now=now()):
-            order_id, service_id, position, link, quantity = row
-            source = Source.get_or_none(Source.service == service_id, Source.position == position)
+            order = orders.get(row[0])
+            source = Source.get_or_none(
+                Source.service == order.service_id, Source.position == order.position
+            )
             if source is None or source.provider_id != provider_id:
-                _find_source_again(order_id, service_id)
-                continue
-            _CLAIM.run(id=order_id)
-            note(order_id, "sending", f"as service {source.provider_service}")
-            package = services.TYPES[services.get(service_id).type].package
-            theirs = source.provider_service
-            return Outgoing(order_id, provider_id, theirs, link, quantity, package)
+                _find_source_again(order)
+            elif order.runs is not None and not source.dripfeed:
+                # The provider has no drip-feed: panel.parts sends this order part by part.
+                Order.update(forward="parts", due_at=0).where(Order.id == order.id).execute()
+            else:
+                return _claim(order, source)
     return None
 
 
-def _find_source_again(order_id: int, service_id: int) -> None:
-    """The service is bought elsewhere now, or nowhere: then a person must see to the order."""
-    source = Source.get_or_none(Source.service == service_id, Source.position == 1)
-    if source is not None:
-        Order.update(provider=source.provider_id, position=1).where(Order.id == order_id).execute()
-        return
-    Order.update(forward="", provider=None, warning="the service is bought nowhere now").where(
-        Order.id == order_id
+def _claim(order: Order, source: Source) -> Outgoing:
+    key = order.send_key or secrets.token_hex(16)
+    Order.update(forward="sending", send_key=key).where(
+        Order.id == order.id, Order.forward == "waiting"
     ).execute()
+    note(order.id, "sending", f"as service {source.provider_service}")
+    parameters = {"service": source.provider_service}
+    if order.link:
+        parameters["link"] = order.link
+    if services.takes_quantity(services.get(order.service_id).type):
+        parameters["quantity"] = str(order.quantity // (order.runs or 1))
+    parameters |= {name: str(value) for name, value in json.loads(order.parameters).items()}
+    if order.runs is not None:
+        parameters |= {"runs": str(order.runs), "interval": str(order.interval)}
+    return Outgoing(order.id, source.provider_id, parameters, key)
+
+
+def _find_source_again(order: Order) -> None:
+    """The service is bought elsewhere now, or nowhere: then a person must see to the order."""
+    source = Source.get_or_none(Source.service == order.service_id, Source.position == 1)
+    if source is not None:
+        values: dict[str, Any] = {"provider": source.provider_id, "position": 1}
+    else:
+        values = {"forward": "", "provider": None, "warning": "the service is bought nowhere now"}
+    Order.update(**values).where(Order.id == order.id).execute()
 
 
 def took(order_id: int, provider_order: str, ask_at: int) -> None:
@@ -107,7 +127,7 @@ def _took(order_id: int, provider_order: str, ask_at: int) -> None:
     source = Source.get_or_none(
         Source.service == order.service_id, Source.position == order.position
     )
-    package = services.TYPES[services.get(order.service_id).type].package
+    package = services.TYPES[services.get(order.service_id).type].charged == "package"
     cost = 0
     if source is not None:
         cost = source.cost_micros if package else money.charge(source.cost_micros, order.quantity)
@@ -127,14 +147,19 @@ def not_sent(order_id: int, why: str, retry_at: int) -> None:
         note(order_id, "refused", f"not sent: {why}")
 
 
-def unknown(order_id: int, why: str) -> None:
-    """Nobody knows whether the provider has the order: it waits for a person."""
+def unknown(order_id: int, why: str, resend: bool = True) -> None:
+    """Nobody knows whether the provider has the order: it waits for a person.
+
+    A provider that takes an order under one key once is asked again instead.
+
+    :param resend: False where asking again would tell nothing.
+    """
     with immediate():
-        _doubt(order_id, why)
+        _doubt(order_id, why, resend)
 
 
 def orphans() -> int:
-    """Put the orders that a dead worker left as being sent before a person; tell how many."""
+    """See to the orders that a dead worker left as being sent; tell how many there were."""
     with immediate():
         left = rows(Order.select(Order.id).where(Order.forward == "sending").tuples())
         for (order_id,) in left:
@@ -142,8 +167,15 @@ def orphans() -> int:
     return len(left)
 
 
-def _doubt(order_id: int, why: str) -> None:
-    Order.update(forward="review", warning=why).where(
+def _doubt(order_id: int, why: str, resend: bool = True) -> None:
+    order = orders.get(order_id)
+    safe = (
+        resend
+        and order.provider_id is not None
+        and Provider.get_by_id(order.provider_id).idempotent
+    )
+    forward, due_at = ("waiting", now() + RESEND_S) if safe else ("review", order.due_at)
+    Order.update(forward=forward, due_at=due_at, warning=why).where(
         Order.id == order_id, Order.forward == "sending"
     ).execute()
     note(order_id, "unknown", why)

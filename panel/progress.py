@@ -3,8 +3,10 @@
 from functools import cache
 from typing import NamedTuple
 
+from peewee import ValueLiterals
+
 from models import Order, Statement, immediate, now, slot
-from panel import money, orders
+from panel import money, orders, parts
 from panel.errors import Invalid
 from panel.forwarding import note
 
@@ -16,6 +18,7 @@ class Report(NamedTuple):
     """What a provider says of an order; None where it says nothing that can be read.
 
     status is one of ours; charge is theirs, in micros. `odd` tells what could not be read.
+    posts are a subscription's: the provider's order number and the quantity of each.
     """
 
     status: str | None = None
@@ -23,6 +26,7 @@ class Report(NamedTuple):
     remains: int | None = None
     charge_micros: int | None = None
     odd: str = ""
+    posts: tuple[tuple[str, int], ...] = ()
 
 
 class Verdict(NamedTuple):
@@ -37,8 +41,8 @@ class Verdict(NamedTuple):
 _ASK = Statement(
     lambda: (
         Order.select(Order.id, Order.provider_order)
+        .where(ValueLiterals((Order.forward == "sent") & Order.status.in_(orders.OPEN)))
         .where(Order.provider == slot("provider_id"), Order.due_at <= slot("now"))
-        .where(Order.forward == "sent", Order.status.in_(orders.OPEN))
         .order_by(Order.due_at)
         .limit(slot("limit"))
     )
@@ -92,6 +96,8 @@ def apply(reports: dict[int, Report], ask_every_s: int) -> None:
             report = reports[order_id]
             stands = Verdict(status, start_count, remains, warned)
             verdict = judge(stands, quantity, report)
+            if report.posts and not quantity:
+                verdict = _with_posts(order_id, verdict, report)
             if verdict[:3] != stands[:3]:
                 try:
                     orders.progress(order_id, *verdict[:3])
@@ -104,6 +110,16 @@ def apply(reports: dict[int, Report], ask_every_s: int) -> None:
                 _warn(order_id, verdict.warning)
             pause = min(max(ask_every_s, (now() - created_at) // 20), ASK_SLOWEST_S)
             _ASK_AGAIN.run(id=order_id, due_at=now() + pause)
+
+
+def _with_posts(order_id: int, verdict: Verdict, report: Report) -> Verdict:
+    """Charge the new posts of a subscription; it rests while they are not paid."""
+    try:
+        wrong = parts.add_posts(order_id, list(report.posts))
+    except parts.UnpaidError as error:
+        status = "Paused" if verdict.status == "Active" else verdict.status
+        return verdict._replace(status=status, warning=str(error))
+    return verdict._replace(warning=wrong or verdict.warning)
 
 
 def judge(order: Verdict, quantity: int, report: Report) -> Verdict:

@@ -1,7 +1,7 @@
 """The panels that we buy from, and which of our services is bought where."""
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from models import Order, Provider, Service, Source, immediate, now, rows
 from panel.errors import Invalid
@@ -11,6 +11,21 @@ SANDBOX_URL = "sandbox:"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _URL = re.compile(r"https?://[^/@\s?#]+(/[^@\s?#]*)?", re.ASCII)
+
+
+class Listing(NamedTuple):
+    """A service in a provider's catalogue; the rate is in micros, per 1000 or per package."""
+
+    service: str
+    name: str
+    category: str
+    type: str
+    rate_micros: int
+    min: int
+    max: int
+    refill: bool
+    cancel: bool
+    dripfeed: bool = False
 
 
 def check(name: str, url: str, requests_per_minute: int) -> None:
@@ -107,27 +122,23 @@ def note_balance(provider_id: int, balance: str) -> None:
         ).execute()
 
 
-def link(
-    service_id: int, provider_id: int, provider_service: str, cost_micros: int, position: int = 1
-) -> None:
+def link(service_id: int, provider_id: int, listing: Listing, position: int = 1) -> None:
     """Say where a service is bought; to be called inside immediate().
 
-    :param cost_micros: per 1000, or per package.
     :param position: 1, or 2 for where to turn after a clear refusal.
     """
     values: dict[str, Any] = {
         "provider": provider_id,
-        "provider_service": provider_service,
-        "cost_micros": cost_micros,
+        "provider_service": listing.service,
+        "cost_micros": listing.rate_micros,
+        "dripfeed": listing.dripfeed,
     }
     Source.insert(service=service_id, position=position, **values).on_conflict(
         conflict_target=[Source.service, Source.position], update=values
     ).execute()
 
 
-def set_source(
-    service_id: int, provider_id: int, provider_service: str, cost_micros: int, position: int
-) -> None:
+def set_source(service_id: int, provider_id: int, listing: Listing, position: int) -> None:
     """Say where a service is bought, first or second.
 
     :raises Invalid: for a second source without a first.
@@ -136,7 +147,13 @@ def set_source(
         first = Source.get_or_none(Source.service == service_id, Source.position == 1)
         if position == 2 and first is None:
             raise Invalid(f"service {service_id} has no first source yet")
-        link(service_id, provider_id, provider_service, cost_micros, position)
+        link(service_id, provider_id, listing, position)
+
+
+def note_idempotent(provider_id: int) -> None:
+    """Keep that a provider takes an order under one key once."""
+    with immediate():
+        Provider.update(idempotent=True).where(Provider.id == provider_id).execute()
 
 
 def sources(service_id: int) -> list[dict[str, Any]]:

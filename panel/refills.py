@@ -30,7 +30,7 @@ _ORDER = Statement(
     lambda: (
         Order.select(Order.status, Service.refill, Service.cancel, Order.forward)
         .join(Service)
-        .where(Order.id == slot("id"), Order.account == slot("account_id"))
+        .where(Order.id == slot("id"), Order.account == slot("account_id"), Order.part.is_null())
     )
 )
 
@@ -107,7 +107,7 @@ def _request_cancel(account_id: int, order_id: int | None) -> int | Problem:
     waiting = Cancel.get_or_none(Cancel.order == order_id, Cancel.status == "pending")
     if waiting is None:
         waiting = Cancel.create(order=order_id, status="pending")
-    if order_status == "Pending" and forward in ("", "waiting"):
+    if order_status in ("Pending", "Active") and forward in ("", "waiting"):
         orders.advance(order_id, status="Canceled")
     return waiting.id
 

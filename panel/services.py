@@ -17,16 +17,47 @@ class ServiceType(NamedTuple):
     """What `add` needs for a type of service beside its number, and what it charges.
 
     parameters: the names of what must be sent, in the order of judging.
-    package: one package is charged, at the service's rate; otherwise the quantity, per 1000.
+    charged: "quantity" per 1000; "package", at the service's rate; "posts", each as it comes;
+        or the name of the parameter whose lines are counted, per 1000.
+    optional: what may be sent.
+    needed_with: what else must be sent where a parameter has a certain value.
+    dripfeed: whether services of this type can offer drip-feed.
     """
 
     parameters: tuple[str, ...]
-    package: bool = False
+    charged: str = "quantity"
+    optional: tuple[str, ...] = ()
+    needed_with: tuple[tuple[str, int, str], ...] = ()
+    dripfeed: bool = False
 
 
 TYPES = {
-    "Default": ServiceType(("link", "quantity")),
-    "Package": ServiceType(("link",), package=True),
+    "Default": ServiceType(("link", "quantity"), dripfeed=True),
+    "SEO": ServiceType(("link", "quantity", "keywords")),
+    "Package": ServiceType(("link",), "package"),
+    "Custom Comments": ServiceType(("link", "comments"), "comments"),
+    "Custom Comments Package": ServiceType(("link", "comments"), "package"),
+    "Comment Replies": ServiceType(("link", "username", "comments"), "comments"),
+    "Comment Likes": ServiceType(("link", "quantity", "username")),
+    "Mentions": ServiceType(("link", "quantity", "usernames")),
+    "Mentions with Hashtags": ServiceType(("link", "quantity", "usernames", "hashtags")),
+    "Mentions Custom List": ServiceType(("link", "usernames"), "usernames"),
+    "Mentions Hashtag": ServiceType(("link", "quantity", "hashtag")),
+    "Mentions User Followers": ServiceType(("link", "quantity", "username")),
+    "Mentions Media Likers": ServiceType(("link", "quantity", "media")),
+    "Poll": ServiceType(("link", "quantity", "answer_number")),
+    "Invites from Groups": ServiceType(("link", "quantity", "groups")),
+    "Web Traffic": ServiceType(
+        ("link", "quantity", "country", "device", "type_of_traffic"),
+        needed_with=(
+            ("type_of_traffic", 1, "google_keyword"),
+            ("type_of_traffic", 2, "referring_url"),
+        ),
+        dripfeed=True,
+    ),
+    "Subscriptions": ServiceType(
+        ("username", "min", "max", "delay"), "posts", optional=("posts", "old_posts", "expiry")
+    ),
 }
 """The types that can be sold (contract: Service types). A further one is a further entry."""
 
@@ -46,6 +77,8 @@ class Offer(NamedTuple):
     max: int
     refill: int
     cancel: int
+    dripfeed: int
+    one_per_link: int
     provider_id: int | None
 
 
@@ -59,6 +92,8 @@ _OFFER = (
     Service.max,
     Service.refill,
     Service.cancel,
+    Service.dripfeed,
+    Service.one_per_link,
     Source.provider,
     AccountRate.rate_micros,
 )
@@ -75,6 +110,7 @@ def _offer_query() -> Any:
 
 
 _FIND = Statement(lambda: _offer_query().where(Service.id == slot("id"), Service.active))
+_PRICE = Statement(lambda: _offer_query().where(Service.id == slot("id")))
 _ALL = Statement(lambda: _offer_query().where(Service.active).order_by(Service.id))
 
 
@@ -84,6 +120,17 @@ def find(caller: Caller, service_id: int | None) -> Offer | None:
         return None
     row = _FIND.row(id=service_id, account_id=caller.id)
     return _offer(caller, row) if row else None
+
+
+def price(caller: Caller, service_id: int) -> Offer:
+    """A service at this account's rate, active or not: for what was ordered before.
+
+    :raises Invalid: if there is no such service.
+    """
+    row = _PRICE.row(id=service_id, account_id=caller.id)
+    if row is None:
+        raise Invalid(f"there is no service {service_id}")
+    return _offer(caller, row)
 
 
 def offers(caller: Caller) -> list[Offer]:
@@ -104,9 +151,14 @@ def _offer(caller: Caller, row: tuple[Any, ...]) -> Offer:
 
 def charge(offer: Offer, quantity: int) -> int:
     """What ordering this quantity costs, in micros."""
-    if TYPES[offer.type].package:
+    if TYPES[offer.type].charged == "package":
         return offer.rate_micros
     return money.charge(offer.rate_micros, quantity)
+
+
+def takes_quantity(type: str) -> bool:
+    """Whether orders of a type say a quantity."""
+    return TYPES[type].charged == "quantity"
 
 
 def add(
@@ -119,6 +171,8 @@ def add(
     type: str = "Default",
     refill: bool = False,
     cancel: bool = False,
+    dripfeed: bool = False,
+    one_per_link: bool = False,
 ) -> int:
     """Add a service.
 
@@ -135,6 +189,8 @@ def add(
         "max": max,
         "refill": refill,
         "cancel": cancel,
+        "dripfeed": dripfeed,
+        "one_per_link": one_per_link,
     }
     _check(values)
     with immediate():
@@ -208,6 +264,8 @@ def _check(values: dict[str, Any]) -> None:
             raise Invalid(f"the {field} must be 1 to 500 printable characters")
     if values["type"] not in TYPES:
         raise Invalid(f"there is no type {values['type']!r}; there are: {', '.join(TYPES)}")
+    if values["dripfeed"] and not TYPES[values["type"]].dripfeed:
+        raise Invalid(f"services of type {values['type']} have no drip-feed")
     if not 0 <= values["rate_micros"] <= MAX_RATE_MICROS:
         raise Invalid(f"the rate must be from 0 to {MAX_RATE_MICROS // money.MICROS}")
     if not 1 <= values["min"] <= values["max"] <= MAX_QUANTITY:

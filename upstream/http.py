@@ -7,6 +7,7 @@ raises, and says which of the three errors it is.
 import json
 import ssl
 import time
+from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -14,10 +15,10 @@ import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, SSLError
 from urllib3.exceptions import NewConnectionError as NoConnectionError
 
-from panel.catalogue import Listing
 from panel.forwarding import Outgoing
 from panel.money import MICROS
 from panel.progress import Report
+from panel.providers import Listing
 from upstream import wording
 from upstream.provider import NotSentError, RefusedError, UnknownError
 
@@ -25,6 +26,9 @@ CONNECT_TIMEOUT_S = 10
 ANSWER_TIMEOUT_S = 30
 """For the whole answer: a provider that trickles does not hold a connection for ever."""
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
+
+IDEMPOTENT_HEADER = "X-Idempotent-Add"
+"""What a panel like ours answers with: it takes an order under one key once."""
 
 _NUMBER = 18
 """Most digits of a number that is believed."""
@@ -45,6 +49,7 @@ class HttpProvider:
         self._key = key
         self._currency = currency
         self._timeout_s = timeout_s
+        self.idempotent = False
         self._pool = urllib3.PoolManager(maxsize=connections, retries=False)
         # An order never goes over a connection that was kept: if the provider had just closed
         # it, nobody could tell whether the order arrived.
@@ -70,14 +75,8 @@ class HttpProvider:
 
     def add(self, order: Outgoing) -> str:
         """Place an order; the provider's number for it."""
-        params = {
-            "action": "add",
-            "service": order.provider_service,
-            "link": order.link,
-        }
-        if not order.package:
-            params["quantity"] = str(order.quantity)
-        return _ident(_object(self._call(params, self._fresh)), "order")
+        params = {"action": "add", **order.parameters}
+        return _ident(_object(self._call(params, self._fresh, order.key)), "order")
 
     def statuses(self, provider_orders: list[str]) -> dict[str, Report]:
         """How far up to 100 orders are."""
@@ -123,11 +122,19 @@ class HttpProvider:
             numbers[name] = _integer(raw)
             if numbers[name] is None and raw not in (None, ""):
                 odd.append(f"{name} {_text(raw)[:50]!r}")
+        posts = tuple(_posts(entry.get("posts")))
         same_currency = entry.get("currency") in (None, "", self._currency)
         charge = _micros(entry.get("charge")) if same_currency else None
-        return Report(status, numbers["start_count"], numbers["remains"], charge, ", ".join(odd))
+        return Report(
+            status, numbers["start_count"], numbers["remains"], charge, ", ".join(odd), posts
+        )
 
-    def _call(self, params: dict[str, str], pool: urllib3.PoolManager | None = None) -> Any:
+    def _call(
+        self,
+        params: dict[str, str],
+        pool: urllib3.PoolManager | None = None,
+        idempotency_key: str | None = None,
+    ) -> Any:
         """POST an action and give the decoded answer, its numbers as texts.
 
         :raises RefusedError: for an answer with an error, whatever its HTTP status but 5xx.
@@ -135,17 +142,21 @@ class HttpProvider:
         deadline = time.monotonic() + self._timeout_s
         try:
             pool = pool or self._pool
+            headers = {**pool.headers, "Accept": "application/json", "User-Agent": "panel"}
+            if idempotency_key is not None:
+                headers["Idempotency-Key"] = idempotency_key
             response = pool.request(
                 "POST",
                 self._url,
                 fields={"key": self._key, **params},
                 encode_multipart=False,
-                headers={**pool.headers, "Accept": "application/json", "User-Agent": "panel"},
+                headers=headers,
                 timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=self._timeout_s),
                 redirect=False,
                 preload_content=False,
             )
             status = response.status
+            self.idempotent = self.idempotent or IDEMPOTENT_HEADER in response.headers
             body = _read(response, deadline)
         except (NoConnectionError, ConnectTimeoutError) as error:
             raise NotSentError(
@@ -212,6 +223,16 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _posts(value: Any) -> Iterator[tuple[str, int]]:
+    """A subscription's posts; anything else under that name is somebody else's meaning."""
+    for entry in value if isinstance(value, list) else ():
+        if not isinstance(entry, dict):
+            continue
+        order, quantity = entry.get("order"), _integer(entry.get("quantity"))
+        if isinstance(order, str) and order.isalnum() and quantity is not None:
+            yield order, quantity
+
+
 def _ident(answer: dict[str, Any], name: str) -> str:
     """The number that the provider gave to what it took."""
     text = _text(answer.get(name))
@@ -267,6 +288,7 @@ def _listing(entry: Any) -> Listing | None:
         most,
         _flag(entry.get("refill")),
         _flag(entry.get("cancel")),
+        _flag(entry.get("dripfeed")),
     )
 
 

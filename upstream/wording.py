@@ -17,6 +17,9 @@ _STATUSES = {
     "canceled": "Canceled",
     "cancelled": "Canceled",
     "refunded": "Canceled",
+    "active": "Active",
+    "paused": "Paused",
+    "expired": "Expired",
 }
 
 _REFILLS = {
@@ -85,3 +88,8 @@ def refill_status(word: str) -> str | None:
 def may_pass(refusal: str) -> bool:
     """Whether a refusal passes by itself."""
     return _MAY_PASS.search(refusal.lower()) is not None
+
+
+def key_was_used(refusal: str) -> bool:
+    """Whether a refusal says that an order was taken before under this key."""
+    return "idempotency" in refusal.lower()
