@@ -14,6 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import cli
 import panel.ratelimit  # noqa: F401  (registers the sqlite:// storage with limits)
 import settings as panel_settings
+import web
 from actions import ACTIONS, dialects, params
 from actions.add import IDEMPOTENCY_KEY
 from models import DatabaseError, database, open_database
@@ -47,6 +48,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
         PANEL=settings,
+        CREATE_APP=create_app,  # for the commands that serve an app of their own
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]  # a list answers in the order asked
     app.json.compact = True  # type: ignore[attr-defined]
@@ -58,6 +60,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     _add_errors(app)
     _add_api(app, settings)
     app.add_url_rule("/healthz", "healthz", _healthz)
+    web.register(app, settings.currency)
     cli.register(app)
     return app
 

@@ -194,33 +194,51 @@ def expiry(text: str) -> str:
     return text
 
 
+TEXT = {"type": "string", "minLength": 1}
+IDENT = {"type": ["integer", "string"]}
+IDENTS = {"type": ["integer", "string", "array"], "items": IDENT}
+WHOLE = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+$"}]}
+
+
 class Parameter(NamedTuple):
     """One parameter: its name, how its text is read, a line for the reference, an example.
 
     `read` raises Refused with the contract's text, or ValueError for "Incorrect NAME".
+    `schema` is what JSON Schema can say of it; a form has texts, JSON may have numbers.
     """
 
     name: str
     read: Callable[[str], Any]
     help: str
     example: str
+    schema: dict[str, Any] = TEXT
 
 
-SERVICE = Parameter("service", ident, "The service's number.", "1")
-ORDER = Parameter("order", ident, "One order's number.", "4218")
-ORDERS = Parameter("orders", idents, "1 to 100 order numbers, separated by commas.", "4218,4219")
-REFILL = Parameter("refill", ident, "One refill's number.", "42")
-REFILLS = Parameter("refills", idents, "1 to 100 refill numbers, separated by commas.", "42,43")
+SERVICE = Parameter("service", ident, "The service's number.", "1", IDENT)
+ORDER = Parameter("order", ident, "One order's number.", "4218", IDENT)
+ORDERS = Parameter(
+    "orders", idents, "1 to 100 order numbers, separated by commas.", "4218,4219", IDENTS
+)
+REFILL = Parameter("refill", ident, "One refill's number.", "42", IDENT)
+REFILLS = Parameter(
+    "refills", idents, "1 to 100 refill numbers, separated by commas.", "42,43", IDENTS
+)
 
 MINUTES_IN_A_YEAR = 366 * 24 * 60
 DETAILS = {
     parameter.name: parameter
     for parameter in (
         Parameter("link", link, "Where to deliver: at most 2048 characters.", "https://t.me/x"),
-        Parameter("quantity", quantity, "How many, within the service's range.", "500"),
-        Parameter("runs", whole(1, 10_000), "Drip-feed: how often to deliver the quantity.", "3"),
+        Parameter("quantity", quantity, "How many, within the service's range.", "500", WHOLE),
         Parameter(
-            "interval", whole(1, MINUTES_IN_A_YEAR), "Drip-feed: minutes between two runs.", "60"
+            "runs", whole(1, 10_000), "Drip-feed: how often to deliver the quantity.", "3", WHOLE
+        ),
+        Parameter(
+            "interval",
+            whole(1, MINUTES_IN_A_YEAR),
+            "Drip-feed: minutes between two runs.",
+            "60",
+            WHOLE,
         ),
         Parameter("keywords", lines, "Keywords, one a line.", "first\nsecond"),
         Parameter("comments", lines, "Comments, one a line.", "Great!\nLovely"),
@@ -229,22 +247,30 @@ DETAILS = {
         Parameter("hashtags", lines, "Hashtags, one a line.", "first\nsecond"),
         Parameter("hashtag", text, "One hashtag.", "first"),
         Parameter("media", text, "The address of a post.", "https://t.me/x/1"),
-        Parameter("answer_number", whole(1, 1000), "Which answer of the poll.", "2"),
+        Parameter("answer_number", whole(1, 1000), "Which answer of the poll.", "2", WHOLE),
         Parameter("groups", lines, "Groups, one a line.", "first\nsecond"),
         Parameter("country", text, "Where the visitors come from.", "US"),
-        Parameter("device", whole(1, 5), "1 to 5: which devices the visitors use.", "1"),
+        Parameter("device", whole(1, 5), "1 to 5: which devices the visitors use.", "1", WHOLE),
         Parameter(
-            "type_of_traffic", whole(1, 3), "1 from a keyword, 2 from a referrer, 3 blank.", "1"
+            "type_of_traffic",
+            whole(1, 3),
+            "1 from a keyword, 2 from a referrer, 3 blank.",
+            "1",
+            WHOLE,
         ),
         Parameter("google_keyword", text, "The keyword, for type_of_traffic 1.", "panel"),
         Parameter(
             "referring_url", text, "The referrer, for type_of_traffic 2.", "https://example.com/"
         ),
-        Parameter("min", whole(0, 10**10 - 1), "The smallest quantity for a post.", "100"),
-        Parameter("max", whole(0, 10**10 - 1), "The largest quantity for a post.", "200"),
-        Parameter("delay", whole(0, MINUTES_IN_A_YEAR), "Minutes to wait after a post.", "5"),
-        Parameter("posts", whole(1, 10**6), "How many future posts; without it, all.", "10"),
-        Parameter("old_posts", whole(0, 10**6), "How many posts that exist already.", "5"),
+        Parameter("min", whole(0, 10**10 - 1), "The smallest quantity for a post.", "100", WHOLE),
+        Parameter("max", whole(0, 10**10 - 1), "The largest quantity for a post.", "200", WHOLE),
+        Parameter(
+            "delay", whole(0, MINUTES_IN_A_YEAR), "Minutes to wait after a post.", "5", WHOLE
+        ),
+        Parameter(
+            "posts", whole(1, 10**6), "How many future posts; without it, all.", "10", WHOLE
+        ),
+        Parameter("old_posts", whole(0, 10**6), "How many posts that exist already.", "5", WHOLE),
         Parameter("expiry", expiry, "The last day, as d/m/Y.", "31/12/2099"),
     )
 }

@@ -48,6 +48,15 @@ def quantity_above(maximum: int) -> Problem:
     return Problem(422, f"Quantity more than maximum {maximum}")
 
 
+def catalogue() -> list[Problem]:
+    """All refusals in the order of judging, those with a number in them as `N`."""
+    ranges = [
+        Problem(422, "Quantity less than minimal N"),
+        Problem(422, "Quantity more than maximum N"),
+    ]
+    return [value for value in globals().values() if isinstance(value, Problem)] + ranges
+
+
 class Refused(Exception):
     """A client's request is refused, and nothing was changed."""
 
