@@ -4,10 +4,12 @@ gunicorn serves 'app:create_app()', and the `flask` command finds create_app() b
 """
 
 import os
+import sqlite3
 import sys
 
 from flask import Flask, Response, g, jsonify, request
 from flask_limiter import Limiter, RateLimitExceeded
+from limits.errors import ConfigurationError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -72,14 +74,28 @@ def _prepare(settings: Settings | None) -> Settings:
     return settings
 
 
+def _limiter(app: Flask, settings: Settings) -> Limiter:
+    """The limiter on its storage, or stop with one line."""
+    try:
+        return Limiter(
+            _bucket,
+            app=app,
+            storage_uri=settings.ratelimit_uri,
+            strategy="fixed-window",
+            headers_enabled=True,
+        )
+    except (ConfigurationError, OSError, ValueError, sqlite3.Error):
+        # The address may hold a password, and so may the error's text: neither is repeated.
+        print(
+            "panel: PANEL_RATELIMIT_STORAGE: no such storage, or it cannot be used; redis:// "
+            "and the like need their client first: .venv/bin/pip install redis",
+            file=sys.stderr,
+        )
+        raise SystemExit(2) from None
+
+
 def _add_api(app: Flask, settings: Settings) -> None:
-    limiter = Limiter(
-        _bucket,
-        app=app,
-        storage_uri=settings.ratelimit_uri,
-        strategy="fixed-window",
-        headers_enabled=True,
-    )
+    limiter = _limiter(app, settings)
 
     @limiter.shared_limit(settings.rate_limit, scope="api")
     def answer() -> Response:
