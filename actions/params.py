@@ -60,31 +60,16 @@ def collect(request: Request) -> dict[str, str]:
 
 
 def _body(request: Request) -> dict[str, str] | None:
-    data = _read(request)
+    data = request.get_data()  # kept, for the multipart parser reads it again
+    if request.content_length is None and len(data) == request.max_content_length:
+        raise RequestEntityTooLarge  # Werkzeug cuts a chunked body off at the limit
     if not data:
-        return None if data is None else {}
+        return {}
     if request.mimetype == "application/x-www-form-urlencoded":
         return _flatten(_urlencoded(data))
     if request.mimetype == "multipart/form-data":
         return _multipart(request)
     return _json(data) if request.is_json else None
-
-
-def _read(request: Request) -> bytes | None:
-    """The whole body; None for one that broke off, or that came in malformed chunks.
-
-    :raises RequestEntityTooLarge: for one over the limit.
-    """
-    try:
-        data = request.get_data()  # kept, for the multipart parser reads it again
-    except RequestEntityTooLarge:
-        raise
-    except Exception:  # whatever the server calls it
-        return None
-    length = request.content_length
-    if length is None and len(data) == request.max_content_length:
-        raise RequestEntityTooLarge  # Werkzeug cuts a chunked body off at the limit
-    return data if length in (None, len(data)) else None
 
 
 def _urlencoded(data: bytes) -> list[tuple[str, str]]:
