@@ -22,6 +22,7 @@ from world import (
     BOBS_REFILL,
     CANCELED,
     CANCELED_LATE,
+    CATALOGUE,
     DONE,
     DONE_AGAIN,
     DONE_WITHOUT_REFILL,
@@ -76,14 +77,6 @@ def error(text: str) -> dict[str, str]:
     return {"error": text}
 
 
-def service(id: int, name: str, category: str, type: str, rate: str, min: int, max: int,
-            refill: bool = False, cancel: bool = False) -> dict[str, Any]:  # fmt: skip
-    return {
-        "service": id, "name": name, "category": category, "type": type, "rate": rate,
-        "min": min, "max": max, "refill": refill, "cancel": cancel, "dripfeed": False,
-    }  # fmt: skip
-
-
 def state(charge: str, start_count: int, status: str, remains: int) -> dict[str, Any]:
     return {"charge": charge, "start_count": start_count, "status": status, "remains": remains,
             "currency": "USD"}  # fmt: skip
@@ -96,14 +89,8 @@ def order(**changes: Any) -> dict[str, Any]:
 
 
 SERVICES = [
-    Case("every active service, by number", {"action": "services"}, 200, [
-        service(FOLLOWERS, "Followers", "Social", "Default", "5.00", 10, 1000, True, True),
-        service(VIEWS, "Views", "Video", "Default", "0.015", 100, 1_000_000),
-        service(PACK, "Pack", "Video", "Package", "3.90", 1, 1, cancel=True),
-        service(DUST, "Dust", "Test", "Default", "0.000001", 1, 10_000),
-        service(DROPS, "Drops", "Test", "Default", "0.0015", 1, 10_000),
-    ]),
-]  # fmt: skip
+    Case("every active service, by number", {"action": "services"}, 200, CATALOGUE),
+]
 
 BALANCE = [
     Case("99.948485, rounded down", {"action": "balance"}, 200,

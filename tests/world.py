@@ -18,6 +18,24 @@ ALICE, BOB, POOR, MALLORY, NOBODY = ("a" * 48, "b" * 48, "9" * 48, "e" * 48, "0"
 FOLLOWERS, VIEWS, PACK, HIDDEN, DUST, DROPS = range(1, 7)
 """The services: those of the cast, and two of very low rates."""
 
+
+def _offer(id: int, name: str, category: str, type: str, rate: str, min: int, max: int,
+            refill: bool = False, cancel: bool = False) -> dict[str, Any]:  # fmt: skip
+    return {
+        "service": id, "name": name, "category": category, "type": type, "rate": rate,
+        "min": min, "max": max, "refill": refill, "cancel": cancel, "dripfeed": False,
+    }  # fmt: skip
+
+
+CATALOGUE = [
+    _offer(FOLLOWERS, "Followers", "Social", "Default", "5.00", 10, 1000, True, True),
+    _offer(VIEWS, "Views", "Video", "Default", "0.015", 100, 1_000_000),
+    _offer(PACK, "Pack", "Video", "Package", "3.90", 1, 1, cancel=True),
+    _offer(DUST, "Dust", "Test", "Default", "0.000001", 1, 10_000),
+    _offer(DROPS, "Drops", "Test", "Default", "0.0015", 1, 10_000),
+]
+"""What action=services answers."""
+
 LINK = "https://example.com/p?id=1&lang=en"
 
 # The orders, all of them Alice's but the last two.
