@@ -1,6 +1,8 @@
 """The rate limit: fixed windows in a file that all workers share, and what clients see of it."""
 
+import shutil
 import sqlite3
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,7 +12,7 @@ from typing import Any
 
 import pytest
 from clients import SIZE, Crowd, hit
-from conftest import Server, make_app
+from conftest import Server, free_port, make_app
 from flask.testing import FlaskClient
 from limits import RateLimitItemPerMinute
 from limits.strategies import FixedWindowRateLimiter
@@ -367,3 +369,27 @@ def test_another_storage_works_by_setting_alone(make_server: MakeServer) -> None
     assert [status for status, _, _ in answers] == [401, 401, 401, 429]
     assert 1 <= int(answers[3][1]["Retry-After"]) <= 60
     assert not list(server.folder.glob("*ratelimit*")), "the default's file is there too"
+
+
+@pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
+def test_redis_works_by_setting_alone_and_its_end_does_not_end_the_panel(
+    make_server: MakeServer, tmp_path: Path
+) -> None:
+    port = free_port()
+    redis = subprocess.Popen(
+        ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""],
+        cwd=tmp_path, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        server = make_server(
+            PANEL_RATE_LIMIT="3",
+            PANEL_RATELIMIT_STORAGE=f"redis://127.0.0.1:{port}",
+            WEB_CONCURRENCY="2",
+        )
+        answers = [server.request("POST", "/api/v2") for _ in range(4)]
+        assert [status for status, _, _ in answers] == [401, 401, 401, 429]
+        assert 1 <= int(answers[3][1]["Retry-After"]) <= 60
+    finally:
+        redis.kill()
+        redis.wait()
+    assert server.request("POST", "/api/v2")[0] == 401
