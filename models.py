@@ -354,7 +354,7 @@ def open_database(path: Path, synchronous: str = "FULL") -> list[str]:
     try:
         with _queue():
             return _create(path) or _upgrade(path)
-    except (OSError, PeeweeException) as error:
+    except (OSError, PeeweeException, sqlite3.Error) as error:
         raise DatabaseError(f"cannot use the database {path}: {error}") from error
     finally:
         close_database()
@@ -385,18 +385,19 @@ def immediate() -> Iterator[None]:
 @contextmanager
 def _queue() -> Iterator[None]:
     """Wait for this database's other writers, in this process and in others."""
+    owner = (database.database, os.getpid())  # a lock is shared with a fork: each opens its own
     lock = getattr(_thread, "lock", None)
-    if lock is None or lock[0] != database.database:
-        if lock is not None:
-            os.close(lock[1])
+    if lock is None or _thread.owner != owner:
         path = f"{database.database}.lock"
-        lock = (database.database, os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        _thread.lock = lock
-    fcntl.flock(lock[1], fcntl.LOCK_EX)
+        _thread.lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        _thread.owner = owner
+        if lock is not None:
+            os.close(lock)
+    fcntl.flock(_thread.lock, fcntl.LOCK_EX)
     try:
         yield
     finally:
-        fcntl.flock(lock[1], fcntl.LOCK_UN)
+        fcntl.flock(_thread.lock, fcntl.LOCK_UN)
 
 
 def backup(target: Path) -> None:
@@ -416,8 +417,10 @@ def backup(target: Path) -> None:
 @contextmanager
 def read_only(path: Path) -> Iterator[sqlite3.Connection]:
     """Open another database file, a copy, to look into it."""
-    connection = sqlite3.connect(f"file:{path.absolute()}?mode=ro", uri=True)
+    # Not mode=ro: SQLite skips the CHECKs of a file that it cannot write to.
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)
     try:
+        connection.execute("PRAGMA query_only = 1")
         yield connection
     finally:
         connection.close()
@@ -444,30 +447,35 @@ def _create(path: Path) -> list[str]:
         return []
     if database.get_tables():
         raise DatabaseError(f"{path} is a database of something else")
-    _execute_script(SCHEMA.read_text(), schema_version())
+    _execute([(schema_version(), SCHEMA)])
     return [f"created the database {path}"]
 
 
 def _upgrade(path: Path) -> list[str]:
-    """Run the migrations that this database has not seen, after keeping a copy beside it."""
+    """Run the migrations that this database has not seen, after keeping a copy beside it.
+
+    All of them or none: after a failure the release that made the database can still serve it.
+    """
+    if not {"accounts", "orders", "ledger_entries"} <= set(database.get_tables()):
+        raise DatabaseError(f"{path} is a database of something else")
     found = database.pragma("user_version")
     if found > schema_version():
         raise DatabaseError(f"{path} was made by a newer version of the panel")
     steps = [(number, step) for number, step in _migrations() if number > found]
-    done = []
-    if steps:
-        kept = path.with_name(f"{path.name}.version-{found}")
-        kept.unlink(missing_ok=True)
-        backup(kept)
-        done.append(f"kept a copy of the database before its upgrade: {kept}")
-    for number, step in steps:
-        _execute_script(step.read_text(), number)
-        done.append(f"upgraded the database to version {number} ({step.stem})")
-    return done
+    if not steps:
+        return []
+    kept = path.with_name(f"{path.name}.version-{found}")
+    kept.unlink(missing_ok=True)
+    backup(kept)
+    _execute(steps)
+    return [
+        f"kept a copy of the database before its upgrade: {kept}",
+        *(f"upgraded the database to version {number} ({step.stem})" for number, step in steps),
+    ]
 
 
-def _execute_script(script: str, version: int) -> None:
-    """Run a script and set the schema's version, both or neither.
+def _execute(scripts: list[tuple[int, Path]]) -> None:
+    """Run scripts and set the schema's version to each one's number, all or nothing.
 
     Statement by statement: sqlite3's executescript() would commit the transaction first. The
     foreign keys rest meanwhile, as SQLite asks where a table is rebuilt, and are checked at
@@ -476,14 +484,22 @@ def _execute_script(script: str, version: int) -> None:
     database.pragma("foreign_keys", 0)
     try:
         with database.atomic("IMMEDIATE"):
-            statement = ""
-            for line in script.splitlines(keepends=True):
-                statement += line
-                if sqlite3.complete_statement(statement):
+            for version, script in scripts:
+                for statement in _statements(script.read_text()):
                     database.execute_sql(statement)
-                    statement = ""
+                database.execute_sql(f"PRAGMA user_version = {version}")
             if broken := database.execute_sql("PRAGMA foreign_key_check").fetchall():
                 raise DatabaseError(f"the upgrade would break references: {broken[:3]}")
-            database.execute_sql(f"PRAGMA user_version = {version}")
     finally:
         database.pragma("foreign_keys", 1)
+
+
+def _statements(script: str) -> Iterator[str]:
+    """A script's statements; each begins on a line of its own."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    yield statement  # what no semicolon ends is a comment, or a statement all the same

@@ -204,6 +204,14 @@ BEGIN
     SELECT RAISE(ABORT, 'a ledger entry is never deleted');
 END;
 
+-- REPLACE deletes without asking the trigger above.
+CREATE TRIGGER ledger_entries_are_not_replaced BEFORE INSERT ON ledger_entries
+WHEN EXISTS (SELECT 1 FROM ledger_entries WHERE id = NEW.id)
+    OR EXISTS (SELECT 1 FROM ledger_entries WHERE order_id = NEW.order_id AND kind = NEW.kind)
+BEGIN
+    SELECT RAISE(ABORT, 'a ledger entry is never replaced');
+END;
+
 CREATE TRIGGER ledger_entries_agree_with_balance BEFORE INSERT ON ledger_entries
 WHEN NEW.balance_micros <> (SELECT balance_micros FROM accounts WHERE id = NEW.account_id)
 BEGIN
@@ -237,6 +245,7 @@ CREATE TABLE cancels (
     due_at INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
+CREATE INDEX cancels_by_order ON cancels (order_id);
 CREATE UNIQUE INDEX cancels_one_open ON cancels (order_id) WHERE status = 'pending';
 
 -- The orders that the sandbox provider has taken; times are in milliseconds.

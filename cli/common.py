@@ -71,6 +71,11 @@ class Group(click.Group):
 
     command_class = Command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click's, with the error in one line."""
+        with _one_line(ctx):
+            return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """As click's, with the error in one line."""
         with _one_line(ctx):
@@ -132,7 +137,7 @@ def limit(default: int = 50) -> Callable[[Any], Any]:
     """The option of lists that grow without end."""
     return click.option(
         "--limit",
-        type=click.IntRange(1),
+        type=click.IntRange(1, 10**9),
         default=default,
         show_default=True,
         help="The newest so many.",

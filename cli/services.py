@@ -53,8 +53,8 @@ def _note(service: Service, cost: int | None) -> str:
 
 
 @group.command("add")
-@click.option("--name", required=True)
-@click.option("--category", required=True)
+@click.option("--name", required=True, help="What customers see.")
+@click.option("--category", required=True, help="What the catalogue groups it under.")
 @click.option("--rate", type=AMOUNT, required=True, help="Price of 1000, or of one package.")
 @click.option("--min", type=int, required=True, help="The smallest quantity.")
 @click.option("--max", type=int, required=True, help="The largest quantity.")
@@ -121,16 +121,20 @@ def source(id: int, provider: str, their_service: str, second: bool) -> None:
 
 @group.command("edit")
 @click.argument("id", type=NUMBER)
-@click.option("--name")
-@click.option("--category")
+@click.option("--name", help="What customers see.")
+@click.option("--category", help="What the catalogue groups it under.")
 @click.option("--rate", "rate_micros", type=AMOUNT, help="Price of 1000, or of one package.")
 @click.option("--min", type=int, help="The smallest quantity.")
 @click.option("--max", type=int, help="The largest quantity.")
 @click.option("--type", help="What an order needs.")
-@click.option("--refill/--no-refill", default=None)
-@click.option("--cancel/--no-cancel", default=None)
-@click.option("--dripfeed/--no-dripfeed", default=None)
-@click.option("--one-per-link/--no-one-per-link", default=None)
+@click.option("--refill/--no-refill", default=None, help="Completed orders can be refilled.")
+@click.option("--cancel/--no-cancel", default=None, help="Open orders can be canceled.")
+@click.option("--dripfeed/--no-dripfeed", default=None, help="Orders can be delivered in runs.")
+@click.option(
+    "--one-per-link/--no-one-per-link",
+    default=None,
+    help="A link has one open order at a time.",
+)
 def edit(id: int, **fields: Any) -> None:
     """Change a service, from the next request on. Orders keep what they were charged."""
     services.edit(id, **{name: value for name, value in fields.items() if value is not None})

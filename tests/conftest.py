@@ -47,7 +47,8 @@ def make_app(path: Path, **variables: str) -> Flask:
 
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[Flask]:
-    yield make_app(tmp_path / "panel.db")
+    # The power is not cut here; the real servers below keep to the default.
+    yield make_app(tmp_path / "panel.db", PANEL_SYNCHRONOUS="OFF")
     models.close_database()
 
 
