@@ -24,6 +24,7 @@ from flask.testing import FlaskCliRunner
 import models
 from panel import accounts, ledger, orders, refills, services
 from panel.money import MICROS
+from panel.orders import Wanted
 
 Call = Callable[..., Result]
 
@@ -46,12 +47,13 @@ def filled(cast: SimpleNamespace) -> SimpleNamespace:
     Alice has 92.50 left, after three orders of 500 followers.
     """
     alice, bob = accounts.get("alice").id, accounts.get("bob").id
-    followers = services.find(cast.followers)
+    followers = services.find(accounts.caller(alice), cast.followers)
     assert followers is not None
     for name, account_id, quantity in (
         ("one", alice, 500), ("two", alice, 500), ("three", alice, 500), ("four", bob, 10),
     ):  # fmt: skip
-        orders.place(account_id, followers, f"https://a.example/{name}?x=1&y=2", quantity)
+        wanted = Wanted(f"https://a.example/{name}?x=1&y=2", quantity)
+        orders.place(account_id, followers, wanted)
     orders.change(2, status="In progress", start_count=70, remains=200)
     orders.change(3, status="Completed")
     refills.request_cancels(alice, [2])

@@ -23,7 +23,7 @@ from panel.errors import (
     quantity_below,
 )
 from panel.money import MICROS
-from panel.orders import OrderState
+from panel.orders import OrderState, Wanted
 
 pytestmark = pytest.mark.usefixtures("cast")
 
@@ -51,7 +51,7 @@ def balance(name: str = "alice") -> int:
 
 
 def offer(service_id: int) -> services.Offer:
-    found = services.find(service_id)
+    found = services.find(accounts.caller(account_id()), service_id)
     assert found is not None
     return found
 
@@ -62,7 +62,9 @@ def place(cast: SimpleNamespace) -> Place:
 
     def place(status: str = "Pending", remains: int = 250, service: int | None = None) -> int:
         bought = offer(service or cast.followers)
-        order_id = orders.place(account_id(), bought, "https://a.example/", min(500, bought.max))
+        order_id = orders.place(
+            account_id(), bought, Wanted("https://a.example/", min(500, bought.max))
+        )
         if status != "Pending":
             remains = 0 if status == "Completed" else min(remains, bought.max)
             orders.change(order_id, status=status, remains=remains)
@@ -108,7 +110,7 @@ def test_a_placed_order_is_charged_at_once(place: Place) -> None:
 
 
 def test_a_package_costs_its_rate_and_counts_as_one(cast: SimpleNamespace) -> None:
-    order_id = orders.place(account_id(), offer(cast.pack), "https://a.example/", None)
+    order_id = orders.place(account_id(), offer(cast.pack), Wanted("https://a.example/", None))
     assert state(order_id) == (3_900_000, 0, "Pending", 1)
     assert balance() == 100 * MICROS - 3_900_000
 
@@ -129,7 +131,7 @@ def test_an_order_that_cannot_be_changes_nothing(
 ) -> None:
     followers = offer(cast.followers)
     assert_changes_nothing(
-        lambda: orders.place(account_id(name), followers, "https://a.example/", quantity),
+        lambda: orders.place(account_id(name), followers, Wanted("https://a.example/", quantity)),
         Refused,
         problem.text,
     )
@@ -137,17 +139,17 @@ def test_an_order_that_cannot_be_changes_nothing(
 
 @pytest.mark.parametrize("quantity", [10, 1000])
 def test_the_range_of_a_service_holds_its_ends(cast: SimpleNamespace, quantity: int) -> None:
-    orders.place(account_id(), offer(cast.followers), "https://a.example/", quantity)
+    orders.place(account_id(), offer(cast.followers), Wanted("https://a.example/", quantity))
     assert balance() == 100 * MICROS - quantity * 5000
 
 
 def test_a_balance_can_be_spent_to_its_last_micro(cast: SimpleNamespace) -> None:
     accounts.add("exact", 50_000)
-    orders.place(account_id("exact"), offer(cast.followers), "https://a.example/", 10)
+    orders.place(account_id("exact"), offer(cast.followers), Wanted("https://a.example/", 10))
     assert balance("exact") == 0
     accounts.add("short", 49_999)
     assert_changes_nothing(
-        lambda: orders.place(account_id("short"), offer(cast.followers), "l", 10),
+        lambda: orders.place(account_id("short"), offer(cast.followers), Wanted("l", 10)),
         Refused,
         "Not enough funds on balance",
     )
@@ -155,7 +157,7 @@ def test_a_balance_can_be_spent_to_its_last_micro(cast: SimpleNamespace) -> None
 
 def test_an_order_of_a_free_service_costs_nothing(cast: SimpleNamespace) -> None:
     free = services.add(name="Free", category="C", rate_micros=0, min=1, max=5, cancel=True)
-    order_id = orders.place(account_id("poor"), offer(free), "https://a.example/", 5)
+    order_id = orders.place(account_id("poor"), offer(free), Wanted("https://a.example/", 5))
     orders.change(order_id, status="Canceled")
     assert orders.find(account_id("poor"), order_id) == (0, 0, "Canceled", 5)
     assert refunds(order_id) == []
@@ -310,7 +312,7 @@ def test_a_refund_is_rounded_half_up_and_kept_is_the_rest(
     rate_micros: int, quantity: int, remains: int, charge: int, refund: int
 ) -> None:
     service = services.add(name="S", category="C", rate_micros=rate_micros, min=1, max=10)
-    order_id = orders.place(account_id(), offer(service), "https://a.example/", quantity)
+    order_id = orders.place(account_id(), offer(service), Wanted("https://a.example/", quantity))
     assert state(order_id).charge_micros == charge
     orders.change(order_id, status="Partial", remains=remains)
     assert state(order_id).charge_micros == charge - refund
@@ -447,8 +449,10 @@ def test_a_cancel_is_settled_once(place: Place, settle: Callable[[int], None]) -
 
 
 def test_a_list_of_cancels_is_answered_one_by_one(cast: SimpleNamespace, place: Place) -> None:
-    others = orders.place(account_id("bob"), offer(cast.followers), "https://b.example/", 10)
-    views = orders.place(account_id(), offer(cast.views), "https://a.example/", 100)
+    others = orders.place(
+        account_id("bob"), offer(cast.followers), Wanted("https://b.example/", 10)
+    )
+    views = orders.place(account_id(), offer(cast.views), Wanted("https://a.example/", 100))
     begun, completed, partial, new = (
         place("In progress"), place("Completed"), place("Partial"), place(),
     )  # fmt: skip
@@ -486,7 +490,7 @@ def test_only_a_completed_order_is_refilled(place: Place, status: str) -> None:
 
 
 def test_a_refill_must_be_offered(cast: SimpleNamespace) -> None:
-    order_id = orders.place(account_id(), offer(cast.views), "https://a.example/", 100)
+    order_id = orders.place(account_id(), offer(cast.views), Wanted("https://a.example/", 100))
     orders.change(order_id, status="Completed")
     assert request_refill(order_id) == CANNOT_REFILL
     assert list(Refill.select()) == []
@@ -546,7 +550,9 @@ def test_a_refill_cannot_become_anything(
 
 
 def test_a_list_of_refills_is_answered_one_by_one(cast: SimpleNamespace, place: Place) -> None:
-    others = orders.place(account_id("bob"), offer(cast.followers), "https://b.example/", 10)
+    others = orders.place(
+        account_id("bob"), offer(cast.followers), Wanted("https://b.example/", 10)
+    )
     orders.change(others, status="Completed")
     completed, begun = place("Completed"), place("In progress")
     assert refills.request(account_id(), [others, completed, None, begun, completed]) == [

@@ -17,6 +17,7 @@ import models
 import panel
 from models import Statement
 from panel import accounts, orders, refills, services
+from panel.orders import Wanted
 
 WHOLE = {"panel.services._ALL": ["SCAN t1"]}
 """The answer of action=services is the table itself."""
@@ -114,9 +115,11 @@ def traced(client: FlaskClient) -> Iterator[list[str]]:
 @pytest.fixture
 def ordered(cast: SimpleNamespace) -> list[int]:
     """Alice's orders: 1 waits for its cancel, 2 for its refill, 3 is new, 4 is completed."""
-    caller, offer = accounts.find(cast.alice), services.find(cast.followers)
+    caller = accounts.find(cast.alice)
+    assert caller is not None
+    offer = services.find(caller, cast.followers)
     assert caller is not None and offer is not None
-    numbers = [orders.place(caller.id, offer, "https://a.example/", 100) for _ in range(4)]
+    numbers = [orders.place(caller.id, offer, Wanted("https://a.example/", 100)) for _ in range(4)]
     orders.change(numbers[0], status="In progress")
     orders.change(numbers[1], status="Completed")
     orders.change(numbers[3], status="Completed")

@@ -27,6 +27,7 @@ from hypothesis.stateful import (
 from models import close_database, database, open_database
 from panel import accounts, ledger, orders, refills, services
 from panel.errors import CANNOT_CANCEL, CANNOT_REFILL, INCORRECT_ORDER_ID, Invalid, Refused
+from panel.orders import Wanted
 
 OPEN = ("Pending", "Processing", "In progress")
 FINAL = ("Partial", "Canceled")
@@ -117,7 +118,7 @@ class Panel(RuleBasedStateMachine):
         return self._place(name, number, quantity) or multiple()
 
     def _place(self, name: str, number: int, quantity: int) -> int | None:
-        offer = services.find(number)
+        offer = services.find(accounts.caller(self.ids[name]), number)
         assert offer is not None
         package = SERVICES[number - 1].get("type") == "Package"
         charge = self.rates[number]
@@ -125,7 +126,9 @@ class Panel(RuleBasedStateMachine):
             charge = half_up(Fraction(self.rates[number] * quantity, 1000))
         in_range = package or offer.min <= quantity <= offer.max
         try:
-            order_id = orders.place(self.ids[name], offer, "l", None if package else quantity)
+            order_id = orders.place(
+                self.ids[name], offer, Wanted("l", None if package else quantity)
+            )
         except Refused:
             assert not in_range or charge > self.balances[name]
             return None
