@@ -156,6 +156,8 @@ CREATE TABLE idempotency_keys (
     PRIMARY KEY (account_id, key)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX idempotency_keys_by_order ON idempotency_keys (order_id);
+
 -- What happened between the panel and the providers, and what an operator did about it.
 CREATE TABLE order_events (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

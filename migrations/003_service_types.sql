@@ -93,4 +93,6 @@ CREATE TABLE idempotency_keys (
     PRIMARY KEY (account_id, key)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX idempotency_keys_by_order ON idempotency_keys (order_id);
+
 ALTER TABLE sandbox_orders ADD COLUMN posts INTEGER NOT NULL DEFAULT 0;
