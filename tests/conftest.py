@@ -95,6 +95,7 @@ class Server:
     environ: dict[str, str]
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def log(self) -> Path:
@@ -131,6 +132,24 @@ class Server:
             self.process.terminate()
             self.process.wait(timeout=40)
             self.process = None
+
+    def worker(self) -> subprocess.Popen[bytes]:
+        """Start a worker in a process group of its own; its log is worker-1.log, -2 and so on."""
+        path = self.folder / f"worker-{len(self.workers) + 1}.log"
+        with path.open("ab") as log:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "flask", "worker"],
+                cwd=ROOT, env=self._environ(), stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        self.workers.append(worker)
+        return worker
+
+    def kill_workers(self) -> None:
+        """Kill every worker that still runs."""
+        for worker in self.workers:
+            if worker.poll() is None:
+                os.killpg(worker.pid, signal.SIGKILL)
+                worker.wait()
 
     def flask(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run an operator's command."""
@@ -188,4 +207,5 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 
     yield make
     for server in servers:
+        server.kill_workers()
         server.kill()
