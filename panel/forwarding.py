@@ -6,7 +6,7 @@ in the same transaction. No HTTP here: what is sent, and by whom, is upstream's 
 
 from typing import Any, NamedTuple
 
-from models import Order, OrderEvent, Source, Statement, immediate, now, rows, slot
+from models import Cancel, Order, OrderEvent, Source, Statement, immediate, now, rows, slot
 from panel import money, orders, services
 from panel.errors import Invalid
 
@@ -121,10 +121,29 @@ def _took(order_id: int, provider_order: str, ask_at: int) -> None:
 def not_sent(order_id: int, why: str, retry_at: int) -> None:
     """It is certain that the provider was not reached: the order waits for another try."""
     with immediate():
-        Order.update(forward="waiting", due_at=retry_at, warning=why).where(
-            Order.id == order_id, Order.forward == "sending"
-        ).execute()
+        order = orders.get(order_id)
+        if order.forward != "sending":
+            return
         note(order_id, "refused", f"not sent: {why}")
+        if not _left_alone(order, why):
+            Order.update(forward="waiting", due_at=retry_at, warning=why).where(
+                Order.id == order_id
+            ).execute()
+
+
+def _left_alone(order: Order, why: str) -> bool:
+    """Whether an order that was not taken is not to be sent any more.
+
+    Things may have happened while it was being sent: an order that was moved by hand is
+    fulfilled by hand, and one that its customer asked to cancel is canceled now.
+    """
+    asked = Cancel.select().where(Cancel.order == order.id, Cancel.status == "pending")
+    if order.status == "Pending" and not asked.exists():
+        return False
+    Order.update(forward="", warning=why).where(Order.id == order.id).execute()
+    if order.status == "Pending":
+        orders.advance(order.id, status="Canceled")
+    return True
 
 
 def unknown(order_id: int, why: str) -> None:
@@ -159,6 +178,8 @@ def refused(order_id: int, why: str, may_pass: bool) -> None:
         if order.forward != "sending":
             return
         note(order_id, "refused", why)
+        if _left_alone(order, why):
+            return
         second = Source.get_or_none(
             Source.service == order.service_id, Source.position == order.position + 1
         )

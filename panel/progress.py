@@ -97,7 +97,7 @@ def apply(reports: dict[int, Report], ask_every_s: int) -> None:
                     orders.progress(order_id, *verdict[:3])
                 except Invalid as error:
                     verdict = stands._replace(warning=str(error))
-            if verdict.status not in orders.OPEN:
+            if verdict.status not in (*orders.OPEN, status):
                 final = _final_cost(cost, verdict.remains, quantity, report)
                 Order.update(cost_micros=final).where(Order.id == order_id).execute()
             if verdict.warning != warned:

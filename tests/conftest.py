@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from faulty import FaultyProvider
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 
@@ -209,3 +210,18 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     for server in servers:
         server.kill_workers()
         server.kill()
+
+
+@pytest.fixture(scope="session")
+def faulty_server() -> Iterator[FaultyProvider]:
+    provider = FaultyProvider()
+    yield provider
+    provider.close()
+
+
+@pytest.fixture
+def faulty(faulty_server: FaultyProvider) -> Iterator[FaultyProvider]:
+    """A provider that works well until the test tells it otherwise."""
+    faulty_server.renew()
+    yield faulty_server
+    faulty_server.renew()
