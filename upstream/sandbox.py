@@ -7,7 +7,7 @@ something that passes), anywhere in the link; every other order is completed.
 
 import time
 
-from models import SandboxOrder, immediate
+from models import SandboxOrder, immediate, rows
 from panel.catalogue import Listing
 from panel.forwarding import Outgoing
 from panel.money import MICROS
@@ -57,19 +57,20 @@ class SandboxProvider:
 
     def statuses(self, provider_orders: list[str]) -> dict[str, Report]:
         """How far the orders are by now."""
-        rows = SandboxOrder.select().where(SandboxOrder.id.in_(provider_orders))
-        return {str(row.id): self._report(row) for row in rows}
+        found = SandboxOrder.select().where(SandboxOrder.id.in_(provider_orders))
+        return {str(row.id): self._report(row) for row in found}
 
     def cancel(self, provider_orders: list[str]) -> dict[str, bool]:
-        """Stop the orders that are not through."""
+        """Stop the orders that are not through; one that was stopped before is stopped."""
         answers = {}
-        for row in SandboxOrder.select().where(SandboxOrder.id.in_(provider_orders)):
-            answers[str(row.id)] = self._report(row).status in ("Pending", "In progress")
-            if answers[str(row.id)]:
-                with immediate():
+        with immediate():
+            for row in rows(SandboxOrder.select().where(SandboxOrder.id.in_(provider_orders))):
+                stops = self._report(row).status in ("Pending", "In progress")
+                if stops:
                     SandboxOrder.update(canceled_at_ms=_now_ms()).where(
                         SandboxOrder.id == row.id
                     ).execute()
+                answers[str(row.id)] = stops or row.canceled_at_ms is not None
         return answers
 
     def refill(self, provider_order: str) -> str:
