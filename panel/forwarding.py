@@ -6,7 +6,21 @@ in the same transaction. No HTTP here: what is sent, and by whom, is upstream's 
 
 from typing import Any, NamedTuple
 
-from models import Cancel, Order, OrderEvent, Source, Statement, immediate, now, rows, slot
+from peewee import JOIN
+
+from models import (
+    Cancel,
+    Order,
+    OrderEvent,
+    Service,
+    Source,
+    Statement,
+    immediate,
+    literal,
+    now,
+    rows,
+    slot,
+)
 from panel import money, orders, services
 from panel.errors import Invalid
 
@@ -16,6 +30,9 @@ MAX_ATTEMPTS = 24
 PAUSE_S = 60
 MAX_PAUSE_S = 3600
 """Pauses between the rounds double from the first to the second."""
+
+_IN_DOUBT = Order.forward.in_([literal("sending"), literal("review")])
+"""Written as the index orders_in_doubt has it, so that it is used."""
 
 
 class Outgoing(NamedTuple):
@@ -29,15 +46,50 @@ class Outgoing(NamedTuple):
     package: bool
 
 
+class _Bought(NamedTuple):
+    """An order with where its service is bought: None where that is nowhere."""
+
+    order_id: int
+    service_id: int
+    link: str
+    quantity: int
+    status: str
+    type: str
+    provider_id: int | None
+    provider_service: str
+    cost_micros: int
+
+
+def _bought() -> Any:
+    """A query of orders as _Bought, to narrow and to run."""
+    source = (Source.service == Order.service) & (Source.position == Order.position)
+    return (
+        Order.select(
+            Order.id,
+            Order.service,
+            Order.link,
+            Order.quantity,
+            Order.status,
+            Service.type,
+            Source.provider,
+            Source.provider_service,
+            Source.cost_micros,
+        )
+        .join(Service)
+        .join(Source, JOIN.LEFT_OUTER, on=source)
+    )
+
+
 _NEXT = Statement(
     lambda: (
-        Order.select(Order.id, Order.service, Order.position, Order.link, Order.quantity)
-        .where(Order.forward == "waiting", Order.provider == slot("provider_id"))
+        _bought()
+        .where(Order.forward == literal("waiting"), Order.provider == slot("provider_id"))
         .where(Order.due_at <= slot("now"))
         .order_by(Order.due_at)
         .limit(1)
     )
 )
+_ONE = Statement(lambda: _bought().where(Order.id == slot("id")))
 _CLAIM = Statement(
     lambda: Order.update(forward="sending").where(
         Order.id == slot("id"), Order.forward == "waiting"
@@ -72,16 +124,21 @@ def claim(provider_id: int) -> Outgoing | None:
     """
     with immediate():
         while row := _NEXT.row(provider_id=provider_id, now=now()):
-            order_id, service_id, position, link, quantity = row
-            source = Source.get_or_none(Source.service == service_id, Source.position == position)
-            if source is None or source.provider_id != provider_id:
-                _find_source_again(order_id, service_id)
+            order = _Bought(*row)
+            if order.provider_id != provider_id:
+                _find_source_again(order.order_id, order.service_id)
                 continue
-            _CLAIM.run(id=order_id)
-            note(order_id, "sending", f"as service {source.provider_service}")
-            package = services.TYPES[services.get(service_id).type].package
-            theirs = source.provider_service
-            return Outgoing(order_id, provider_id, theirs, link, quantity, package)
+            _CLAIM.run(id=order.order_id)
+            note(order.order_id, "sending", f"as service {order.provider_service}")
+            package = services.TYPES[order.type].package
+            return Outgoing(
+                order.order_id,
+                provider_id,
+                order.provider_service,
+                order.link,
+                order.quantity,
+                package,
+            )
     return None
 
 
@@ -103,14 +160,11 @@ def took(order_id: int, provider_order: str, ask_at: int) -> None:
 
 
 def _took(order_id: int, provider_order: str, ask_at: int) -> None:
-    order = orders.get(order_id)
-    source = Source.get_or_none(
-        Source.service == order.service_id, Source.position == order.position
-    )
-    package = services.TYPES[services.get(order.service_id).type].package
+    order = _Bought(*_ONE.row(id=order_id))
     cost = 0
-    if source is not None:
-        cost = source.cost_micros if package else money.charge(source.cost_micros, order.quantity)
+    if order.provider_id is not None:
+        package = services.TYPES[order.type].package
+        cost = order.cost_micros if package else money.charge(order.cost_micros, order.quantity)
     warning = "" if order.status in orders.OPEN else f"sent, though it is {order.status}"
     _SENT.run(
         id=order_id, provider_order=provider_order, cost=cost, due_at=ask_at, warning=warning
@@ -155,7 +209,8 @@ def unknown(order_id: int, why: str) -> None:
 def orphans() -> int:
     """Put the orders that a dead worker left as being sent before a person; tell how many."""
     with immediate():
-        left = rows(Order.select(Order.id).where(Order.forward == "sending").tuples())
+        in_flight = Order.select(Order.id).where(_IN_DOUBT, Order.forward == "sending")
+        left = rows(in_flight.tuples())
         for (order_id,) in left:
             _doubt(order_id, "the worker ended while it was being sent")
     return len(left)
@@ -221,7 +276,7 @@ def in_review() -> list[dict[str, Any]]:
     """The orders of which nobody knows whether a provider has them, with what is known."""
     query = (
         orders.with_names()
-        .where(Order.forward == "review", Order.status.in_(orders.OPEN))
+        .where(_IN_DOUBT, Order.forward == "review", Order.status.in_(orders.OPEN))
         .order_by(Order.id)
     )
     return rows(query.dicts())

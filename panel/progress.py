@@ -3,7 +3,7 @@
 from functools import cache
 from typing import NamedTuple
 
-from models import Order, Statement, immediate, now, slot
+from models import Order, Statement, immediate, literal, now, slot
 from panel import money, orders
 from panel.errors import Invalid
 from panel.forwarding import note
@@ -38,7 +38,10 @@ _ASK = Statement(
     lambda: (
         Order.select(Order.id, Order.provider_order)
         .where(Order.provider == slot("provider_id"), Order.due_at <= slot("now"))
-        .where(Order.forward == "sent", Order.status.in_(orders.OPEN))
+        .where(
+            Order.forward == literal("sent"),
+            Order.status.in_([literal(status) for status in orders.OPEN]),
+        )
         .order_by(Order.due_at)
         .limit(slot("limit"))
     )
