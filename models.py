@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from peewee import (
+    SQL,
     AsIs,
     AutoField,
     BlobField,
@@ -298,6 +299,14 @@ class _Slot(NamedTuple):
 def slot(name: str) -> Value:
     """A place in a Statement's query that is filled by name at each run."""
     return AsIs(_Slot(name), converter=False)
+
+
+def literal(text: str) -> SQL:
+    """A constant that is written into a query, and not passed beside it.
+
+    SQLite uses a partial index only where it can read the index's condition in the query.
+    """
+    return SQL(f"'{text}'")
 
 
 class Statement:

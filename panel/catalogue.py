@@ -109,35 +109,33 @@ def follow(
         raise Invalid("the provider answered with an empty catalogue; nothing was changed")
     with immediate():
         changes = []
-        query = (
-            Source.select(Source, Service)
-            .join(Service)
-            .where(Source.provider == provider_id)
-            .order_by(Service.id, Source.position)
-        )
-        for source in query:
+        query = Source.select().where(Source.provider == provider_id)
+        for source in list(query.order_by(Source.service, Source.position)):
+            # Read anew: a service may have both its sources here.
+            service = services.get(source.service_id)
             listing = offered.get(source.provider_service)
-            whats = _follow(source, listing, disable_below_cost)
+            whats = _follow(service, source, listing, disable_below_cost)
             changes += [
-                Change(source.service_id, source.provider_service, source.service.name, what)
-                for what in whats
+                Change(service.id, source.provider_service, service.name, what) for what in whats
             ]
     return changes
 
 
-def _follow(source: Source, listing: Listing | None, disable_below_cost: bool) -> list[str]:
-    service = source.service
+def _follow(
+    service: Service, source: Source, listing: Listing | None, disable_below_cost: bool
+) -> list[str]:
     before = {name: getattr(service, name) for name in _FOLLOWED}
     after = dict(before)
     cost = source.cost_micros
-    if listing is None or unusable(listing):
-        if source.position == 1 and service.active:
+    if listing is None or unusable(listing) or listing.type != service.type:
+        if source.position == 1 and (service.active or service.inactive_because):
             after |= {"active": False, "inactive_because": "vanished"}
     else:
         cost = listing.rate_micros
         if source.position == 1:
             after |= _taken(service, listing)
-    below = after["rate_micros"] < cost
+    dearest = max(cost, _cost_elsewhere(source))
+    below = after["rate_micros"] < dearest
     if after["active"] and below and disable_below_cost:
         after |= {"active": False, "inactive_because": "below cost"}
     elif after["inactive_because"] == "below cost" and not below:
@@ -152,8 +150,14 @@ def _follow(source: Source, listing: Listing | None, disable_below_cost: bool) -
         Service.update(**after).where(Service.id == service.id).execute()
     if below:
         rate = money.format_exact(after["rate_micros"])
-        whats.append(f"its rate {rate} is below its cost {money.format_exact(cost)}")
+        whats.append(f"its rate {rate} is below its cost {money.format_exact(dearest)}")
     return whats
+
+
+def _cost_elsewhere(source: Source) -> int:
+    """The cost at the other source of a service, 0 where it has none."""
+    other = Source.get_or_none(Source.service == source.service_id, Source.id != source.id)
+    return other.cost_micros if other is not None else 0
 
 
 _FOLLOWED = ("rate_micros", "min", "max", "refill", "cancel", "active", "inactive_because")

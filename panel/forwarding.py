@@ -8,9 +8,22 @@ import json
 import secrets
 from typing import Any, NamedTuple
 
-from peewee import ValueLiterals
+from peewee import JOIN
 
-from models import Order, OrderEvent, Provider, Source, Statement, immediate, now, rows, slot
+from models import (
+    Cancel,
+    Order,
+    OrderEvent,
+    Provider,
+    Service,
+    Source,
+    Statement,
+    immediate,
+    literal,
+    now,
+    rows,
+    slot,
+)
 from panel import money, orders, services
 from panel.errors import Invalid
 
@@ -23,6 +36,9 @@ RESEND_S = 5
 PAUSE_S = 60
 MAX_PAUSE_S = 3600
 """Pauses between the rounds double from the first to the second."""
+
+_IN_DOUBT = Order.forward.in_([literal("sending"), literal("review")])
+"""Written as the index orders_in_doubt has it, so that it is used."""
 
 
 class Outgoing(NamedTuple):
@@ -37,13 +53,63 @@ class Outgoing(NamedTuple):
     key: str
 
 
+class _Bought(NamedTuple):
+    """An order with where its service is bought: None where that is nowhere."""
+
+    order_id: int
+    service_id: int
+    link: str
+    quantity: int
+    status: str
+    type: str
+    provider_id: int | None
+    provider_service: str
+    cost_micros: int
+    dripfeed: int
+    parameters: str
+    runs: int | None
+    interval: int | None
+    send_key: str | None
+
+
+def _bought() -> Any:
+    """A query of orders as _Bought, to narrow and to run."""
+    source = (Source.service == Order.service) & (Source.position == Order.position)
+    return (
+        Order.select(
+            Order.id,
+            Order.service,
+            Order.link,
+            Order.quantity,
+            Order.status,
+            Service.type,
+            Source.provider,
+            Source.provider_service,
+            Source.cost_micros,
+            Source.dripfeed,
+            Order.parameters,
+            Order.runs,
+            Order.interval,
+            Order.send_key,
+        )
+        .join(Service)
+        .join(Source, JOIN.LEFT_OUTER, on=source)
+    )
+
+
 _NEXT = Statement(
     lambda: (
-        Order.select(Order.id)
-        .where(ValueLiterals(Order.forward == "waiting"))
-        .where(Order.provider == slot("provider_id"), Order.due_at <= slot("now"))
+        _bought()
+        .where(Order.forward == literal("waiting"), Order.provider == slot("provider_id"))
+        .where(Order.due_at <= slot("now"))
         .order_by(Order.due_at)
         .limit(1)
+    )
+)
+_ONE = Statement(lambda: _bought().where(Order.id == slot("id")))
+_CLAIM = Statement(
+    lambda: Order.update(forward="sending", send_key=slot("key")).where(
+        Order.id == slot("id"), Order.forward == "waiting"
     )
 )
 _SENT = Statement(
@@ -75,45 +141,43 @@ def claim(provider_id: int) -> Outgoing | None:
     """
     with immediate():
         while row := _NEXT.row(provider_id=provider_id, now=now()):
-            order = orders.get(row[0])
-            source = Source.get_or_none(
-                Source.service == order.service_id, Source.position == order.position
-            )
-            if source is None or source.provider_id != provider_id:
-                _find_source_again(order)
-            elif order.runs is not None and not source.dripfeed:
+            order = _Bought(*row)
+            if order.provider_id != provider_id:
+                _find_source_again(order.order_id, order.service_id)
+            elif order.runs is not None and not order.dripfeed:
                 # The provider has no drip-feed: panel.parts sends this order part by part.
-                Order.update(forward="parts", due_at=0).where(Order.id == order.id).execute()
+                parts = Order.update(forward="parts", due_at=0)
+                parts.where(Order.id == order.order_id).execute()
             else:
-                return _claim(order, source)
+                return _claim(order, provider_id)
     return None
 
 
-def _claim(order: Order, source: Source) -> Outgoing:
+def _claim(order: _Bought, provider_id: int) -> Outgoing:
     key = order.send_key or secrets.token_hex(16)
-    Order.update(forward="sending", send_key=key).where(
-        Order.id == order.id, Order.forward == "waiting"
-    ).execute()
-    note(order.id, "sending", f"as service {source.provider_service}")
-    parameters = {"service": source.provider_service}
+    _CLAIM.run(id=order.order_id, key=key)
+    note(order.order_id, "sending", f"as service {order.provider_service}")
+    parameters = {"service": order.provider_service}
     if order.link:
         parameters["link"] = order.link
-    if services.takes_quantity(services.get(order.service_id).type):
+    if services.takes_quantity(order.type):
         parameters["quantity"] = str(order.quantity // (order.runs or 1))
     parameters |= {name: str(value) for name, value in json.loads(order.parameters).items()}
     if order.runs is not None:
         parameters |= {"runs": str(order.runs), "interval": str(order.interval)}
-    return Outgoing(order.id, source.provider_id, parameters, key)
+    return Outgoing(order.order_id, provider_id, parameters, key)
 
 
-def _find_source_again(order: Order) -> None:
+def _find_source_again(order_id: int, service_id: int) -> None:
     """The service is bought elsewhere now, or nowhere: then a person must see to the order."""
-    source = Source.get_or_none(Source.service == order.service_id, Source.position == 1)
-    if source is not None:
-        values: dict[str, Any] = {"provider": source.provider_id, "position": 1}
-    else:
-        values = {"forward": "", "provider": None, "warning": "the service is bought nowhere now"}
-    Order.update(**values).where(Order.id == order.id).execute()
+    source = Source.get_or_none(Source.service == service_id, Source.position == 1)
+    if source is None:
+        nowhere = Order.update(
+            forward="", provider=None, warning="the service is bought nowhere now"
+        )
+        nowhere.where(Order.id == order_id).execute()
+        return
+    Order.update(provider=source.provider_id, position=1).where(Order.id == order_id).execute()
 
 
 def took(order_id: int, provider_order: str, ask_at: int) -> None:
@@ -123,14 +187,11 @@ def took(order_id: int, provider_order: str, ask_at: int) -> None:
 
 
 def _took(order_id: int, provider_order: str, ask_at: int) -> None:
-    order = orders.get(order_id)
-    source = Source.get_or_none(
-        Source.service == order.service_id, Source.position == order.position
-    )
-    package = services.TYPES[services.get(order.service_id).type].charged == "package"
+    order = _Bought(*_ONE.row(id=order_id))
     cost = 0
-    if source is not None:
-        cost = source.cost_micros if package else money.charge(source.cost_micros, order.quantity)
+    if order.provider_id is not None:
+        package = services.TYPES[order.type].charged == "package"
+        cost = order.cost_micros if package else money.charge(order.cost_micros, order.quantity)
     warning = "" if order.status in orders.OPEN else f"sent, though it is {order.status}"
     _SENT.run(
         id=order_id, provider_order=provider_order, cost=cost, due_at=ask_at, warning=warning
@@ -141,10 +202,29 @@ def _took(order_id: int, provider_order: str, ask_at: int) -> None:
 def not_sent(order_id: int, why: str, retry_at: int) -> None:
     """It is certain that the provider was not reached: the order waits for another try."""
     with immediate():
-        Order.update(forward="waiting", due_at=retry_at, warning=why).where(
-            Order.id == order_id, Order.forward == "sending"
-        ).execute()
+        order = orders.get(order_id)
+        if order.forward != "sending":
+            return
         note(order_id, "refused", f"not sent: {why}")
+        if not _left_alone(order, why):
+            Order.update(forward="waiting", due_at=retry_at, warning=why).where(
+                Order.id == order_id
+            ).execute()
+
+
+def _left_alone(order: Order, why: str) -> bool:
+    """Whether an order that was not taken is not to be sent any more.
+
+    Things may have happened while it was being sent: an order that was moved by hand is
+    fulfilled by hand, and one that its customer asked to cancel is canceled now.
+    """
+    asked = Cancel.select().where(Cancel.order == order.id, Cancel.status == "pending")
+    if order.status == "Pending" and not asked.exists():
+        return False
+    Order.update(forward="", warning=why).where(Order.id == order.id).execute()
+    if order.status == "Pending":
+        orders.advance(order.id, status="Canceled")
+    return True
 
 
 def unknown(order_id: int, why: str, resend: bool = True) -> None:
@@ -161,7 +241,8 @@ def unknown(order_id: int, why: str, resend: bool = True) -> None:
 def orphans() -> int:
     """See to the orders that a dead worker left as being sent; tell how many there were."""
     with immediate():
-        left = rows(Order.select(Order.id).where(Order.forward == "sending").tuples())
+        in_flight = Order.select(Order.id).where(_IN_DOUBT, Order.forward == "sending")
+        left = rows(in_flight.tuples())
         for (order_id,) in left:
             _doubt(order_id, "the worker ended while it was being sent")
     return len(left)
@@ -191,6 +272,8 @@ def refused(order_id: int, why: str, may_pass: bool) -> None:
         if order.forward != "sending":
             return
         note(order_id, "refused", why)
+        if _left_alone(order, why):
+            return
         second = Source.get_or_none(
             Source.service == order.service_id, Source.position == order.position + 1
         )
@@ -232,7 +315,7 @@ def in_review() -> list[dict[str, Any]]:
     """The orders of which nobody knows whether a provider has them, with what is known."""
     query = (
         orders.with_names()
-        .where(Order.forward == "review", Order.status.in_(orders.OPEN))
+        .where(_IN_DOUBT, Order.forward == "review", Order.status.in_(orders.OPEN))
         .order_by(Order.id)
     )
     return rows(query.dicts())

@@ -61,5 +61,5 @@ def marked_up(cost_micros: int, markup_micros: int, round_micros: int) -> int:
 
     Up, so that rounding never eats the markup.
     """
-    marked = half_up(cost_micros * (MICROS + markup_micros), MICROS)
-    return -(-marked // round_micros) * round_micros
+    step = MICROS * round_micros
+    return -(-cost_micros * (MICROS + markup_micros) // step) * round_micros

@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any, NamedTuple
 
-from peewee import ValueLiterals
-
 from models import (
     Account,
     Cancel,
@@ -53,6 +51,11 @@ FOLLOWS: dict[str, tuple[str, ...]] = {
 """Which status may follow which. Nothing returns to Pending: that means "nobody has begun"."""
 
 MAX_START_COUNT = 10**15
+
+
+def is_open() -> Any:
+    """Whether an order is open, in the words of the indexes that hold open orders only."""
+    return Order.status.in_([literal(status) for status in OPEN])
 
 
 class Wanted(NamedTuple):
@@ -126,7 +129,7 @@ _ON_LINK = Statement(
     lambda: (
         Order.select(Order.id)
         .where(Order.service == slot("service_id"), Order.link == slot("link"))
-        .where(ValueLiterals(Order.status.in_(OPEN)))
+        .where(is_open())
         .limit(1)
     )
 )

@@ -7,9 +7,7 @@ subscription was charged nothing, so each of its posts is charged as it comes.
 
 import json
 
-from peewee import ValueLiterals
-
-from models import Account, Cancel, Order, database, immediate, now, rows
+from models import Account, Cancel, Order, database, immediate, literal, now, rows
 from panel import accounts, money, orders, services
 from panel.errors import NOT_ENOUGH_FUNDS, Invalid, Refused
 from panel.forwarding import note
@@ -22,7 +20,7 @@ def tend(ask_every_s: int) -> None:
     """Move on the drip-feeds that are sent part by part: start parts, add up what they did."""
     query = (
         Order.select(Order.id)
-        .where(ValueLiterals((Order.forward == "parts") & Order.status.in_(orders.OPEN)))
+        .where(Order.forward == literal("parts"), orders.is_open())
         .where(Order.due_at <= now())
         .order_by(Order.due_at)
         .limit(AT_ONCE)

@@ -3,9 +3,7 @@
 from functools import cache
 from typing import NamedTuple
 
-from peewee import ValueLiterals
-
-from models import Order, Statement, immediate, now, slot
+from models import Order, Statement, immediate, literal, now, slot
 from panel import money, orders, parts
 from panel.errors import Invalid
 from panel.forwarding import note
@@ -41,8 +39,11 @@ class Verdict(NamedTuple):
 _ASK = Statement(
     lambda: (
         Order.select(Order.id, Order.provider_order)
-        .where(ValueLiterals((Order.forward == "sent") & Order.status.in_(orders.OPEN)))
         .where(Order.provider == slot("provider_id"), Order.due_at <= slot("now"))
+        .where(
+            Order.forward == literal("sent"),
+            orders.is_open(),
+        )
         .order_by(Order.due_at)
         .limit(slot("limit"))
     )
@@ -103,7 +104,7 @@ def apply(reports: dict[int, Report], ask_every_s: int) -> None:
                     orders.progress(order_id, *verdict[:3])
                 except Invalid as error:
                     verdict = stands._replace(warning=str(error))
-            if verdict.status not in orders.OPEN:
+            if verdict.status not in (*orders.OPEN, status):
                 final = _final_cost(cost, verdict.remains, quantity, report)
                 Order.update(cost_micros=final).where(Order.id == order_id).execute()
             if verdict.warning != warned:

@@ -93,9 +93,9 @@ def remove(name: str) -> int:
         provider = get(name)
         on_the_way = Order.select().where(
             Order.provider == provider,
-            (Order.forward.in_(("waiting", "sending", "review")))
+            Order.forward.in_(("waiting", "sending"))
             | (
-                (Order.forward == "sent")
+                Order.forward.in_(("sent", "review"))
                 & Order.status.in_(("Pending", "Processing", "In progress"))
             ),
         )

@@ -3,7 +3,19 @@
 from functools import cache
 from typing import Any
 
-from models import Account, Cancel, Order, Refill, Service, Statement, immediate, now, rows, slot
+from models import (
+    Account,
+    Cancel,
+    Order,
+    Refill,
+    Service,
+    Statement,
+    immediate,
+    literal,
+    now,
+    rows,
+    slot,
+)
 from panel import orders, progress
 from panel.errors import (
     CANNOT_CANCEL,
@@ -25,6 +37,8 @@ REFILL_FOLLOWS: dict[str, tuple[str, ...]] = {
 """Which status of a refill may follow which."""
 
 OPEN_REFILLS = ("pending", "in progress")
+_OPEN = Refill.status.in_([literal(status) for status in OPEN_REFILLS])
+"""Written as the index refills_one_open has it, so that it is used."""
 
 _ORDER = Statement(
     lambda: (
@@ -169,9 +183,9 @@ def cancels_to_pass_on(provider_id: int, limit: int = 100) -> list[tuple[int, st
     query = (
         Cancel.select(Cancel.id, Order.provider_order)
         .join(Order)
-        .where(Cancel.status == "pending", Cancel.passed_on == 0, Cancel.due_at <= now())
+        .where(Cancel.status == literal("pending"), Cancel.passed_on == 0, Cancel.due_at <= now())
         .where(Order.provider == provider_id, Order.forward == "sent")
-        .order_by(Cancel.id)
+        .order_by(Cancel.order)
         .limit(limit)
     )
     return rows(query.tuples())
@@ -203,9 +217,9 @@ def refill_to_pass_on(provider_id: int) -> tuple[int, str] | None:
     query = (
         Refill.select(Refill.id, Order.provider_order)
         .join(Order)
-        .where(Refill.status == "pending", Refill.provider_refill.is_null())
+        .where(_OPEN, Refill.status == "pending", Refill.provider_refill.is_null())
         .where(Refill.due_at <= now(), Order.provider == provider_id, Order.forward == "sent")
-        .order_by(Refill.id)
+        .order_by(Refill.order)
         .limit(1)
     )
     return query.tuples().first()
@@ -232,9 +246,9 @@ def refills_to_ask(provider_id: int, limit: int = 100) -> list[tuple[int, str]]:
     query = (
         Refill.select(Refill.id, Refill.provider_refill)
         .join(Order)
-        .where(Refill.status.in_(OPEN_REFILLS), Refill.provider_refill.is_null(False))
+        .where(_OPEN, Refill.provider_refill.is_null(False))
         .where(Refill.due_at <= now(), Order.provider == provider_id)
-        .order_by(Refill.due_at)
+        .order_by(Refill.order)
         .limit(limit)
     )
     return rows(query.tuples())

@@ -20,6 +20,7 @@ import hypothesis
 import pytest
 import world as worlds
 from clients import Crowd
+from faulty import FaultyProvider
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 
@@ -139,6 +140,7 @@ class Server:
     environ: dict[str, str]
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def log(self) -> Path:
@@ -175,6 +177,24 @@ class Server:
             self.process.terminate()
             self.process.wait(timeout=40)
             self.process = None
+
+    def worker(self) -> subprocess.Popen[bytes]:
+        """Start a worker in a process group of its own; its log is worker-1.log, -2 and so on."""
+        path = self.folder / f"worker-{len(self.workers) + 1}.log"
+        with path.open("ab") as log:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "flask", "worker"],
+                cwd=ROOT, env=self._environ(), stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        self.workers.append(worker)
+        return worker
+
+    def kill_workers(self) -> None:
+        """Kill every worker that still runs."""
+        for worker in self.workers:
+            if worker.poll() is None:
+                os.killpg(worker.pid, signal.SIGKILL)
+                worker.wait()
 
     def flask(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run an operator's command."""
@@ -232,4 +252,20 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 
     yield make
     for server in servers:
+        server.kill_workers()
         server.kill()
+
+
+@pytest.fixture(scope="session")
+def faulty_server() -> Iterator[FaultyProvider]:
+    provider = FaultyProvider()
+    yield provider
+    provider.close()
+
+
+@pytest.fixture
+def faulty(faulty_server: FaultyProvider) -> Iterator[FaultyProvider]:
+    """A provider that works well until the test tells it otherwise."""
+    faulty_server.renew()
+    yield faulty_server
+    faulty_server.renew()

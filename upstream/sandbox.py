@@ -79,17 +79,19 @@ class SandboxProvider:
         }
 
     def cancel(self, provider_orders: list[str]) -> dict[str, bool]:
-        """Stop the orders that are not through."""
+        """Stop the orders that are not through; one that was stopped before is stopped."""
         answers = {}
-        for number, report in self.statuses(provider_orders).items():
-            answers[number] = number.isdigit() and report.status in (
-                "Pending", "In progress", "Active",
-            )  # fmt: skip
-            if answers[number]:
-                with immediate():
+        with immediate():
+            for number in provider_orders:
+                row = SandboxOrder.get_or_none(SandboxOrder.id == number)
+                if row is None or not number.isdigit():
+                    continue
+                stops = self._report(row, 0).status in ("Pending", "In progress", "Active")
+                if stops:
                     SandboxOrder.update(canceled_at_ms=_now_ms()).where(
-                        SandboxOrder.id == number
+                        SandboxOrder.id == row.id
                     ).execute()
+                answers[number] = stops or row.canceled_at_ms is not None
         return answers
 
     def refill(self, provider_order: str) -> str:

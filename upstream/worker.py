@@ -21,7 +21,7 @@ from models import Provider as ProviderRow
 from models import close_database
 from panel import catalogue, forwarding, parts, progress, providers
 from panel.errors import Invalid
-from upstream import forward, sync
+from upstream import forward, sync, wording
 from upstream.provider import NotSentError, Provider, RefusedError, UnknownError
 
 log = logging.getLogger("panel.worker")
@@ -123,8 +123,14 @@ class Lane:
             return False
         try:
             done = task()
-        except (NotSentError, UnknownError, RefusedError) as error:
+        except (NotSentError, UnknownError) as error:
             self._pause(str(error))
+            return False
+        except RefusedError as error:
+            if wording.may_pass(str(error)):
+                self._pause(str(error))
+            else:  # what it does not offer is no reason to stop the rest
+                log.warning("%s: %s", self.row.name, error)
             return False
         if done:
             self._failures = 0
