@@ -16,6 +16,7 @@ from models import (
     Service,
     Statement,
     immediate,
+    literal,
     now,
     rows,
     slot,

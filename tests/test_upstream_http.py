@@ -31,7 +31,8 @@ def connect(provider: FaultyProvider | Forgetful, key: str = KEY) -> HttpProvide
 
 
 def order(service: str = "1", quantity: int = 100, package: bool = False) -> Outgoing:
-    return Outgoing(1, 1, service, LINK, quantity, package)
+    parameters = {"service": service, "link": LINK}
+    return Outgoing(1, 1, parameters if package else parameters | {"quantity": str(quantity)}, "k")
 
 
 # Every method, in either dialect
