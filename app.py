@@ -14,6 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import cli
 import panel.ratelimit  # noqa: F401  (registers the sqlite:// storage with limits)
 import settings as panel_settings
+import web
 from actions import ACTIONS, dialects, params
 from models import DatabaseError, database, open_database
 from panel import accounts
@@ -53,6 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     _add_errors(app)
     _add_api(app, settings)
     app.add_url_rule("/healthz", "healthz", _healthz)
+    web.register(app, settings)
     cli.register(app)
     return app
 

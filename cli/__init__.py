@@ -2,7 +2,18 @@
 
 from flask import Flask
 
-from cli import database, ledger, orders, providers, refills, report, services, users, worker
+from cli import (
+    database,
+    ledger,
+    operators,
+    orders,
+    providers,
+    refills,
+    report,
+    services,
+    users,
+    worker,
+)
 
 
 def register(app: Flask) -> None:
@@ -17,6 +28,7 @@ def register(app: Flask) -> None:
         providers.group,
         report.command,
         worker.command,
+        operators.group,
         database.init_db,
         database.backup,
         database.demo,

@@ -10,7 +10,6 @@ from flask import current_app
 from cli.common import (
     AMOUNT,
     PERCENT,
-    UNHEARD,
     FailedError,
     Group,
     as_json,
@@ -24,6 +23,7 @@ from panel import catalogue, providers
 from panel.catalogue import Change, Listing
 from panel.errors import Invalid
 from panel.money import format_exact
+from upstream import UNHEARD
 
 
 @click.group("provider", cls=Group)
@@ -173,16 +173,8 @@ def import_(
 
     Example: flask provider import upstream --category Telegram --markup 25% --round 0.01
     """
-    if markup < 0 or step < 1:
-        raise Invalid("the markup cannot be negative, and the step must be above 0")
     provider = providers.get(name)
-    wanted = [
-        item
-        for item in _catalogue(provider)
-        if (not categories or item.category in categories) and (not ids or item.service in ids)
-    ]
-    if not wanted:
-        raise Invalid("they have no such services")
+    wanted = catalogue.choose(_catalogue(provider), categories, ids)
     _print_changes(catalogue.take_over(provider.id, wanted, markup, step, dry_run=dry_run))
 
 
