@@ -166,7 +166,7 @@ class Settings:
         "40", _seconds, "How many seconds an order takes in the built-in sandbox provider."
     )
 
-    name: str = _setting("Panel", _name, "What the pages call the panel.")
+    name: str = _setting("SMM panel", _name, "What the pages call the panel.")
     low_balance: int = _setting(
         "10",
         _amount,

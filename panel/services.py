@@ -114,6 +114,9 @@ def _offer_query() -> Any:
 IN_ORDER = (Service.position, Service.id)
 """How the catalogue stands."""
 
+_ANYBODY = Caller(id=0, status="", balance_micros=0, discount_micros=0, dialect=None)
+"""No account has this number, hence no rates of its own."""
+
 _FIND = Statement(lambda: _offer_query().where(Service.id == slot("id"), Service.active))
 _PRICE = Statement(lambda: _offer_query().where(Service.id == slot("id")))
 _ALL = Statement(lambda: _offer_query().where(Service.active).order_by(*IN_ORDER))
@@ -141,6 +144,11 @@ def price(caller: Caller, service_id: int) -> Offer:
 def offers(caller: Caller) -> list[Offer]:
     """All active services at this account's rates, in the catalogue's order."""
     return [_offer(caller, row) for row in _ALL.run(account_id=caller.id)]
+
+
+def public() -> list[Offer]:
+    """All active services at the catalogue's own rates, as anybody may see them."""
+    return offers(_ANYBODY)
 
 
 def _offer(caller: Caller, row: tuple[Any, ...]) -> Offer:

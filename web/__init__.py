@@ -30,7 +30,7 @@ def register(app: Flask, settings: Any) -> None:
     assets.after_request(_never_sniff)
     app.register_blueprint(assets)
     admin.register(app)
-    described = openapi.document(settings.currency)
+    described = openapi.document(settings.currency, settings.name)
 
     @app.get("/openapi.json")
     def openapi_json() -> Response:
