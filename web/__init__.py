@@ -3,11 +3,15 @@
 The pages are rendered on the server, with nothing loaded from elsewhere and no inline script.
 """
 
+import hashlib
+from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, Response, jsonify
+from flask import Blueprint, Flask, Response, jsonify, request
 
-from web import admin, openapi, sessions
+from web import admin, openapi, reference, sessions
+
+STATIC = Path(__file__).parent / "static"
 
 
 def register(app: Flask, settings: Any) -> None:
@@ -20,15 +24,8 @@ def register(app: Flask, settings: Any) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["panel_name"] = settings.name
     app.jinja_env.globals["currency"] = settings.currency
-    assets = Blueprint(
-        "assets",
-        __name__,
-        template_folder="templates",
-        static_folder="static",
-        static_url_path="/static",
-    )
-    assets.after_request(_never_sniff)
-    app.register_blueprint(assets)
+    app.register_blueprint(_assets())
+    reference.register(app, settings.currency)
     admin.register(app)
     described = openapi.document(settings.currency, settings.name)
 
@@ -37,6 +34,34 @@ def register(app: Flask, settings: Any) -> None:
         return jsonify(described)
 
 
-def _never_sniff(response: Response) -> Response:
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
+def _assets() -> Blueprint:
+    """The static files: their version is in their address, so that browsers keep them."""
+    assets = Blueprint(
+        "assets",
+        __name__,
+        template_folder="templates",
+        static_folder="static",
+        static_url_path="/static",
+    )
+    version = _version()
+
+    @assets.url_defaults
+    def add_version(endpoint: str, values: dict[str, Any]) -> None:
+        values.setdefault("v", version)
+
+    @assets.after_request
+    def keep(response: Response) -> Response:
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        if request.args.get("v") == version and response.status_code in (200, 304):
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+    return assets
+
+
+def _version() -> str:
+    """A short hash of all static files."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in STATIC.rglob("*") if path.is_file()):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

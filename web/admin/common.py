@@ -27,19 +27,12 @@ from models import Provider
 from panel import money, operators
 from panel.errors import Invalid, Refused
 from upstream.provider import Provider as UpstreamProvider
+from web import headers
 from web.sessions import ADMIN
 
 bp = Blueprint("admin", __name__, url_prefix=ADMIN)
 
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
+HEADERS = {**headers.PAGE, "Cache-Control": "no-store"}
 
 OPEN_TO_ALL = {"admin.sign_in"}
 """What may be seen without being signed in."""
