@@ -65,7 +65,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     _add_errors(app)
     _add_api(app, settings)
     app.add_url_rule("/healthz", "healthz", _healthz)
-    web.register(app, settings.currency)
+    web.register(app, settings)
     cli.register(app)
     return app
 

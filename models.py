@@ -87,6 +87,7 @@ class Service(Table):
     inactive_because = TextField(default="")
     dripfeed = BooleanField(default=False)
     one_per_link = BooleanField(default=False)
+    position = IntegerField(default=1_000_000_000)
 
     class Meta:
         table_name = "services"
@@ -266,6 +267,57 @@ class SandboxOrder(Table):
         table_name = "sandbox_orders"
 
 
+class OrderHour(Table):
+    """What was ordered in an hour, by present status; triggers keep it."""
+
+    hour = IntegerField()
+    status = TextField()
+    orders = IntegerField()
+    charge_micros = IntegerField()
+    refunded_micros = IntegerField()
+    cost_micros = IntegerField()
+
+    class Meta:
+        table_name = "order_hours"
+        primary_key = CompositeKey("hour", "status")
+
+
+class Heartbeat(Table):
+    """When a process was last alive."""
+
+    name = TextField(primary_key=True)
+    seen_at = IntegerField()
+
+    class Meta:
+        table_name = "heartbeats"
+
+
+class Operator(Table):
+    """Who may sign in to the dashboard."""
+
+    id = AutoField()
+    name = TextField(unique=True)
+    password_hash = TextField()
+    created_at = IntegerField(default=lambda: now())
+
+    class Meta:
+        table_name = "operators"
+
+
+class AuditLine(Table):
+    """What an operator did, and what came of it; never deleted."""
+
+    id = AutoField()
+    operator = TextField()
+    address = TextField()
+    act = TextField()
+    outcome = TextField(default="begun")
+    created_at = IntegerField(default=lambda: now())
+
+    class Meta:
+        table_name = "audit_lines"
+
+
 TABLES = (
     Account,
     Service,
@@ -279,6 +331,10 @@ TABLES = (
     Refill,
     Cancel,
     SandboxOrder,
+    OrderHour,
+    Heartbeat,
+    Operator,
+    AuditLine,
 )
 
 

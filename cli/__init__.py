@@ -5,6 +5,7 @@ from flask import Flask
 from cli import (
     database,
     ledger,
+    operators,
     orders,
     providers,
     refills,
@@ -29,6 +30,7 @@ def register(app: Flask) -> None:
         report.command,
         worker.command,
         sandbox.command,
+        operators.group,
         database.init_db,
         database.backup,
         database.demo,

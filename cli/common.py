@@ -15,11 +15,7 @@ import upstream
 from models import Provider
 from panel import money
 from panel.errors import Invalid
-from upstream.provider import NotSentError, RefusedError, UnknownError
 from upstream.provider import Provider as UpstreamProvider
-
-UNHEARD = (NotSentError, RefusedError, UnknownError)
-"""What a provider that gives no answer to a command may raise."""
 
 
 class FailedError(click.ClickException):
@@ -105,12 +101,9 @@ class Percent(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read the text, with or without its percent sign."""
         try:
-            millionths, rest = divmod(money.parse(value.removesuffix("%")), 100)
-        except ValueError:
-            self.fail(f"{value!r} is not a percentage such as 25%", param, ctx)
-        if rest:
-            self.fail(f"{value!r} has more than 4 decimals", param, ctx)
-        return millionths
+            return money.parse_percent(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 AMOUNT = Amount()

@@ -10,7 +10,6 @@ from flask import current_app
 from cli.common import (
     AMOUNT,
     PERCENT,
-    UNHEARD,
     FailedError,
     Group,
     as_json,
@@ -25,6 +24,7 @@ from panel.catalogue import Change
 from panel.errors import Invalid
 from panel.money import format_exact
 from panel.providers import Listing
+from upstream import UNHEARD
 
 
 @click.group("provider", cls=Group)
@@ -174,16 +174,8 @@ def import_(
 
     Example: flask provider import upstream --category Telegram --markup 25% --round 0.01
     """
-    if markup < 0 or step < 1:
-        raise Invalid("the markup cannot be negative, and the step must be above 0")
     provider = providers.get(name)
-    wanted = [
-        item
-        for item in _catalogue(provider)
-        if (not categories or item.category in categories) and (not ids or item.service in ids)
-    ]
-    if not wanted:
-        raise Invalid("they have no such services")
+    wanted = catalogue.choose(_catalogue(provider), categories, ids)
     _print_changes(catalogue.take_over(provider.id, wanted, markup, step, dry_run=dry_run))
 
 

@@ -34,7 +34,7 @@ def command(since: datetime | None, by: str, as_json: bool, as_csv: bool) -> Non
     if as_csv:
         writer = csv.DictWriter(sys.stdout, [by, "orders", *SUMS])
         writer.writeheader()
-        writer.writerows({**row, by: _harmless(row[by])} for row in rows)
+        writer.writerows({**row, by: report.harmless(row[by])} for row in rows)
         return
     if not as_json and rows:
         names = ("orders", *SUMS)
@@ -46,8 +46,3 @@ def command(since: datetime | None, by: str, as_json: bool, as_csv: bool) -> Non
 def _row(by: str, row: dict[str, Any]) -> dict[str, Any]:
     amounts = {name: format_exact(row[name]) for name in SUMS}
     return {by: row[by], "orders": row["orders"], **amounts}
-
-
-def _harmless(text: str) -> str:
-    """A text that a spreadsheet does not take for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

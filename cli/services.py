@@ -7,7 +7,7 @@ import click
 from cli.common import (
     AMOUNT,
     NUMBER,
-    UNHEARD,
+    PERCENT,
     FailedError,
     Group,
     as_json,
@@ -17,9 +17,10 @@ from cli.common import (
     when,
 )
 from models import Service
-from panel import providers, services
+from panel import catalogue, providers, services
 from panel.errors import Invalid
 from panel.money import format_exact
+from upstream import UNHEARD
 
 
 @click.group("service", cls=Group)
@@ -135,10 +136,38 @@ def source(id: int, provider: str, their_service: str, second: bool) -> None:
     default=None,
     help="A link has one open order at a time.",
 )
+@click.option("--position", type=int, help="Its place in the catalogue: smaller is earlier.")
 def edit(id: int, **fields: Any) -> None:
     """Change a service, from the next request on. Orders keep what they were charged."""
     services.edit(id, **{name: value for name, value in fields.items() if value is not None})
     click.echo(f"Service {id} is changed.")
+
+
+@group.command("move")
+@click.argument("id", type=NUMBER)
+@click.option("--before", type=NUMBER, help="The service that it is to stand before.")
+def move(id: int, before: int | None) -> None:
+    """Move a service within the catalogue: before another one, or to the end."""
+    services.move(id, before)
+    click.echo(f"Service {id} is moved.")
+
+
+@group.command("markup")
+@click.argument("percent", type=PERCENT)
+@click.option("--id", "ids", type=NUMBER, multiple=True, help="A service; repeatable.")
+@click.option("--category", help="All services of this category.")
+@click.option("--round", "step", type=AMOUNT, default=1, help="Round rates up to this step.")
+def markup(percent: int, ids: tuple[int, ...], category: str | None, step: int) -> None:
+    """Let rates follow their costs with a markup, such as 25%.
+
+    Example: flask service markup 25% --category Telegram --round 0.01
+    """
+    chosen = set(ids)
+    if category is not None:
+        chosen |= {item.id for item in services.listing() if item.category == category}
+    changes = catalogue.mark_up(sorted(chosen), percent, step)
+    rows = [{"service": c.service_id, "name": c.name, "change": c.what} for c in changes]
+    show_rows(rows, False, "")
 
 
 @group.command("disable")

@@ -7,7 +7,7 @@ import click
 from actions.dialects import DIALECTS
 from cli.common import AMOUNT, NUMBER, PERCENT, Group, as_json, show_one, show_rows, when
 from models import Account
-from panel import accounts, money, providers, services
+from panel import accounts, providers, services
 from panel.money import format_exact
 
 
@@ -108,10 +108,7 @@ def discount(name: str, percent: int) -> None:
     """
     accounts.set_discount(name, percent)
     click.echo(f"{name} now gets {format_exact(percent * 100)}% off.")
-    rates = {
-        service.id: money.less(service.rate_micros, percent) for service in services.listing()
-    }
-    _warn_of_losses({**rates, **services.account_rates(accounts.get(name).id)})
+    _warn_of_losses(services.rates_for(accounts.get(name)))
 
 
 @group.command("rate")
@@ -134,13 +131,9 @@ def rate(name: str, service: int, rate: str) -> None:
 
 def _warn_of_losses(rates: dict[int, int]) -> None:
     """Name the services that would be sold below their cost."""
-    costs = providers.costs()
-    for service, micros in rates.items():
-        if micros < costs.get(service, 0):
-            cost = format_exact(costs[service])
-            click.echo(
-                f"Service {service}: {format_exact(micros)} is below its cost {cost}.", err=True
-            )
+    for service, cost in providers.losses(rates).items():
+        rate = format_exact(rates[service])
+        click.echo(f"Service {service}: {rate} is below its cost {format_exact(cost)}.", err=True)
 
 
 @group.command("fund", context_settings={"ignore_unknown_options": True})

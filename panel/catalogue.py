@@ -3,7 +3,7 @@
 No HTTP here: a provider's catalogue comes as a list of Listing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from models import Service, Source, immediate
@@ -32,6 +32,23 @@ def unusable(listing: Listing) -> str:
     return ""
 
 
+def choose(
+    listings: Iterable[Listing], categories: Collection[str] = (), ids: Collection[str] = ()
+) -> list[Listing]:
+    """The listings of these categories and of these numbers; of any, where none are given.
+
+    :raises Invalid: if there are none.
+    """
+    chosen = [
+        item
+        for item in listings
+        if (not categories or item.category in categories) and (not ids or item.service in ids)
+    ]
+    if not chosen:
+        raise Invalid("they have no such services")
+    return chosen
+
+
 def take_over(
     provider_id: int,
     listings: Iterable[Listing],
@@ -45,7 +62,9 @@ def take_over(
     :param round_micros: rates are rounded up to a multiple of this.
     :param dry_run: change nothing, only say what would be done.
     :returns: a line for each listing.
+    :raises Invalid: for a negative markup, or a step of nothing.
     """
+    _check_markup(markup_micros, round_micros)
     with immediate():
         return [
             _take_over(provider_id, item, markup_micros, round_micros, dry_run)
@@ -90,6 +109,43 @@ def _take_over(
     what = "updated" if source else "added"
     shown = f"{what} at {money.format_exact(rate)}, cost {money.format_exact(listing.rate_micros)}"
     return Change(service_id, listing.service, listing.name, shown)
+
+
+def _check_markup(markup_micros: int, round_micros: int) -> None:
+    if markup_micros < 0 or round_micros < 1:
+        raise Invalid("the markup cannot be negative, and the step must be above 0")
+
+
+def mark_up(service_ids: Iterable[int], markup_micros: int, round_micros: int = 1) -> list[Change]:
+    """Let the rates of services follow their costs with a markup, from now on.
+
+    :param markup_micros: in millionths of the cost; 250000 is 25 %.
+    :param round_micros: rates are rounded up to a multiple of this.
+    :returns: a line for each service; those that are bought nowhere are left out.
+    :raises Invalid: for no services, no such service, or a markup that cannot be.
+    """
+    _check_markup(markup_micros, round_micros)
+    with immediate():
+        changes = [_mark_up(number, markup_micros, round_micros) for number in service_ids]
+        if not changes:
+            raise Invalid("no services were given")
+    return changes
+
+
+def _mark_up(service_id: int, markup_micros: int, round_micros: int) -> Change:
+    service = services.get(service_id)
+    source = Source.get_or_none(Source.service == service_id, Source.position == 1)
+    if source is None:
+        return Change(service_id, "", service.name, "left out: it is bought nowhere")
+    rate = money.marked_up(source.cost_micros, markup_micros, round_micros)
+    if rate > services.MAX_RATE_MICROS:
+        what = "left out: its rate with the markup is too high"
+        return Change(service_id, source.provider_service, service.name, what)
+    Service.update(rate_micros=rate, markup_micros=markup_micros, round_micros=round_micros).where(
+        Service.id == service_id
+    ).execute()
+    what = _moved("rate_micros", service.rate_micros, rate)
+    return Change(service_id, source.provider_service, service.name, what)
 
 
 def follow(

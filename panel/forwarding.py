@@ -311,12 +311,13 @@ def _give_up(order_id: int, why: str) -> None:
         orders.advance(order_id, status="Canceled")
 
 
-def in_review() -> list[dict[str, Any]]:
+def in_review(limit: int | None = None) -> list[dict[str, Any]]:
     """The orders of which nobody knows whether a provider has them, with what is known."""
     query = (
         orders.with_names()
         .where(_IN_DOUBT, Order.forward == "review", Order.status.in_(orders.OPEN))
         .order_by(Order.id)
+        .limit(limit)
     )
     return rows(query.dicts())
 

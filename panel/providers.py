@@ -171,3 +171,11 @@ def costs() -> dict[int, int]:
     """The cost in micros of every service that is bought, by number: its dearest source's."""
     query = Source.select(Source.service, Source.cost_micros).order_by(Source.cost_micros)
     return dict(rows(query.tuples()))
+
+
+def losses(rates: dict[int, int]) -> dict[int, int]:
+    """The costs in micros of those services that would be sold below them at these rates."""
+    known = costs()
+    return {
+        service: known[service] for service, rate in rates.items() if rate < known.get(service, 0)
+    }

@@ -42,3 +42,8 @@ def earnings(by: str, since: int = 0) -> list[dict[str, Any]]:
         .order_by(group)
     )
     return rows(query.dicts())
+
+
+def harmless(text: str) -> str:
+    """A text for a CSV file that a spreadsheet does not take for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

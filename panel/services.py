@@ -4,13 +4,15 @@ from typing import Any, NamedTuple
 
 from peewee import JOIN
 
-from models import AccountRate, Service, Source, Statement, immediate, rows, slot
+from models import Account, AccountRate, Service, Source, Statement, immediate, rows, slot
 from panel import money
 from panel.accounts import Caller
 from panel.errors import Invalid
 
 MAX_QUANTITY = 10**9
 MAX_RATE_MICROS = 10**12
+MAX_POSITION = 10**9
+"""Where a new service stands: at the end."""
 
 
 class ServiceType(NamedTuple):
@@ -109,9 +111,15 @@ def _offer_query() -> Any:
     )
 
 
+IN_ORDER = (Service.position, Service.id)
+"""How the catalogue stands."""
+
+_ANYBODY = Caller(id=0, status="", balance_micros=0, discount_micros=0, dialect=None)
+"""No account has this number, hence no rates of its own."""
+
 _FIND = Statement(lambda: _offer_query().where(Service.id == slot("id"), Service.active))
 _PRICE = Statement(lambda: _offer_query().where(Service.id == slot("id")))
-_ALL = Statement(lambda: _offer_query().where(Service.active).order_by(Service.id))
+_ALL = Statement(lambda: _offer_query().where(Service.active).order_by(*IN_ORDER))
 
 
 def find(caller: Caller, service_id: int | None) -> Offer | None:
@@ -134,8 +142,13 @@ def price(caller: Caller, service_id: int) -> Offer:
 
 
 def offers(caller: Caller) -> list[Offer]:
-    """All active services at this account's rates, by number."""
+    """All active services at this account's rates, in the catalogue's order."""
     return [_offer(caller, row) for row in _ALL.run(account_id=caller.id)]
+
+
+def public() -> list[Offer]:
+    """All active services at the catalogue's own rates, as anybody may see them."""
+    return offers(_ANYBODY)
 
 
 def _offer(caller: Caller, row: tuple[Any, ...]) -> Offer:
@@ -216,6 +229,29 @@ def edit(service_id: int, **changes: Any) -> None:
         Service.update(**changes).where(Service.id == service_id).execute()
 
 
+def move(service_id: int, before: int | None = None) -> None:
+    """Move a service within the catalogue; the others keep their order.
+
+    :param before: the service that it is to stand before; None for the end.
+    :raises Invalid: for no such service.
+    """
+    with immediate():
+        get(service_id)
+        at = rows(Service.select(Service.id, Service.position).order_by(*IN_ORDER).tuples())
+        order = [number for number, _ in at if number != service_id]
+        if before is None:
+            order.append(service_id)
+        elif before != service_id:
+            get(before)
+            order.insert(order.index(before), service_id)
+        else:
+            return
+        present = dict(at)
+        for position, number in enumerate(order, start=1):
+            if present[number] != position:
+                Service.update(position=position).where(Service.id == number).execute()
+
+
 def set_account_rate(account_id: int, service_id: int, rate_micros: int | None) -> None:
     """Give an account its own rate for a service, or with None take it away.
 
@@ -241,6 +277,15 @@ def account_rates(account_id: int) -> dict[int, int]:
     return dict(rows(query.where(AccountRate.account == account_id).tuples()))
 
 
+def rates_for(account: Account) -> dict[int, int]:
+    """What an account pays for every service, active or not, in micros, by service."""
+    rates = {
+        service.id: money.less(service.rate_micros, account.discount_micros)
+        for service in listing()
+    }
+    return {**rates, **account_rates(account.id)}
+
+
 def get(service_id: int) -> Service:
     """The service of this number, active or not.
 
@@ -253,8 +298,8 @@ def get(service_id: int) -> Service:
 
 
 def listing() -> list[Service]:
-    """All services, active or not, by number."""
-    return list(Service.select().order_by(Service.id))
+    """All services, active or not, in the catalogue's order."""
+    return list(Service.select().order_by(*IN_ORDER))
 
 
 def _check(values: dict[str, Any]) -> None:
@@ -270,3 +315,5 @@ def _check(values: dict[str, Any]) -> None:
         raise Invalid(f"the rate must be from 0 to {MAX_RATE_MICROS // money.MICROS}")
     if not 1 <= values["min"] <= values["max"] <= MAX_QUANTITY:
         raise Invalid(f"min and max must be 1 <= min <= max <= {MAX_QUANTITY}")
+    if not 0 <= values.get("position", 0) <= MAX_POSITION:
+        raise Invalid(f"the position must be from 0 to {MAX_POSITION}")

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from models import Provider as ProviderRow
 from models import close_database
-from panel import catalogue, forwarding, parts, progress, providers
+from panel import catalogue, forwarding, overview, parts, progress, providers
 from panel.errors import Invalid
 from upstream import forward, sync, wording
 from upstream.provider import NotSentError, Provider, RefusedError, UnknownError
@@ -228,6 +228,7 @@ def run(
         lanes: dict[int, tuple[Lane, threading.Event]] = {}
         try:
             while not stop.is_set():
+                overview.worker_alive()
                 _open_and_close(lanes, make, pace)
                 parts.tend(pace.ask_every_s)
                 stop.wait(NEWS_S)

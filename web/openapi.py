@@ -5,9 +5,11 @@ Only the shapes of the answers stand here; they are those of the default dialect
 
 from typing import Any
 
-from actions import ACTIONS, Action
-from actions.params import DETAILS, Parameter
+from actions import ACTIONS
+from actions.params import Parameter
 from panel import errors, orders, refills, services
+from web import calls
+from web.calls import Call
 
 VERSION = "2"
 
@@ -84,12 +86,12 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
 """What each action answers: the single form, then the list form."""
 
 
-def document(currency: str) -> dict[str, Any]:
-    """The description of /api/v2 as a JSON document."""
+def document(currency: str, name: str = "SMM panel") -> dict[str, Any]:
+    """The description of /api/v2 as a JSON document, in the panel's name."""
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "SMM panel API",
+            "title": f"{name} API",
             "version": VERSION,
             "description": (
                 "One endpoint; `action` says what is asked for. The key is sent as a bearer "
@@ -110,7 +112,7 @@ def document(currency: str) -> dict[str, Any]:
 
 
 def _post() -> dict[str, Any]:
-    body = {"schema": {"anyOf": [form for name in ACTIONS for form in _forms(name)]}}
+    body = {"schema": {"anyOf": [_form(call) for name in ACTIONS for call in calls.of(name)]}}
     return {
         "operationId": "call",
         "summary": "Any action; parameters in the body.",
@@ -157,38 +159,15 @@ def _get() -> dict[str, Any]:
     }
 
 
-def _forms(name: str) -> list[dict[str, Any]]:
-    """The forms that an action's parameters can take, each as a schema."""
-    action = ACTIONS[name]
-    if name == "add":
-        return [_add(kind) for kind in services.TYPES]
-    if action.one_of:
-        return [_form(name, action, (parameter,)) for parameter in action.parameters]
-    return [_form(name, action, action.parameters)]
-
-
-def _form(name: str, action: Action, needed: tuple[Parameter, ...]) -> dict[str, Any]:
-    properties = {"action": {"const": name}, **_described(needed)}
+def _form(call: Call) -> dict[str, Any]:
+    """A call's parameters as a schema."""
+    needed = {"action": {"const": call.action}, **_described(call.needed)}
     return {
         "type": "object",
-        "title": " ".join([name, *(parameter.name for parameter in needed)]),
-        "description": action.help,
-        "properties": properties,
-        "required": list(properties),
-    }
-
-
-def _add(kind: str) -> dict[str, Any]:
-    rules = services.TYPES[kind]
-    needed = (ACTIONS["add"].parameters[0], *(DETAILS[name] for name in rules.parameters))
-    form = _form("add", ACTIONS["add"], needed)
-    drip = ("runs", "interval") if rules.dripfeed else ()
-    others = [*rules.optional, *(name for _, _, name in rules.needed_with), *drip]
-    optional = _described(tuple(DETAILS[name] for name in others))
-    return {
-        **form,
-        "title": f"add {kind}",
-        "properties": {**form["properties"], **optional},
+        "title": call.title,
+        "description": ACTIONS[call.action].help,
+        "properties": {**needed, **_described(call.optional)},
+        "required": list(needed),
     }
 
 
