@@ -31,10 +31,12 @@ setup: .venv/ready
 	@touch $@
 
 .venv/ready: .venv/made requirements.txt
+	@echo 'Installing requirements.txt into .venv …'
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
 .venv/tests-ready: .venv/ready requirements-dev.txt
+	@echo 'Installing requirements-dev.txt into .venv …'
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 

@@ -3,12 +3,17 @@
 gunicorn serves 'app:create_app()', and the `flask` command finds create_app() by itself.
 """
 
+import math
 import os
+import sqlite3
 import sys
+import time
 
 from flask import Flask, Response, g, jsonify, request
 from flask_limiter import Limiter, RateLimitExceeded
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from gunicorn.http.errors import ParseException
+from limits.errors import ConfigurationError
+from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import cli
@@ -72,14 +77,38 @@ def _prepare(settings: Settings | None) -> Settings:
     return settings
 
 
+def _limiter(app: Flask, settings: Settings) -> Limiter:
+    """The limiter on its storage, or stop with one line."""
+    try:
+        return Limiter(
+            _bucket,
+            app=app,
+            storage_uri=settings.ratelimit_uri,
+            strategy="fixed-window",
+            headers_enabled=True,
+        )
+    except (ConfigurationError, OSError, ValueError, sqlite3.Error):
+        # The address may hold a password, and so may the error's text: neither is repeated.
+        print(
+            "panel: PANEL_RATELIMIT_STORAGE: no such storage, or it cannot be used; redis:// "
+            "and the like need their client first: .venv/bin/pip install redis",
+            file=sys.stderr,
+        )
+        raise SystemExit(2) from None
+
+
 def _add_api(app: Flask, settings: Settings) -> None:
-    limiter = Limiter(
-        _bucket,
-        app=app,
-        storage_uri=settings.ratelimit_uri,
-        strategy="fixed-window",
-        headers_enabled=True,
-    )
+    @app.after_request  # registered before Flask-Limiter's own, and so run after it
+    def retry_after(response: Response) -> Response:
+        # Flask-Limiter adds it to every answer; a client must not pause after a good one. It
+        # also rounds down, and a client that waited so long would be refused again.
+        response.headers.pop("Retry-After", None)
+        if response.status_code == TOO_MANY_REQUESTS.status and limiter.current_limit:
+            left_s = limiter.current_limit.window.reset_time - time.time()
+            response.headers["Retry-After"] = str(max(1, math.ceil(left_s)))
+        return response
+
+    limiter = _limiter(app, settings)
 
     @limiter.shared_limit(settings.rate_limit, scope="api")
     def answer() -> Response:
@@ -96,6 +125,10 @@ def _add_api(app: Flask, settings: Settings) -> None:
     def api() -> Response:
         if request.method == "HEAD":  # Werkzeug adds it to GET, and an `add` must not hide there
             raise MethodNotAllowed(["GET", "POST"])
+        if request.content_length is not None:
+            # So Werkzeug counts the body itself, and refuses one that was cut off on its way:
+            # half of a quantity is a quantity too.
+            request.environ.pop("wsgi.input_terminated", None)
         g.texts = params.collect(request)
         g.caller = accounts.find(_key(g.texts))
         return answer()
@@ -145,12 +178,10 @@ def _add_errors(app: Flask) -> None:
         response.headers.extend(headers)
         return response
 
-    @app.after_request
-    def keep_retry_after_for_refusals(response: Response) -> Response:
-        # Flask-Limiter adds it to every answer; a client must not pause after a good one.
-        if response.status_code != TOO_MANY_REQUESTS.status:
-            response.headers.pop("Retry-After", None)
-        return response
+    @app.errorhandler(ParseException)
+    def malformed_chunks(error: ParseException) -> Response:
+        # gunicorn reads a chunked body when the app does; its text repeats what was sent.
+        return http(BadRequest())
 
 
 def _healthz() -> Response:

@@ -1,9 +1,13 @@
 """How gunicorn serves the panel: gunicorn -c gunicorn.conf.py 'app:create_app()'."""
 
+import json
 import logging
 import os
 import re
+import socket
 from pathlib import Path
+
+from gunicorn import util
 
 wsgi_app = "app:create_app()"
 bind = os.environ.get("BIND", f"127.0.0.1:{os.environ.get('PORT', '8000')}")
@@ -31,14 +35,40 @@ accesslog = "-"
 access_log_format = '%(t)s %(h)s "%(m)s %(U)s" %(s)s %(B)s %(L)ss'
 
 
-class _HideQueries(logging.Filter):
-    """Cuts queries out of gunicorn's own messages, which name the address of a bad request."""
+class _KeepRequestsOut(logging.Filter):
+    """Cuts out of gunicorn's messages what a client sent: a key may stand anywhere in it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = re.sub(r"\?[^\s'\"]*", "?...", record.getMessage()), ()
+        text = re.sub(r"\?[^\s'\"]*", "?...", record.getMessage())
+        record.msg = re.sub(r"(Invalid request from ip=\S*: [^:]*).*", r"\1", text, flags=re.S)
+        record.args = ()
         return True
 
 
+class _KeepPathsClean(logging.Filter):
+    """Writes a path without what looks like a query, and without characters that forge lines."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        atoms: dict[str, str | None] = record.args  # type: ignore[assignment]
+        path = re.split("[?;&]", atoms["U"] or "-", maxsplit=1)[0]
+        atoms["U"] = re.sub(r"[^!-~]", "?", path)
+        return True
+
+
+def _write_error(sock: socket.socket, status: int, reason: str, text: str) -> None:
+    """Answer what gunicorn refuses before the app sees it, in JSON as the app would."""
+    body = json.dumps({"error": reason})
+    head = (
+        f"HTTP/1.1 {status} {reason}",
+        "Connection: close",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+    )
+    util.write_nonblock(sock, "\r\n".join((*head, "", body)).encode())
+
+
 def on_starting(server: object) -> None:
-    """Keep keys out of the error log as well."""
-    logging.getLogger("gunicorn.error").addFilter(_HideQueries())
+    """Keep keys out of both logs, and HTML out of the answers."""
+    logging.getLogger("gunicorn.error").addFilter(_KeepRequestsOut())
+    logging.getLogger("gunicorn.access").addFilter(_KeepPathsClean())
+    util.write_error = _write_error

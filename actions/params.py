@@ -7,8 +7,12 @@ becomes None, which the panel then does not find (contract: Request).
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
 from werkzeug.wrappers import Request
 
 from panel.errors import INCORRECT_LINK, INCORRECT_QUANTITY, INCORRECT_REQUEST, Refused
@@ -48,22 +52,43 @@ def collect(request: Request) -> dict[str, str]:
     A body that cannot be read gives no parameters, and keeps the query from standing in for
     it: only a key is then taken from there, so that the request is refused in the right order.
     """
-    query = _flatten(request.args.items(multi=True))
+    query = _flatten(_urlencoded(request.query_string))
     body = _body(request)
     if body is None:
         return {name: text for name, text in query.items() if name == "key"}
-    sent = {name for name, text in body.items() if text}
-    return {**{n: t for n, t in query.items() if n not in sent}, **body} if query else body
+    return {**body, **{name: text for name, text in query.items() if not body.get(name)}}
 
 
 def _body(request: Request) -> dict[str, str] | None:
-    if request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data"):
-        return _flatten(request.form.items(multi=True))
-    data = request.get_data(cache=False)
+    data = request.get_data()  # kept, for the multipart parser reads it again
+    if request.content_length is None and len(data) == request.max_content_length:
+        raise RequestEntityTooLarge  # Werkzeug cuts a chunked body off at the limit
     if not data:
         return {}
-    if not request.is_json:
+    if request.mimetype == "application/x-www-form-urlencoded":
+        return _flatten(_urlencoded(data))
+    if request.mimetype == "multipart/form-data":
+        return _multipart(request)
+    return _json(data) if request.is_json else None
+
+
+def _urlencoded(data: bytes) -> list[tuple[str, str]]:
+    """The pairs of a form or a query; bytes that are no UTF-8 leave a mark that no kind takes."""
+    return parse_qsl(data.decode(errors="replace"), keep_blank_values=True, errors="replace")
+
+
+def _multipart(request: Request) -> dict[str, str] | None:
+    # Werkzeug takes a malformed body for an empty one unless told otherwise.
+    request.form_data_parser_class = partial(FormDataParser, silent=False)  # type: ignore[assignment]
+    try:
+        parts = list(request.form.items(multi=True))
+    except ValueError:
         return None
+    nameless = any(name is None for name, _ in parts)
+    return None if nameless else _flatten(parts)
+
+
+def _json(data: bytes) -> dict[str, str] | None:
     try:
         # Numbers stay the text that was sent: 10^30 and 1e400 are judged like any other text.
         pairs = json.loads(
@@ -119,7 +144,17 @@ def idents(text: str) -> list[Ident]:
     sent = [part for part in (part.strip() for part in text.split(",")) if part]
     if not 1 <= len(sent) <= MAX_IDS:
         raise Refused(INCORRECT_REQUEST)
-    return [Ident(part, ident(part)) for part in dict.fromkeys(sent)]
+    return [listed(part) for part in dict.fromkeys(sent)]
+
+
+def listed(text: str) -> Ident:
+    """An id whose answer repeats it as it was sent.
+
+    :raises Refused: Incorrect request, for what no text could repeat.
+    """
+    if text == UNUSABLE:
+        raise Refused(INCORRECT_REQUEST)
+    return Ident(text, ident(text))
 
 
 def link(text: str) -> str:

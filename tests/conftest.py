@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +16,9 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
+import hypothesis
 import pytest
+import world as worlds
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 
@@ -24,6 +27,12 @@ import settings
 from app import create_app
 from panel import accounts, services
 from panel.money import MICROS
+
+# Property tests are never timed: a loaded machine is no bug.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 ROOT = Path(__file__).parent.parent
 PLENTY = "1000000/minute"
@@ -53,6 +62,11 @@ def runner(app: Flask) -> FlaskCliRunner:
 
 @pytest.fixture
 def cast(app: Flask) -> SimpleNamespace:
+    """The cast, in an otherwise empty panel."""
+    return add_cast()
+
+
+def add_cast() -> SimpleNamespace:
     """Alice has funds, Bob too, Poor has nearly nothing, Mallory is suspended: each one's key.
 
     followers: 5.00 per 1000, 10 to 1000, refill and cancel. views: 0.015, 100 to 1,000,000,
@@ -79,6 +93,26 @@ def cast(app: Flask) -> SimpleNamespace:
     keys.hidden = services.add(name="Hidden", category="Video", rate_micros=MICROS, min=1, max=10)
     services.edit(keys.hidden, active=False)
     return keys
+
+
+@pytest.fixture(scope="session")
+def world_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database of the world, made once and copied from then on."""
+    path = tmp_path_factory.mktemp("world") / "panel.db"
+    models.open_database(path)
+    add_cast()
+    worlds.fill()
+    models.close_database()
+    return path
+
+
+@pytest.fixture
+def world(world_file: Path, tmp_path: Path) -> Iterator[worlds.World]:
+    """A copy of the world, for this test alone, and an app on it."""
+    path = tmp_path / "panel.db"
+    shutil.copy(world_file, path)
+    yield worlds.World(path, make_app(path))
+    models.close_database()
 
 
 def free_port() -> int:
