@@ -86,12 +86,15 @@ def _limiter(app: Flask, settings: Settings) -> Limiter:
             storage_uri=settings.ratelimit_uri,
             strategy="fixed-window",
             headers_enabled=True,
+            # A storage that is down must not take the panel with it: each worker counts by
+            # itself until it is back.
+            in_memory_fallback_enabled=True,
         )
     except (ConfigurationError, OSError, ValueError, sqlite3.Error):
         # The address may hold a password, and so may the error's text: neither is repeated.
         print(
-            "panel: PANEL_RATELIMIT_STORAGE: no such storage, or it cannot be used; redis:// "
-            "and the like need their client first: .venv/bin/pip install redis",
+            "panel: PANEL_RATELIMIT_STORAGE: no such storage, or it cannot be used; some "
+            "need their client installed first",
             file=sys.stderr,
         )
         raise SystemExit(2) from None

@@ -4,10 +4,13 @@ import json
 import logging
 import os
 import re
+import signal
 import socket
 from pathlib import Path
 
 from gunicorn import util
+from gunicorn.arbiter import Arbiter
+from gunicorn.workers.base import Worker
 
 wsgi_app = "app:create_app()"
 bind = os.environ.get("BIND", f"127.0.0.1:{os.environ.get('PORT', '8000')}")
@@ -57,7 +60,7 @@ class _KeepPathsClean(logging.Filter):
 
 def _write_error(sock: socket.socket, status: int, reason: str, text: str) -> None:
     """Answer what gunicorn refuses before the app sees it, in JSON as the app would."""
-    body = json.dumps({"error": reason})
+    body = json.dumps({"error": reason}, separators=(",", ":")) + "\n"
     head = (
         f"HTTP/1.1 {status} {reason}",
         "Connection: close",
@@ -72,3 +75,15 @@ def on_starting(server: object) -> None:
     logging.getLogger("gunicorn.error").addFilter(_KeepRequestsOut())
     logging.getLogger("gunicorn.access").addFilter(_KeepPathsClean())
     util.write_error = _write_error
+
+
+def post_fork(server: Arbiter, worker: Worker) -> None:
+    """Let a worker that has only just begun obey a stop.
+
+    Until it listens to signals itself, gunicorn puts them into its copy of the master's queue
+    and forgets them: the stop would wait for it in vain, and kill it in the end.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: setattr(worker, "alive", False))
+    while not server.SIG_QUEUE.empty():
+        if server.SIG_QUEUE.get() == signal.SIGTERM:
+            worker.alive = False

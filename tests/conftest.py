@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 import hypothesis
 import pytest
 import world as worlds
+from clients import Crowd
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 
@@ -113,6 +114,14 @@ def world(world_file: Path, tmp_path: Path) -> Iterator[worlds.World]:
     shutil.copy(world_file, path)
     yield worlds.World(path, make_app(path))
     models.close_database()
+
+
+@pytest.fixture(scope="session")
+def crowd() -> Iterator[Crowd]:
+    """Eight processes for what must happen at once."""
+    crowd = Crowd()
+    yield crowd
+    crowd.close()
 
 
 def free_port() -> int:

@@ -186,8 +186,10 @@ REFILL = [
            {"refill": NEXT_REFILL}, writes=True)
       for number, status in ((REFILLED, "completed"), (REFILL_REJECTED, "rejected"),
                              (REFILL_FAILED, "error"))),
-    Case("many", {"action": "refill", "orders": f"{PENDING},{DONE_AGAIN},{UNKNOWN},{BOBS_DONE},x"},
-         200, [{"order": PENDING, "refill": NO_REFILL},
+    Case("many, each once",
+         {"action": "refill",
+          "orders": f"{PENDING},{DONE_AGAIN},{UNKNOWN},{BOBS_DONE},x,{DONE_AGAIN}"}, 200, [
+               {"order": PENDING, "refill": NO_REFILL},
                {"order": DONE_AGAIN, "refill": NEXT_REFILL},
                {"order": UNKNOWN, "refill": NO_ORDER},
                {"order": BOBS_DONE, "refill": NO_ORDER},
@@ -229,7 +231,8 @@ REFILL_STATUS = [
 
 REQUESTED, NO_CANCEL = {"cancel": "requested"}, error("Cannot cancel")
 CANCEL = [
-    Case("an order that nobody has begun", {"action": "cancel", "orders": PENDING_AGAIN}, 200,
+    Case("an order that nobody has begun, named twice",
+         {"action": "cancel", "orders": f"{PENDING_AGAIN},{PENDING_AGAIN}"}, 200,
          {str(PENDING_AGAIN): REQUESTED}, writes=True),
     Case("one order", {"action": "cancel", "order": PENDING_PACK}, 200,
          {str(PENDING_PACK): REQUESTED}, writes=True),
