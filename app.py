@@ -3,14 +3,12 @@
 gunicorn serves 'app:create_app()', and the `flask` command finds create_app() by itself.
 """
 
-import math
 import os
 import sqlite3
 import sys
-import time
 
 from flask import Flask, Response, g, jsonify, request
-from flask_limiter import Limiter, RateLimitExceeded
+from flask_limiter import RateLimitExceeded
 from gunicorn.http.errors import ParseException
 from limits.errors import ConfigurationError
 from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed
@@ -20,6 +18,7 @@ import cli
 import panel.ratelimit  # noqa: F401  (registers the sqlite:// storage with limits)
 import settings as panel_settings
 from actions import ACTIONS, dialects, params
+from actions.limiter import QuickLimiter
 from models import DatabaseError, database, open_database
 from panel import accounts
 from panel.errors import (
@@ -77,15 +76,14 @@ def _prepare(settings: Settings | None) -> Settings:
     return settings
 
 
-def _limiter(app: Flask, settings: Settings) -> Limiter:
+def _limiter(app: Flask, settings: Settings) -> QuickLimiter:
     """The limiter on its storage, or stop with one line."""
     try:
-        return Limiter(
+        return QuickLimiter(
             _bucket,
             app=app,
             storage_uri=settings.ratelimit_uri,
             strategy="fixed-window",
-            headers_enabled=True,
             # A storage that is down must not take the panel with it: each worker counts by
             # itself until it is back.
             in_memory_fallback_enabled=True,
@@ -101,17 +99,8 @@ def _limiter(app: Flask, settings: Settings) -> Limiter:
 
 
 def _add_api(app: Flask, settings: Settings) -> None:
-    @app.after_request  # registered before Flask-Limiter's own, and so run after it
-    def retry_after(response: Response) -> Response:
-        # Flask-Limiter adds it to every answer; a client must not pause after a good one. It
-        # also rounds down, and a client that waited so long would be refused again.
-        response.headers.pop("Retry-After", None)
-        if response.status_code == TOO_MANY_REQUESTS.status and limiter.current_limit:
-            left_s = limiter.current_limit.window.reset_time - time.time()
-            response.headers["Retry-After"] = str(max(1, math.ceil(left_s)))
-        return response
-
     limiter = _limiter(app, settings)
+    app.after_request(limiter.tell)
 
     @limiter.shared_limit(settings.rate_limit, scope="api")
     def answer() -> Response:
