@@ -6,6 +6,7 @@ gunicorn serves 'app:create_app()', and the `flask` command finds create_app() b
 import os
 import sqlite3
 import sys
+from typing import Any
 
 from flask import Flask, Response, g, jsonify, request
 from flask_limiter import RateLimitExceeded
@@ -17,7 +18,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import cli
 import panel.ratelimit  # noqa: F401  (registers the sqlite:// storage with limits)
 import settings as panel_settings
-from actions import ACTIONS, dialects, params
+from actions import ACTIONS, answers, dialects, params
 from actions.limiter import QuickLimiter
 from models import DatabaseError, database, open_database
 from panel import accounts
@@ -99,6 +100,7 @@ def _limiter(app: Flask, settings: Settings) -> QuickLimiter:
 
 
 def _add_api(app: Flask, settings: Settings) -> None:
+    shelf = answers.Shelf()
     limiter = _limiter(app, settings)
     app.after_request(limiter.tell)
 
@@ -111,8 +113,16 @@ def _add_api(app: Flask, settings: Settings) -> None:
         name = g.texts.get("action", "")
         if name not in ACTIONS:
             raise Refused(INCORRECT_REQUEST)
-        plain = ACTIONS[name].run(g.caller, g.texts)
-        return jsonify(dialects.SNS[name](plain, settings.currency))
+        action, shape = ACTIONS[name], dialects.SNS[name]
+
+        def make() -> Any:
+            return shape(action.run(g.caller, g.texts), settings.currency)
+
+        if action.version is None:
+            return jsonify(make())
+        version = action.version(g.caller)
+        encoded = shelf.take(None if version is None else (shape, version), make)
+        return answers.respond(request, encoded)
 
     def api() -> Response:
         if request.method == "HEAD":  # Werkzeug adds it to GET, and an `add` must not hide there

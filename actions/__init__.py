@@ -1,6 +1,6 @@
 """The actions of /api/v2, one file each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 from actions import add, balance, cancel, refill, refill_status, services, status
@@ -13,16 +13,21 @@ class Action(NamedTuple):
 
     parameters: what is needed; where `one_of` is set, exactly one of them. What `add` needs
     beside the service is the service type's affair (panel.services.TYPES).
+    version: of an answer that depends on nothing else and can be kept: what it was made from;
+    or None, where this caller's answer cannot.
     """
 
     help: str
     run: Callable[[Caller, Texts], Any]
     parameters: tuple[Parameter, ...] = ()
     one_of: bool = False
+    version: Callable[[Caller], Hashable] | None = None
 
 
 ACTIONS = {
-    "services": Action("All active services with rates and ranges.", services.run),
+    "services": Action(
+        "All active services with rates and ranges.", services.run, version=services.version
+    ),
     "balance": Action("The account's balance.", balance.run),
     "add": Action("Place an order.", add.run, (SERVICE, *add.PARAMETERS.values())),
     "status": Action("The state of orders.", status.run, (ORDER, ORDERS), one_of=True),

@@ -2,9 +2,9 @@
 
 from typing import Any, NamedTuple
 
-from peewee import JOIN
+from peewee import JOIN, fn
 
-from models import AccountRate, Service, Source, Statement, immediate, rows, slot
+from models import AccountRate, Catalogue, Service, Source, Statement, immediate, rows, slot
 from panel import money
 from panel.accounts import Caller
 from panel.errors import Invalid
@@ -77,6 +77,13 @@ def _offer_query() -> Any:
 _FIND = Statement(lambda: _offer_query().where(Service.id == slot("id"), Service.active))
 _ALL = Statement(lambda: _offer_query().where(Service.active).order_by(Service.id))
 
+_VERSION = Statement(
+    lambda: Catalogue.select(
+        Catalogue.version,
+        fn.EXISTS(AccountRate.select().where(AccountRate.account == slot("account_id"))),
+    )
+)
+
 
 def find(caller: Caller, service_id: int | None) -> Offer | None:
     """The active service of this number at this account's rate, or None."""
@@ -89,6 +96,15 @@ def find(caller: Caller, service_id: int | None) -> Offer | None:
 def offers(caller: Caller) -> list[Offer]:
     """All active services at this account's rates, by number."""
     return [_offer(caller, row) for row in _ALL.run(account_id=caller.id)]
+
+
+def version(caller: Caller) -> tuple[int, int] | None:
+    """What offers() depends on, whoever asks: while this stays the same, so do they.
+
+    :returns: None for an account with rates of its own, whose offers are only its own.
+    """
+    number, own_rates = _VERSION.row(account_id=caller.id)
+    return None if own_rates else (number, caller.discount_micros)
 
 
 def _offer(caller: Caller, row: tuple[Any, ...]) -> Offer:
