@@ -3,14 +3,13 @@
 gunicorn serves 'app:create_app()', and the `flask` command finds create_app() by itself.
 """
 
-import math
 import os
 import sqlite3
 import sys
-import time
+from typing import Any
 
 from flask import Flask, Response, current_app, g, jsonify, request
-from flask_limiter import Limiter, RateLimitExceeded
+from flask_limiter import RateLimitExceeded
 from gunicorn.http.errors import ParseException
 from limits.errors import ConfigurationError
 from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed
@@ -20,8 +19,9 @@ import cli
 import panel.ratelimit  # noqa: F401  (registers the sqlite:// storage with limits)
 import settings as panel_settings
 import web
-from actions import ACTIONS, dialects, params
+from actions import ACTIONS, answers, dialects, params
 from actions.add import IDEMPOTENCY_KEY
+from actions.limiter import QuickLimiter
 from models import DatabaseError, database, open_database
 from panel import accounts
 from panel.errors import (
@@ -85,15 +85,14 @@ def _prepare(settings: Settings | None) -> Settings:
     return settings
 
 
-def _limiter(app: Flask, settings: Settings) -> Limiter:
+def _limiter(app: Flask, settings: Settings) -> QuickLimiter:
     """The limiter on its storage, or stop with one line."""
     try:
-        return Limiter(
+        return QuickLimiter(
             _bucket,
             app=app,
             storage_uri=settings.ratelimit_uri,
             strategy="fixed-window",
-            headers_enabled=True,
             # A storage that is down must not take the panel with it: each worker counts by
             # itself until it is back.
             in_memory_fallback_enabled=True,
@@ -109,17 +108,9 @@ def _limiter(app: Flask, settings: Settings) -> Limiter:
 
 
 def _add_api(app: Flask, settings: Settings) -> None:
-    @app.after_request  # registered before Flask-Limiter's own, and so run after it
-    def retry_after(response: Response) -> Response:
-        # Flask-Limiter adds it to every answer; a client must not pause after a good one. It
-        # also rounds down, and a client that waited so long would be refused again.
-        response.headers.pop("Retry-After", None)
-        if response.status_code == TOO_MANY_REQUESTS.status and limiter.current_limit:
-            left_s = limiter.current_limit.window.reset_time - time.time()
-            response.headers["Retry-After"] = str(max(1, math.ceil(left_s)))
-        return response
-
+    shelf = answers.Shelf()
     limiter = _limiter(app, settings)
+    app.after_request(limiter.tell)
 
     @limiter.shared_limit(settings.rate_limit, scope="api")
     def answer() -> Response:
@@ -130,8 +121,16 @@ def _add_api(app: Flask, settings: Settings) -> None:
         name = g.texts.get("action", "")
         if name not in ACTIONS:
             raise Refused(INCORRECT_REQUEST)
-        plain = ACTIONS[name].run(g.caller, g.texts)
-        return jsonify(_dialect().shapes[name](plain, settings.currency))
+        action, shape = ACTIONS[name], _dialect().shapes[name]
+
+        def make() -> Any:
+            return shape(action.run(g.caller, g.texts), settings.currency)
+
+        if action.version is None:
+            return jsonify(make())
+        version = action.version(g.caller)
+        encoded = shelf.take(None if version is None else (shape, version), make)
+        return answers.respond(request, encoded)
 
     def api() -> Response:
         if request.method == "HEAD":  # Werkzeug adds it to GET, and an `add` must not hide there

@@ -93,6 +93,16 @@ class Service(Table):
         table_name = "services"
 
 
+class Catalogue(Table):
+    """One row: how often the services have changed. The database counts by itself."""
+
+    id = AutoField()
+    version = IntegerField()
+
+    class Meta:
+        table_name = "catalogue"
+
+
 class AccountRate(Table):
     """An account's own rate for a service."""
 
@@ -321,6 +331,7 @@ class AuditLine(Table):
 TABLES = (
     Account,
     Service,
+    Catalogue,
     AccountRate,
     Provider,
     Source,

@@ -42,6 +42,30 @@ CREATE TABLE services (
     CHECK (min <= max)
 ) STRICT;
 
+-- How often the services have changed: while this number stays, so does the list that is kept
+-- of them, encoded. Counted here, so that no way to change a service can forget it.
+CREATE TABLE catalogue (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    version INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO catalogue (id, version) VALUES (1, 1);
+
+CREATE TRIGGER catalogue_gains_a_service AFTER INSERT ON services
+BEGIN
+    UPDATE catalogue SET version = version + 1;
+END;
+
+CREATE TRIGGER catalogue_changes_a_service AFTER UPDATE ON services
+BEGIN
+    UPDATE catalogue SET version = version + 1;
+END;
+
+CREATE TRIGGER catalogue_loses_a_service AFTER DELETE ON services
+BEGIN
+    UPDATE catalogue SET version = version + 1;
+END;
+
 CREATE TABLE account_rates (
     account_id INTEGER NOT NULL REFERENCES accounts (id),
     service_id INTEGER NOT NULL REFERENCES services (id),

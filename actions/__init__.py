@@ -1,6 +1,6 @@
 """The actions of /api/v2, one file each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 from actions import add, balance, cancel, refill, refill_status, services, status
@@ -18,6 +18,8 @@ class Action(NamedTuple):
     parameters: what is needed; where `one_of` is set, exactly one of them, and each has its own
     example of an answer. What `add` needs beside the service is the service type's affair
     (panel.services.TYPES).
+    version: of an answer that depends on nothing else and can be kept: what it was made from;
+        or None, where this caller's answer cannot.
     """
 
     help: str
@@ -25,6 +27,7 @@ class Action(NamedTuple):
     examples: tuple[Any, ...]
     parameters: tuple[Parameter, ...] = ()
     one_of: bool = False
+    version: Callable[[Caller], Hashable] | None = None
 
 
 _OFFERS = [
@@ -34,7 +37,12 @@ _OFFERS = [
 _ORDER = OrderState(2_500_000, 1204, "In progress", 320)
 
 ACTIONS = {
-    "services": Action("All active services with rates and ranges.", services.run, (_OFFERS,)),
+    "services": Action(
+        "All active services with rates and ranges.",
+        services.run,
+        (_OFFERS,),
+        version=services.version,
+    ),
     "balance": Action("The account's balance.", balance.run, (100_000_000,)),
     "add": Action("Place an order.", add.run, (4218,), (SERVICE, *DETAILS.values())),
     "status": Action(

@@ -23,8 +23,9 @@ INSERT INTO hits (key, count, expires_at) VALUES (:key, :amount, :now + :expiry)
 ON CONFLICT (key) DO UPDATE SET
     count = CASE WHEN expires_at <= :now THEN 0 ELSE count END + :amount,
     expires_at = CASE WHEN expires_at <= :now THEN :now + :expiry ELSE expires_at END
-RETURNING count
+RETURNING count, expires_at
 """
+_WINDOW = "SELECT count, expires_at FROM hits WHERE key = ?"
 
 
 class SQLiteStorage(Storage):
@@ -59,16 +60,17 @@ class SQLiteStorage(Storage):
         if self._local.hits % PURGE_EVERY == 0:
             connection.execute("DELETE FROM hits WHERE expires_at <= ?", (time.time(),))
         values = {"key": key, "amount": amount, "expiry": expiry, "now": time.time()}
-        (count,) = connection.execute(_HIT, values).fetchone()
+        count, expires_at = connection.execute(_HIT, values).fetchone()
+        self._local.counted = dict.fromkeys(("get", "get_expiry"), (key, count, expires_at))
         return count
 
     def get(self, key: str) -> int:
         """The hits of a key's present window."""
-        return self._live(key)[0]
+        return self._live(key, "get")[0]
 
     def get_expiry(self, key: str) -> float:
         """When a key's window ends, in seconds since 1970; now, if there is none."""
-        return self._live(key)[1]
+        return self._live(key, "get_expiry")[1]
 
     def check(self) -> bool:
         """Whether the file can be read."""
@@ -80,26 +82,35 @@ class SQLiteStorage(Storage):
 
     def reset(self) -> int:
         """Forget everything, and tell how many keys there were."""
-        return self._connection().execute("DELETE FROM hits").rowcount
+        connection = self._connection()
+        self._local.counted.clear()
+        return connection.execute("DELETE FROM hits").rowcount
 
     def clear(self, key: str) -> None:
         """Forget one key."""
-        self._connection().execute("DELETE FROM hits WHERE key = ?", (key,))
+        connection = self._connection()
+        self._local.counted.clear()
+        connection.execute("DELETE FROM hits WHERE key = ?", (key,))
 
-    def _live(self, key: str) -> tuple[int, float]:
+    def _live(self, key: str, asks: str = "") -> tuple[int, float]:
+        """A key's present window: the hits and the end.
+
+        A thread that has just counted a hit knows both, and the headers of the same request
+        ask for each of them: the file is read only when they are asked for again.
+        """
         now = time.time()
-        row = (
-            self._connection()
-            .execute("SELECT count, expires_at FROM hits WHERE key = ?", (key,))
-            .fetchone()
-        )
-        return row if row and row[1] > now else (0, now)
+        connection = self._connection()
+        counted_key, *row = self._local.counted.pop(asks, (None,))
+        if counted_key != key:
+            row = connection.execute(_WINDOW, (key,)).fetchone()
+        return (row[0], row[1]) if row and row[1] > now else (0, now)
 
     def _connection(self) -> sqlite3.Connection:
         """This thread's own connection, opened at its first hit (hence after a fork)."""
         if not hasattr(self._local, "connection"):
             self._local.connection = self._connect()
             self._local.hits = 0
+            self._local.counted = {}
         return self._local.connection
 
     def _connect(self) -> sqlite3.Connection:

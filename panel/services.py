@@ -2,9 +2,19 @@
 
 from typing import Any, NamedTuple
 
-from peewee import JOIN
+from peewee import JOIN, fn
 
-from models import Account, AccountRate, Service, Source, Statement, immediate, rows, slot
+from models import (
+    Account,
+    AccountRate,
+    Catalogue,
+    Service,
+    Source,
+    Statement,
+    immediate,
+    rows,
+    slot,
+)
 from panel import money
 from panel.accounts import Caller
 from panel.errors import Invalid
@@ -121,6 +131,13 @@ _FIND = Statement(lambda: _offer_query().where(Service.id == slot("id"), Service
 _PRICE = Statement(lambda: _offer_query().where(Service.id == slot("id")))
 _ALL = Statement(lambda: _offer_query().where(Service.active).order_by(*IN_ORDER))
 
+_VERSION = Statement(
+    lambda: Catalogue.select(
+        Catalogue.version,
+        fn.EXISTS(AccountRate.select().where(AccountRate.account == slot("account_id"))),
+    )
+)
+
 
 def find(caller: Caller, service_id: int | None) -> Offer | None:
     """The active service of this number at this account's rate, or None."""
@@ -149,6 +166,15 @@ def offers(caller: Caller) -> list[Offer]:
 def public() -> list[Offer]:
     """All active services at the catalogue's own rates, as anybody may see them."""
     return offers(_ANYBODY)
+
+
+def version(caller: Caller) -> tuple[int, int] | None:
+    """What offers() depends on, whoever asks: while this stays the same, so do they.
+
+    :returns: None for an account with rates of its own, whose offers are only its own.
+    """
+    number, own_rates = _VERSION.row(account_id=caller.id)
+    return None if own_rates else (number, caller.discount_micros)
 
 
 def _offer(caller: Caller, row: tuple[Any, ...]) -> Offer:
