@@ -992,6 +992,18 @@ def test_the_sums_by_the_hour_are_the_reports_sums(cast: SimpleNamespace) -> Non
     assert sum(row["profit"] for row in hours) == expected["profit"]
 
 
+def test_the_upgrade_adds_up_the_orders_that_there_are(cast: SimpleNamespace) -> None:
+    numbers = [place(cast, "alice") for _ in range(4)]
+    orders.change(numbers[0], status="Partial", remains=40)
+    orders.change(numbers[1], status="Completed")
+    Order.update(created_at=3600 * 5).where(Order.id == numbers[1]).execute()
+    models.database.execute_sql("UPDATE order_hours SET hour = 5 WHERE status = 'Completed'")
+    (script,) = models.MIGRATIONS.glob("*_operators.sql")
+    adding_up = script.read_text().rpartition("INSERT INTO order_hours\n")[2]
+    kept = models.database.execute_sql("SELECT * FROM order_hours WHERE orders > 0")
+    assert sorted(models.database.execute_sql(adding_up)) == sorted(kept)
+
+
 @pytest.mark.parametrize(
     ("balance", "low"),
     [("9.99 USD", True), ("10 USD", False), ("-1", True), ("unlimited", False), ("", False),
