@@ -6,7 +6,11 @@ CREATE INDEX services_by_position ON services (position, id);
 
 -- The lists of the dashboard, newest first.
 CREATE INDEX orders_by_service ON orders (service_id, id);
-CREATE INDEX orders_of_provider ON orders (provider_id, id) WHERE provider_id IS NOT NULL;
+CREATE INDEX refills_by_status ON refills (status, id);
+CREATE INDEX cancels_by_status ON cancels (status, id);
+-- "+ 0" hides this index from the worker's queries: it would lead them through all the orders
+-- that a provider ever had.
+CREATE INDEX orders_of_provider ON orders (provider_id + 0, id) WHERE provider_id IS NOT NULL;
 CREATE INDEX orders_by_link ON orders (link);
 
 -- What was ordered in each hour, by present status: kept beside the orders by the triggers

@@ -40,10 +40,7 @@ _ASK = Statement(
     lambda: (
         Order.select(Order.id, Order.provider_order)
         .where(Order.provider == slot("provider_id"), Order.due_at <= slot("now"))
-        .where(
-            Order.forward == literal("sent"),
-            orders.is_open(),
-        )
+        .where(Order.forward == literal("sent"), orders.is_open())
         .order_by(Order.due_at)
         .limit(slot("limit"))
     )

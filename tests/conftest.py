@@ -29,6 +29,7 @@ import settings
 from app import create_app
 from panel import accounts, services
 from panel.money import MICROS
+from panel.providers import Listing
 
 # Property tests are never timed: a loaded machine is no bug.
 hypothesis.settings.register_profile(
@@ -126,6 +127,11 @@ def crowd() -> Iterator[Crowd]:
     crowd.close()
 
 
+def listed(service: str, cost_micros: int) -> Listing:
+    """A provider's service at this cost."""
+    return Listing(service, "S", "C", "Default", cost_micros, 1, 10**6, False, False)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -196,11 +202,14 @@ class Server:
                 os.killpg(worker.pid, signal.SIGKILL)
                 worker.wait()
 
-    def flask(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def flask(
+        self, *args: str, check: bool = True, input: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run an operator's command."""
         return subprocess.run(
             [sys.executable, "-m", "flask", *args],
-            cwd=ROOT, env=self._environ(), capture_output=True, text=True, check=check,
+            cwd=ROOT, env=self._environ(), input=input, capture_output=True, text=True,
+            check=check,
         )  # fmt: skip
 
     def request(

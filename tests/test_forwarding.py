@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from conftest import listed
 
 from models import Cancel, LedgerEntry, Order, Source, close_database, immediate
 from panel import accounts, forwarding, ledger, orders, providers, refills, services
@@ -13,7 +14,6 @@ from panel.errors import CANNOT_CANCEL, Invalid
 from panel.forwarding import MAX_ATTEMPTS
 from panel.money import MICROS
 from panel.orders import Wanted
-from panel.providers import Listing
 
 CHARGE = 500_000
 """What 100 followers cost the customer, at 5.00 per 1000."""
@@ -24,11 +24,6 @@ WAITS = "You have active order with this link"
 FINAL = "Incorrect link"
 
 Place = Callable[..., int]
-
-
-def listed(service: str, cost_micros: int) -> Listing:
-    """A provider's service at this cost."""
-    return Listing(service, "S", "C", "Default", cost_micros, 1, 10**6, False, False)
 
 
 def asked(service: str, quantity: int, package: bool = False) -> dict[str, str]:

@@ -119,7 +119,7 @@ def test_the_model_has_the_defaults_of_its_table(schema: Sql, table: str) -> Non
 @each_table
 def test_the_model_has_the_primary_key_of_its_table(schema: Sql, table: str) -> None:
     keys = [name for name, row in columns(schema, table).items() if row["pk"]]
-    model_key = TABLES[table]._meta.primary_key
+    model_key: Any = TABLES[table]._meta.primary_key
     if isinstance(model_key, CompositeKey):
         assert keys == [fields_by_name(table)[name] for name in model_key.field_names]
     else:

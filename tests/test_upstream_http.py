@@ -8,9 +8,9 @@ import pytest
 from conftest import free_port
 from faulty import FAULTS, KEY, UNCLEAR, Fault, FaultyProvider, Forgetful, says
 
-from panel.catalogue import Listing
 from panel.forwarding import Outgoing
 from panel.progress import Report
+from panel.providers import Listing
 from upstream import http
 from upstream.http import HttpProvider
 from upstream.provider import NotSentError, RefusedError, UnknownError
