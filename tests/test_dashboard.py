@@ -957,7 +957,7 @@ def test_a_list_of_orders_is_read_by_an_index(
         ("ledger_entries_by_account", lambda: browsing.ledger_page(1, 9)),
         ("order_events_by_order", lambda: forwarding.events(1)),
         ("ledger_entries_by_order", lambda: browsing.order_story(1)),
-        ("orders_in_review", overview.needs_review),
+        ("orders_in_doubt", overview.needs_review),
         ("orders_with_warning", overview.warnings),
         ("PRIMARY KEY", lambda: overview.sums(overview.RANGES["90"])),
         ("PRIMARY KEY", lambda: overview.statuses(overview.RANGES["90"])),
@@ -996,7 +996,7 @@ def test_the_sums_by_the_hour_are_the_reports_sums(cast: SimpleNamespace) -> Non
     } == {name: expected[name] for name in ("orders", "revenue", "refunds", "cost", "profit")}
     assert overview.statuses(span) == {
         "Pending": 3, "Processing": 0, "In progress": 1, "Completed": 0, "Partial": 1,
-        "Canceled": 1,
+        "Canceled": 1, "Active": 0, "Paused": 0, "Expired": 0,
     }  # fmt: skip
     hours = overview.sums(overview.RANGES["today"])
     assert sum(row["orders"] for row in hours) == 6
