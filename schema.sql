@@ -136,7 +136,9 @@ CREATE INDEX orders_to_send ON orders (provider_id, due_at) WHERE forward = 'wai
 CREATE INDEX orders_to_ask ON orders (provider_id, due_at)
 WHERE forward = 'sent'
     AND status IN ('Pending', 'Processing', 'In progress', 'Active', 'Paused');
-CREATE INDEX orders_in_doubt ON orders (forward) WHERE forward IN ('sending', 'review');
+-- One index a value: SQLite uses a partial index only where the query says the same as it.
+CREATE INDEX orders_being_sent ON orders (forward, id) WHERE forward = 'sending';
+CREATE INDEX orders_in_review ON orders (forward, id) WHERE forward = 'review';
 CREATE INDEX orders_with_warning ON orders (id) WHERE warning <> '';
 CREATE INDEX orders_by_time ON orders (created_at);
 CREATE INDEX orders_in_parts ON orders (due_at)
@@ -256,7 +258,11 @@ CREATE INDEX services_by_position ON services (position, id);
 
 -- The lists of the dashboard, newest first.
 CREATE INDEX orders_by_service ON orders (service_id, id);
-CREATE INDEX orders_of_provider ON orders (provider_id, id) WHERE provider_id IS NOT NULL;
+CREATE INDEX refills_by_status ON refills (status, id);
+CREATE INDEX cancels_by_status ON cancels (status, id);
+-- "+ 0" hides this index from the worker's queries: it would lead them through all the orders
+-- that a provider ever had.
+CREATE INDEX orders_of_provider ON orders (provider_id + 0, id) WHERE provider_id IS NOT NULL;
 CREATE INDEX orders_by_link ON orders (link);
 
 -- What was ordered in each hour, by present status: kept beside the orders by the triggers

@@ -132,11 +132,14 @@ class Server:
             self.process.wait(timeout=40)
             self.process = None
 
-    def flask(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def flask(
+        self, *args: str, check: bool = True, input: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run an operator's command."""
         return subprocess.run(
             [sys.executable, "-m", "flask", *args],
-            cwd=ROOT, env=self._environ(), capture_output=True, text=True, check=check,
+            cwd=ROOT, env=self._environ(), input=input, capture_output=True, text=True,
+            check=check,
         )  # fmt: skip
 
     def request(

@@ -5,6 +5,7 @@ page writes a row by itself.
 """
 
 from flask import Flask
+from flask_login import current_user
 
 from web.admin import audit, common, customers, orders, overview, providers, services, signin
 
@@ -18,6 +19,9 @@ def register(app: Flask) -> None:
         PERMANENT_SESSION_LIFETIME=signin.SESSION_S,
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
     )
-    signin.manager.init_app(app)
+    # Not init_app(): that would look for remember-me cookies, which there are none of, after
+    # every request to the API as well.
+    app.login_manager = signin.manager  # type: ignore[attr-defined]
+    app.jinja_env.globals["current_user"] = current_user
     common.add_filters(app)
     app.register_blueprint(common.bp)

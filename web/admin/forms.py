@@ -104,7 +104,9 @@ class Service(FlaskForm):
     rate_micros = AmountField("Rate", NEEDED, render_kw=DECIMAL)
     min = IntegerField("Minimum", NEEDED)
     max = IntegerField("Maximum", NEEDED)
-    position = IntegerField("Position", [Optional()], description="Smaller comes earlier.")
+    position = IntegerField(
+        "Position", [Optional()], description="Smaller comes earlier; empty: leave it."
+    )
     refill = BooleanField("Completed orders can be refilled")
     cancel = BooleanField("Open orders can be canceled")
 

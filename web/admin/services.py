@@ -48,10 +48,13 @@ def service_add() -> Any:
 def service_page(service_id: int) -> str:
     """One service."""
     service = services.get(service_id)
+    form = forms.Service(data=service.__data__)
+    if service.position == services.MAX_POSITION:
+        form.position.data = None  # at the end, as every service that was not moved
     return render_template(
         "admin/service.html",
         service=service,
-        form=forms.Service(data=service.__data__),
+        form=form,
         sources=providers.sources(service_id),
         categories=browsing.categories(),
     )

@@ -27,7 +27,7 @@ function draw(box) {
     label: capital(name),
     stroke: color(`chart-${name}`),
     fill: bars ? color(`chart-${name}`) : undefined,
-    width: 2,
+    width: bars ? 0 : 2,
     paths: bars ? uPlot.paths.bars({ size: [0.7, 40] }) : undefined,
     points: { show: !bars && figures.at.length < 32, size: 6 },
     value: (_, value) => (value === null ? "–" : value.toLocaleString("en", { maximumFractionDigits: 2 })),
