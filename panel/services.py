@@ -4,7 +4,17 @@ from typing import Any, NamedTuple
 
 from peewee import JOIN
 
-from models import Account, AccountRate, Service, Source, Statement, immediate, rows, slot
+from models import (
+    Account,
+    AccountRate,
+    Service,
+    Source,
+    Statement,
+    database,
+    immediate,
+    rows,
+    slot,
+)
 from panel import money
 from panel.accounts import Caller
 from panel.errors import Invalid
@@ -237,19 +247,21 @@ def move(service_id: int, before: int | None = None) -> None:
     """
     with immediate():
         get(service_id)
-        at = rows(Service.select(Service.id, Service.position).order_by(*IN_ORDER).tuples())
-        order = [number for number, _ in at if number != service_id]
-        if before is None:
-            order.append(service_id)
-        elif before != service_id:
-            get(before)
-            order.insert(order.index(before), service_id)
-        else:
-            return
-        present = dict(at)
-        for position, number in enumerate(order, start=1):
-            if present[number] != position:
-                Service.update(position=position).where(Service.id == number).execute()
+        database.execute_sql(_NUMBER)
+        position = MAX_POSITION if before is None else get(before).position - 1
+        if before != service_id:
+            Service.update(position=position).where(Service.id == service_id).execute()
+            database.execute_sql(_NUMBER)
+
+
+# Tens, so that a number set by hand finds room between two services.
+_NUMBER = """
+UPDATE services SET position = numbered.position
+FROM (
+    SELECT id, 10 * ROW_NUMBER() OVER (ORDER BY position, id) AS position FROM services
+) AS numbered
+WHERE numbered.id = services.id AND numbered.position <> services.position
+"""
 
 
 def set_account_rate(account_id: int, service_id: int, rate_micros: int | None) -> None:

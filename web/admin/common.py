@@ -15,6 +15,7 @@ from flask import (
     redirect,
     render_template,
     request,
+    session,
     url_for,
 )
 from flask_login import current_user
@@ -33,6 +34,10 @@ from web.sessions import ADMIN
 bp = Blueprint("admin", __name__, url_prefix=ADMIN)
 
 HEADERS = {**headers.PAGE, "Cache-Control": "no-store"}
+
+CHANGES = ("POST", "PUT", "PATCH", "DELETE")
+MESSAGES = 10
+"""The most messages that the next page shows."""
 
 OPEN_TO_ALL = {"admin.sign_in"}
 """What may be seen without being signed in."""
@@ -83,10 +88,23 @@ def _invalid(error: Invalid) -> Any:
     return _error(NotFound(str(error)))
 
 
-@bp.route("/<path:anything>")
-def nowhere(anything: str) -> Any:
-    """A page that does not exist, told as a page."""
+@bp.route("", methods=CHANGES, strict_slashes=False)
+@bp.route("/<path:anything>", methods=["GET", *CHANGES])
+def nowhere(anything: str = "") -> Any:
+    """What does not exist is told as a page; and while the dashboard is off, nothing does."""
     raise NotFound
+
+
+def tell(text: str, kind: str) -> None:
+    """Tell the next page something.
+
+    Only so much: the messages travel in the session's cookie, and a browser drops a long one.
+    """
+    told = len(session.get("_flashes", ()))
+    if told < MESSAGES or (kind == "done" and told == MESSAGES + 1):  # the sum of it all
+        flash(text if len(text) <= 300 else f"{text[:300]} …", kind)
+    elif told == MESSAGES:
+        flash("There is more to tell; the audit has all of it.", "warning")
 
 
 def perform(act: str, do: Callable[[], Any], said: str = "") -> Outcome:
@@ -99,10 +117,10 @@ def perform(act: str, do: Callable[[], Any], said: str = "") -> Outcome:
         with operators.audited(current_user.name, request.remote_addr or "", act):
             value = do()
     except (Invalid, Refused) as error:
-        flash(str(error), "error")
+        tell(str(error), "error")
         return Outcome(False)
     if said:
-        flash(said, "done")
+        tell(said, "done")
     return Outcome(True, value)
 
 
@@ -140,7 +158,7 @@ def explain_form(form: Any) -> None:
     """Tell the next page what is wrong with each field."""
     for field in form:
         for error in field.errors:
-            flash(f"{field.label.text}: {error}", "error")
+            tell(f"{field.label.text}: {error}", "error")
 
 
 def when(seconds: int | None) -> str:

@@ -5,13 +5,13 @@ import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from flask import Response, flash, render_template, request
+from flask import Response, render_template, request
 
 from panel import accounts, browsing, providers, services
 from panel.money import format_exact, format_percent
 from panel.report import harmless
 from web.admin import forms
-from web.admin.common import back_to, bp, explain_form, number, perform, when
+from web.admin.common import back_to, bp, explain_form, number, perform, tell, when
 
 
 @bp.get("/customers")
@@ -153,9 +153,9 @@ def _warn_of_losses(rates: dict[int, int]) -> None:
     losses = providers.losses(rates)
     for service, cost in list(losses.items())[:5]:
         text = f"Service {service}: {format_exact(rates[service])} is below its cost"
-        flash(f"{text} {format_exact(cost)}.", "warning")
+        tell(f"{text} {format_exact(cost)}.", "warning")
     if len(losses) > 5:
-        flash(f"{len(losses) - 5} more services are below their cost.", "warning")
+        tell(f"{len(losses) - 5} more services are below their cost.", "warning")
 
 
 @bp.get("/customers/<name>/ledger.csv")

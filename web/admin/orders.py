@@ -4,13 +4,13 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
-from flask import flash, render_template, request
+from flask import render_template, request
 
 from panel import accounts, browsing, forwarding, orders, refills
 from panel.errors import Invalid
 from panel.overview import DAY_S
 from web.admin import forms
-from web.admin.common import back_to, bp, explain_form, number, perform
+from web.admin.common import back_to, bp, explain_form, number, perform, tell
 
 
 class Act(NamedTuple):
@@ -56,7 +56,7 @@ def order_list() -> str:
     try:
         page = browsing.order_page(_wanted(), number("before"))
     except Invalid as error:
-        flash(str(error), "error")
+        tell(str(error), "error")
         page = browsing.Page([], None)
     return render_template(
         "admin/orders.html",
@@ -169,7 +169,7 @@ def order_act() -> Any:
     texts = request.form.getlist("order")
     chosen = [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 19]
     if name not in ACTS or not chosen:
-        flash("Choose orders, and what to do with them.", "error")
+        tell("Choose orders, and what to do with them.", "error")
         return back_to("admin.order_list")
     act = ACTS[name]
     done = [
@@ -179,7 +179,7 @@ def order_act() -> Any:
     ]
     if done:
         numbers = ", ".join(map(str, done[:10])) + (" …" if len(done) > 10 else "")
-        flash(f"{act.label}: done with {len(done)} of {len(chosen)} ({numbers}).", "done")
+        tell(f"{act.label}: done with {len(done)} of {len(chosen)} ({numbers}).", "done")
     return back_to("admin.order_list")
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import current_app, flash, redirect, render_template, request, url_for
+from flask import current_app, redirect, render_template, request, url_for
 
 from models import Provider
 from panel import catalogue, overview, providers
@@ -12,7 +12,7 @@ from panel.money import format_percent
 from panel.providers import Listing
 from upstream import UNHEARD
 from web.admin import forms
-from web.admin.common import back_to, bp, connect, explain_form, perform
+from web.admin.common import back_to, bp, connect, explain_form, perform, tell
 from web.admin.services import STEP_MICROS
 
 SHOWN = 500
@@ -66,10 +66,10 @@ def _ask_balance(row: Provider) -> None:
     try:
         balance = connect(row).balance()
     except UNHEARD as error:
-        flash(f"{row.name} gives no balance: {error}", "error")
+        tell(f"{row.name} gives no balance: {error}", "error")
         return
     providers.note_balance(row.id, balance)
-    flash(f"{row.name} answers. Our balance there: {balance}", "done")
+    tell(f"{row.name} answers. Our balance there: {balance}", "done")
 
 
 @bp.post("/providers/<name>/remove")
@@ -79,7 +79,7 @@ def provider_remove(name: str) -> Any:
     removed = perform(f"provider {name}: remove", lambda: providers.remove(name))
     if not removed.done:
         return back_to("admin.provider_page", name=name)
-    flash(f"Provider {name} is removed; {removed.value} services were disabled.", "done")
+    tell(f"Provider {name} is removed; {removed.value} services were disabled.", "done")
     return redirect(url_for("admin.provider_list"))
 
 
@@ -130,7 +130,7 @@ def _take_over(
     try:
         return do(dry_run=True), False
     except Invalid as error:
-        flash(str(error), "error")
+        tell(str(error), "error")
         return [], False
 
 
@@ -156,5 +156,5 @@ def _catalogue(row: Provider) -> list[Listing] | None:
     try:
         return connect(row).services()
     except UNHEARD as error:
-        flash(f"{row.name} gives no catalogue: {error}", "error")
+        tell(f"{row.name} gives no catalogue: {error}", "error")
         return None

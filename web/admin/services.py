@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 
 from panel import browsing, catalogue, providers, services
 from panel.money import MICROS, format_exact, format_percent
 from web.admin import forms
-from web.admin.common import back_to, bp, explain_form, number, perform
+from web.admin.common import back_to, bp, explain_form, number, perform, tell
 
 STEP_MICROS = MICROS // 100
 """Marked up rates are rounded up to so much, unless told otherwise."""
@@ -38,7 +38,7 @@ def service_add() -> Any:
         values = _values(form)
         added = perform(f"service {values['name']}: add", lambda: services.add(**values))
         if added.done:
-            flash(f"Service {added.value} is added.", "done")
+            tell(f"Service {added.value} is added.", "done")
             return redirect(url_for("admin.service_page", service_id=added.value))
     explain_form(form)
     return render_template("admin/service_add.html", form=form, categories=browsing.categories())
@@ -102,7 +102,7 @@ def service_act() -> Any:
     chosen = [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 19]
     act = request.form.get("act", "")
     if not chosen:
-        flash("Choose services first.", "error")
+        tell("Choose services first.", "error")
     elif act == "markup":
         _mark_up(chosen)
     elif act in ("enable", "disable"):
@@ -118,7 +118,7 @@ def _each(chosen: list[int], act: str, do: Callable[[int], None]) -> None:
         if perform(f"service {service_id}: {act}", lambda n=service_id: do(n)).done  # type: ignore[misc]
     ]
     if done:
-        flash(f"{len(done)} services {act}d.", "done")
+        tell(f"{len(done)} services {act}d.", "done")
 
 
 def _mark_up(chosen: list[int]) -> None:
@@ -134,7 +134,7 @@ def _mark_up(chosen: list[int]) -> None:
     )
     for change in outcome.value or []:
         kind = "warning" if change.what.startswith("left out") else "done"
-        flash(f"Service {change.service_id}: {change.what}", kind)
+        tell(f"Service {change.service_id}: {change.what}", kind)
 
 
 @bp.post("/services/<int:service_id>/move")
