@@ -298,7 +298,7 @@ CREATE INDEX cancels_by_status ON cancels (status, id);
 CREATE INDEX orders_of_provider ON orders (provider_id + 0, id) WHERE provider_id IS NOT NULL;
 CREATE INDEX orders_by_link ON orders (link);
 
--- What was ordered in each hour, by present status: kept beside the orders by the triggers
+-- What was ordered in each hour (a part of a drip-feed is not counted, but its cost is), by present status: kept beside the orders by the triggers
 -- below, so that nobody has to add millions of them up. hour is created_at / 3600.
 CREATE TABLE order_hours (
     hour INTEGER NOT NULL,
@@ -314,11 +314,11 @@ CREATE TRIGGER order_hours_count AFTER INSERT ON orders
 BEGIN
     INSERT INTO order_hours
     VALUES (
-        NEW.created_at / 3600, NEW.status, 1,
+        NEW.created_at / 3600, NEW.status, NEW.part IS NULL,
         NEW.charge_micros, NEW.refunded_micros, NEW.cost_micros
     )
     ON CONFLICT (hour, status) DO UPDATE SET
-        orders = orders + 1,
+        orders = orders + excluded.orders,
         charge_micros = charge_micros + excluded.charge_micros,
         refunded_micros = refunded_micros + excluded.refunded_micros,
         cost_micros = cost_micros + excluded.cost_micros;
@@ -330,18 +330,18 @@ WHEN OLD.status <> NEW.status OR OLD.charge_micros <> NEW.charge_micros
     OR OLD.refunded_micros <> NEW.refunded_micros OR OLD.cost_micros <> NEW.cost_micros
 BEGIN
     UPDATE order_hours SET
-        orders = orders - 1,
+        orders = orders - (OLD.part IS NULL),
         charge_micros = charge_micros - OLD.charge_micros,
         refunded_micros = refunded_micros - OLD.refunded_micros,
         cost_micros = cost_micros - OLD.cost_micros
     WHERE hour = OLD.created_at / 3600 AND status = OLD.status;
     INSERT INTO order_hours
     VALUES (
-        OLD.created_at / 3600, NEW.status, 1,
+        OLD.created_at / 3600, NEW.status, OLD.part IS NULL,
         NEW.charge_micros, NEW.refunded_micros, NEW.cost_micros
     )
     ON CONFLICT (hour, status) DO UPDATE SET
-        orders = orders + 1,
+        orders = orders + excluded.orders,
         charge_micros = charge_micros + excluded.charge_micros,
         refunded_micros = refunded_micros + excluded.refunded_micros,
         cost_micros = cost_micros + excluded.cost_micros;

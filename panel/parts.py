@@ -70,8 +70,6 @@ def _add_up(order: Order, parts: list[Order], over: bool) -> None:
     if over:
         untouched = remains == order.quantity
         status = "Completed" if remains == 0 else "Canceled" if untouched else "Partial"
-    cost = sum(part.cost_micros for part in parts)
-    Order.update(cost_micros=cost).where(Order.id == order.id).execute()
     orders.advance(order.id, status=status, start_count=parts[0].start_count, remains=remains)
 
 

@@ -31,6 +31,7 @@ FLAGS = (
 PHONE: ViewportSize = {"width": 360, "height": 740}
 DESK: ViewportSize = {"width": 1280, "height": 900}
 MANY = 10_000
+LONG = "W" * 300
 NASTY = """"><script>document.title='taken'</script> & "best" 'cheap'"""
 
 pytestmark = pytest.mark.skipif(
@@ -68,12 +69,16 @@ def services() -> Iterator[dict[str, object]]:
     kinds = {1: "Default", 2: "Custom Comments", 3: "Package"}
     for number in range(1, MANY + 1):
         yield {
-            "name": NASTY if number == 1 else f"Telegram followers, kind {number}",
-            "category": f"Category {number % 200}",
+            "name": NASTY
+            if number == 1
+            else LONG
+            if number == 4
+            else f"Telegram followers, kind {number}",
+            "category": LONG if number == 4 else f"Category {number % 200}",
             "type": kinds.get(number, "Default"),
-            "rate_micros": 900_000 + number * 1250,
+            "rate_micros": 10**12 - 1 if number == 4 else 900_000 + number * 1250,
             "min": 10,
-            "max": 100_000,
+            "max": 10**9 if number == 4 else 100_000,
             "refill": number % 2,
             "cancel": 1,
             "dripfeed": number not in (2, 3) and number % 3 == 0,
@@ -270,6 +275,9 @@ def test_the_page_fits_a_phone_and_a_desk_in_light_and_dark(
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= viewport["width"], f"{wide} wide on a {size}"
     assert len(backgrounds) == 2
+    for width in (600, 820, 900):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_on_a_phone_every_type_and_answer_fits_too(page: Page) -> None:

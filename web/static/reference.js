@@ -175,7 +175,8 @@
       const text = await got.text();
       const wait = got.headers.get("Retry-After");
       const took = Math.round(performance.now() - began);
-      status.className = got.ok ? "good" : "bad";
+      // One dialect refuses with HTTP 200.
+      status.className = got.ok && !text.startsWith('{"error":') ? "good" : "bad";
       status.textContent = `HTTP ${got.status} after ${took} ms${wait ? `, retry after ${wait} s` : ""}`;
       answer.textContent = pretty(text);
     } catch {

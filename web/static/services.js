@@ -49,7 +49,6 @@
   function turn(label, to, rel) {
     const button = element("button", "", label);
     button.type = "button";
-    button.rel = rel;
     button.disabled = to < 0 || to * PAGE_ROWS >= found.length;
     button.addEventListener("click", () => {
       page = to;
@@ -92,6 +91,7 @@
     }
     form.classList.add("live");
     document.dispatchEvent(new CustomEvent("services", { detail: all }));
+    // A page that the server was asked for stays until something is searched.
     if (field.value !== field.defaultValue || !new URLSearchParams(location.search).has("page")) search();
   }
 
