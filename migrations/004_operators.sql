@@ -102,5 +102,5 @@ BEGIN
 END;
 
 INSERT INTO order_hours
-SELECT created_at / 3600, status, COUNT(*), SUM(charge_micros), SUM(refunded_micros), SUM(cost_micros)
+SELECT created_at / 3600, status, SUM(part IS NULL), SUM(charge_micros), SUM(refunded_micros), SUM(cost_micros)
 FROM orders GROUP BY 1, 2;
