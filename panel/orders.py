@@ -4,10 +4,10 @@ What a change does to the money happens in the same transaction, through the led
 """
 
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
-from models import Account, Cancel, Order, Service, Statement, immediate, now, rows, slot
+from models import Account, Cancel, Order, Service, Statement, immediate, now, rows, slot, together
 from panel import ledger, money, services
 from panel.errors import (
     INCORRECT_ORDER_ID,
@@ -83,11 +83,14 @@ _PROGRESS = Statement(
 
 
 @cache
-def _find_many(count: int) -> Statement:
-    ids = [slot(f"id{n}") for n in range(count)]
-    return Statement(
+def _find_many(count: int) -> tuple[Statement, list[str]]:
+    """The query for so many orders, and the names of its slots for their numbers."""
+    names = [f"id{n}" for n in range(count)]
+    ids = [slot(name) for name in names]
+    query = Statement(
         lambda: Order.select(*_STATE).where(Order.account == slot("account_id"), Order.id.in_(ids))
     )
+    return query, names
 
 
 def find(account_id: int, order_id: int | None) -> OrderState:
@@ -107,9 +110,10 @@ def find_many(
     """Orders of this account by number, in one query; what is not there has its problem."""
     found: dict[int | None, OrderState | Problem] = dict.fromkeys(order_ids, INCORRECT_ORDER_ID)
     known = [order_id for order_id in found if order_id is not None]
-    values = {f"id{n}": order_id for n, order_id in enumerate(known)}
-    for row in _find_many(len(known)).run(account_id=account_id, **values) if known else ():
-        found[row[0]] = OrderState(*row[1:])
+    if known:
+        query, names = _find_many(len(known))
+        for row in query.run(account_id=account_id, **dict(zip(names, known, strict=True))):
+            found[row[0]] = OrderState._make(row[1:])
     return found
 
 
@@ -126,19 +130,22 @@ def place(account_id: int, offer: services.Offer, link: str, quantity: int | Non
         raise Refused(quantity_below(offer.min))
     elif quantity > offer.max:
         raise Refused(quantity_above(offer.max))
+    return together(partial(_place, account_id, offer, link, quantity))
+
+
+def _place(account_id: int, offer: services.Offer, link: str, quantity: int) -> int:
     charge = services.charge(offer, quantity)
-    with immediate():
-        (order_id,) = _PLACE.row(
-            account_id=account_id,
-            service_id=offer.id,
-            link=link,
-            quantity=quantity,
-            charge=charge,
-            now=now(),
-            forward="" if offer.provider_id is None else "waiting",
-            provider_id=offer.provider_id,
-        )
-        ledger.post(account_id, "charge", -charge, order_id=order_id)
+    (order_id,) = _PLACE.row(
+        account_id=account_id,
+        service_id=offer.id,
+        link=link,
+        quantity=quantity,
+        charge=charge,
+        now=now(),
+        forward="" if offer.provider_id is None else "waiting",
+        provider_id=offer.provider_id,
+    )
+    ledger.post(account_id, "charge", -charge, order_id=order_id)
     return order_id
 
 
