@@ -8,7 +8,8 @@ import sqlite3
 import sys
 from typing import Any
 
-from flask import Flask, Response, current_app, g, jsonify, request
+from flask import Flask, Request, Response, current_app, g, jsonify, request
+from flask.globals import request_ctx
 from flask_limiter import RateLimitExceeded
 from gunicorn.http.errors import ParseException
 from limits.errors import ConfigurationError
@@ -24,6 +25,7 @@ from actions.add import IDEMPOTENCY_KEY
 from actions.limiter import QuickLimiter
 from models import DatabaseError, database, open_database
 from panel import accounts
+from panel.accounts import Caller
 from panel.errors import (
     ACCOUNT_SUSPENDED,
     INCORRECT_REQUEST,
@@ -113,37 +115,38 @@ def _add_api(app: Flask, settings: Settings) -> None:
     app.after_request(limiter.tell)
 
     @limiter.shared_limit(settings.rate_limit, scope="api")
-    def answer() -> Response:
-        if g.caller is None:
+    def answer(asked: Request, texts: params.Texts, caller: Caller | None) -> Response:
+        if caller is None:
             raise Refused(INVALID_API_KEY)
-        if g.caller.status != "active":
+        if caller.status != "active":
             raise Refused(ACCOUNT_SUSPENDED)
-        name = g.texts.get("action", "")
+        name = texts.get("action", "")
         if name not in ACTIONS:
             raise Refused(INCORRECT_REQUEST)
         action, shape = ACTIONS[name], _dialect().shapes[name]
 
         def make() -> Any:
-            return shape(action.run(g.caller, g.texts), settings.currency)
+            return shape(action.run(caller, texts), settings.currency)
 
         if action.version is None:
-            return jsonify(make())
-        version = action.version(g.caller)
+            return Response(answers.encode(make()), mimetype="application/json")
+        version = action.version(caller)
         encoded = shelf.take(None if version is None else (shape, version), make)
-        return answers.respond(request, encoded)
+        return answers.respond(asked, encoded)
 
     def api() -> Response:
-        if request.method == "HEAD":  # Werkzeug adds it to GET, and an `add` must not hide there
+        asked = request_ctx.request  # itself, for each use of the proxy costs a look-up
+        if asked.method == "HEAD":  # Werkzeug adds it to GET, and an `add` must not hide there
             raise MethodNotAllowed(["GET", "POST"])
-        if request.content_length is not None:
+        if asked.content_length is not None:
             # So Werkzeug counts the body itself, and refuses one that was cut off on its way:
             # half of a quantity is a quantity too.
-            request.environ.pop("wsgi.input_terminated", None)
-        g.texts = params.collect(request)
-        if IDEMPOTENCY_HEADER in request.headers:
-            g.texts.setdefault(IDEMPOTENCY_KEY, request.headers[IDEMPOTENCY_HEADER])
-        g.caller = accounts.find(_key(g.texts))
-        response = answer()
+            asked.environ.pop("wsgi.input_terminated", None)
+        texts = params.collect(asked)
+        if IDEMPOTENCY_HEADER in asked.headers:
+            texts.setdefault(IDEMPOTENCY_KEY, asked.headers[IDEMPOTENCY_HEADER])
+        caller = g.caller = accounts.find(_key(asked, texts))
+        response = answer(asked, texts, caller)
         response.headers[IDEMPOTENT_HEADER] = "1"
         return response
 
@@ -156,11 +159,12 @@ def _add_api(app: Flask, settings: Settings) -> None:
     )
 
 
-def _key(texts: params.Texts) -> str:
+def _key(asked: Request, texts: params.Texts) -> str:
     """The request's key: the parameter, else the bearer header, else nothing."""
-    header = request.authorization
-    bearer = header.token if header is not None and header.type == "bearer" else None
-    return texts.get("key") or bearer or ""
+    if key := texts.get("key"):
+        return key
+    header = asked.authorization
+    return (header.token or "") if header is not None and header.type == "bearer" else ""
 
 
 def _dialect() -> dialects.Dialect:
@@ -172,7 +176,8 @@ def _dialect() -> dialects.Dialect:
 
 def _bucket() -> str:
     """Where a request is counted: with its account, or with its address where the key is bad."""
-    return f"account:{g.caller.id}" if g.caller else f"address:{request.remote_addr}"
+    caller: Caller | None = g.caller
+    return f"account:{caller.id}" if caller else f"address:{request.remote_addr}"
 
 
 def _add_errors(app: Flask) -> None:

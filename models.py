@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from peewee import (
     SQL,
@@ -36,6 +36,8 @@ MIGRATIONS = HERE / "migrations"
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a statement waits for a writer that does not queue, such as the sqlite3 shell."""
+
+Result = TypeVar("Result")
 
 database = SqliteDatabase(None)
 _thread = threading.local()
@@ -456,6 +458,72 @@ def immediate() -> Iterator[None]:
         raise RuntimeError("immediate() inside a transaction")
     with _queue(), database.atomic("IMMEDIATE"):
         yield
+
+
+class _Work:
+    """What one caller of together() wants done, and what came of it."""
+
+    def __init__(self, do: Callable[[], Any]) -> None:
+        self.do = do
+        self.done = False
+        self.value: Any = None
+        self.error: BaseException | None = None
+
+
+_brought: list[_Work] = []
+_doing = threading.Lock()
+
+
+def together(do: Callable[[], Result]) -> Result:
+    """Do something in an immediate transaction, along with what other threads bring.
+
+    A commit is a wait for the disk, whatever is in it. While one is under way the next callers
+    gather, and the first of them does the work of all in one transaction, each in a savepoint
+    of its own: each is kept whole or not at all, and nobody is answered before the commit.
+
+    :param do: may run in another caller's thread.
+    :raises RuntimeError: inside another transaction.
+    """
+    if database.in_transaction():
+        raise RuntimeError("together() inside a transaction")
+    work = _Work(do)
+    _brought.append(work)
+    with _doing:
+        if not work.done:
+            _do_all(work)
+    if work.error is not None:
+        raise work.error
+    return work.value
+
+
+def _do_all(own: _Work) -> None:
+    """Do all that was brought, and commit; where that fails, it fails for all."""
+    works = [own]
+    try:
+        with immediate():
+            # Only now: whoever came while other processes were in the queue is in.
+            works = _brought[:]
+            del _brought[: len(works)]
+            for work in works:
+                _do(work)
+    except BaseException as error:  # a full disk, for one: nothing is left of the transaction
+        for work in works:
+            work.error = error
+    if own in _brought:  # it was not even begun; the others try for themselves
+        _brought.remove(own)
+    for work in works:
+        work.done = True
+
+
+def _do(work: _Work) -> None:
+    database.execute_sql("SAVEPOINT work")
+    try:
+        work.value = work.do()
+    except Exception as error:
+        # Raises in its turn, and ends it for all, where SQLite gave up the whole transaction.
+        database.execute_sql("ROLLBACK TO work")
+        work.error = error
+    database.execute_sql("RELEASE work")
 
 
 @contextmanager

@@ -52,9 +52,9 @@ class QuickLimiter(Limiter):
         counted = self.current_limit
         if counted is not None:
             ends, remaining = counted.window
-            response.headers["X-RateLimit-Limit"] = str(counted.limit.amount)
-            response.headers["X-RateLimit-Remaining"] = str(remaining)
-            response.headers["X-RateLimit-Reset"] = str(counted.reset_at)
+            response.headers.add("X-RateLimit-Limit", str(counted.limit.amount))
+            response.headers.add("X-RateLimit-Remaining", str(remaining))
+            response.headers.add("X-RateLimit-Reset", str(counted.reset_at))
             if counted.breached:
                 # Rounded up: a client that waits so long is not refused again.
                 response.headers["Retry-After"] = str(max(1, math.ceil(ends - time.time())))

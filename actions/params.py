@@ -59,11 +59,13 @@ def collect(request: Request) -> dict[str, str]:
     A body that cannot be read gives no parameters, and keeps the query from standing in for
     it: only a key is then taken from there, so that the request is refused in the right order.
     """
-    query = _flatten(_urlencoded(request.query_string))
+    query = _flatten(_urlencoded(request.query_string)) if request.query_string else {}
     body = _body(request)
     if body is None:
         return {name: text for name, text in query.items() if name == "key"}
-    return {**body, **{name: text for name, text in query.items() if not body.get(name)}}
+    for name, text in query.items():
+        body[name] = body.get(name) or text
+    return body
 
 
 def _body(request: Request) -> dict[str, str] | None:

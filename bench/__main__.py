@@ -103,7 +103,7 @@ def _served(
         figures["actions"] = [
             measure.against_bare(panel, work, loader, args.rounds)
             for name, work in measure.works(SMALL).items()
-            if name in report.TARGETS and "304" not in name
+            if name in report.TARGETS
         ]
         _show(report.actions(figures["actions"]))
     if "busy" in args.only:

@@ -5,7 +5,7 @@ What a change does to the money happens in the same transaction, through the led
 
 import json
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from models import (
@@ -20,6 +20,7 @@ from models import (
     now,
     rows,
     slot,
+    together,
 )
 from panel import ledger, money, services
 from panel.errors import (
@@ -167,13 +168,16 @@ _PROGRESS = Statement(
 
 
 @cache
-def _find_many(count: int) -> Statement:
-    ids = [slot(f"id{n}") for n in range(count)]
-    return Statement(
+def _find_many(count: int) -> tuple[Statement, list[str]]:
+    """The query for so many orders, and the names of its slots for their numbers."""
+    names = [f"id{n}" for n in range(count)]
+    ids = [slot(name) for name in names]
+    query = Statement(
         lambda: Order.select(*_STATE).where(
             Order.account == slot("account_id"), Order.id.in_(ids), Order.part.is_null()
         )
     )
+    return query, names
 
 
 def find(account_id: int, order_id: int | None) -> OrderState:
@@ -193,9 +197,10 @@ def find_many(
     """Orders of this account by number, in one query; what is not there has its problem."""
     found: dict[int | None, OrderState | Problem] = dict.fromkeys(order_ids, INCORRECT_ORDER_ID)
     known = [order_id for order_id in found if order_id is not None]
-    values = {f"id{n}": order_id for n, order_id in enumerate(known)}
-    for row in _find_many(len(known)).run(account_id=account_id, **values) if known else ():
-        found[row[0]] = _state(row)
+    if known:
+        query, names = _find_many(len(known))
+        for row in query.run(account_id=account_id, **dict(zip(names, known, strict=True))):
+            found[row[0]] = _state(row)
     return found
 
 
@@ -232,19 +237,29 @@ def place(
     """
     quantity = _whole_quantity(offer, wanted)
     charge = services.charge(offer, quantity)
-    with immediate():
-        if retry is not None and (before := placed_before(account_id, retry)):
-            return before
-        if offer.one_per_link and _ON_LINK.row(service_id=offer.id, link=wanted.link):
-            raise Refused(ACTIVE_LINK)
-        order_id = enter(account_id, offer, wanted, quantity, charge)
-        if retry is not None:
-            IdempotencyKey.create(
-                account=account_id,
-                key=retry.key,
-                parameters_hash=retry.parameters_hash,
-                order=order_id,
-            )
+    return together(partial(_place, account_id, offer, wanted, retry, quantity, charge))
+
+
+def _place(
+    account_id: int,
+    offer: services.Offer,
+    wanted: Wanted,
+    retry: Retry | None,
+    quantity: int,
+    charge_micros: int,
+) -> int:
+    if retry is not None and (before := placed_before(account_id, retry)):
+        return before
+    if offer.one_per_link and _ON_LINK.row(service_id=offer.id, link=wanted.link):
+        raise Refused(ACTIVE_LINK)
+    order_id = enter(account_id, offer, wanted, quantity, charge_micros)
+    if retry is not None:
+        IdempotencyKey.create(
+            account=account_id,
+            key=retry.key,
+            parameters_hash=retry.parameters_hash,
+            order=order_id,
+        )
     return order_id
 
 
