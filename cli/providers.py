@@ -54,7 +54,13 @@ def _catalogue(provider: Provider) -> list[Listing]:
 @click.argument("name")
 @click.argument("url")
 @click.option("--key-env", help="The environment variable that holds the key.")
-@click.option("--requests-per-minute", type=int, default=120, show_default=True)
+@click.option(
+    "--requests-per-minute",
+    type=int,
+    default=120,
+    show_default=True,
+    help="Its rate limit, which the worker keeps.",
+)
 def add(name: str, url: str, key_env: str | None, requests_per_minute: int) -> None:
     """Add a panel to buy from; its key is asked for, and never shown.
 

@@ -18,7 +18,13 @@ SUMS = ("revenue", "refunds", "cost", "profit")
 @click.option(
     "--since", type=click.DateTime(["%Y-%m-%d"]), help="Only orders from this day on (UTC)."
 )
-@click.option("--by", type=click.Choice(list(report.GROUPS)), default="service", show_default=True)
+@click.option(
+    "--by",
+    type=click.Choice(list(report.GROUPS)),
+    default="service",
+    show_default=True,
+    help="A row for each.",
+)
 @as_json
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 def command(since: datetime | None, by: str, as_json: bool, as_csv: bool) -> None:

@@ -24,7 +24,13 @@ BALANCE_MICROS = 1000 * MICROS
 
 @click.command("sandbox", cls=Command)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: any free port.")
-@click.option("--dialect", type=click.Choice(list(DIALECTS)), default="sns", show_default=True)
+@click.option(
+    "--dialect",
+    type=click.Choice(list(DIALECTS)),
+    default="sns",
+    show_default=True,
+    help="How answers are shaped.",
+)
 @click.option("--rate-limit", default="1000000 per minute", help="As PANEL_RATE_LIMIT.")
 def command(port: int, dialect: str, rate_limit: str) -> None:
     """Serve a panel to test API clients against, until its terminal or input ends.

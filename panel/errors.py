@@ -40,11 +40,6 @@ INCORRECT_SERVICE_ID = Problem(
 )
 INCORRECT_ORDER_ID = Problem(404, "Incorrect order ID", "The account has no such order.")
 REFILL_NOT_FOUND = Problem(404, "Refill not found", "The account has no such refill.")
-ACTIVE_LINK = Problem(
-    422,
-    "You have active order with this link. Please wait until order being completed.",
-    "The service takes one open order a link, and there is one.",
-)
 CANNOT_REFILL = Problem(
     422,
     "Cannot refill",
@@ -52,6 +47,13 @@ CANNOT_REFILL = Problem(
 )
 CANNOT_CANCEL = Problem(
     422, "Cannot cancel", "The service offers no cancel, or the order is over."
+)
+QUANTITY_BELOW = Problem(422, "Quantity less than minimal N", "Below the service's minimum, N.")
+QUANTITY_ABOVE = Problem(422, "Quantity more than maximum N", "Above the service's maximum, N.")
+ACTIVE_LINK = Problem(
+    422,
+    "You have active order with this link. Please wait until order being completed.",
+    "The service takes one open order a link, and there is one.",
 )
 NOT_ENOUGH_FUNDS = Problem(
     402, "Not enough funds on balance", "The charge is more than the balance."
@@ -65,21 +67,17 @@ def incorrect(parameter: str) -> Problem:
 
 def quantity_below(minimum: int) -> Problem:
     """The refusal of a quantity under the service's minimum."""
-    return Problem(422, f"Quantity less than minimal {minimum}")
+    return Problem(422, QUANTITY_BELOW.text.replace("N", str(minimum)))
 
 
 def quantity_above(maximum: int) -> Problem:
     """The refusal of a quantity over the service's maximum."""
-    return Problem(422, f"Quantity more than maximum {maximum}")
+    return Problem(422, QUANTITY_ABOVE.text.replace("N", str(maximum)))
 
 
 def catalogue() -> list[Problem]:
-    """All refusals in the order of judging, those with a number in them as `N`."""
-    ranges = [
-        Problem(422, "Quantity less than minimal N", "Below the service's range."),
-        Problem(422, "Quantity more than maximum N", "Above the service's range."),
-    ]
-    return [value for value in globals().values() if isinstance(value, Problem)] + ranges
+    """All refusals in the order of judging; an N in a text stands for a number."""
+    return [value for value in globals().values() if isinstance(value, Problem)]
 
 
 class Refused(Exception):

@@ -152,19 +152,25 @@ def test_a_deposit_keeps_its_note(filled: SimpleNamespace, call: Call) -> None:
 
 # Lists and shows
 
+USER = "id name status balance discount dialect created"
+SERVICE = "id name category type rate min max refill cancel dripfeed one_per_link active cost note"
+ORDER = (
+    "id user service service_name link quantity charge refunded status start_count remains "
+    "forward provider_order cost warning parameters runs interval part_of created updated"
+)
 KEYS = {
-    "user list": "id name status balance created",
-    "user show alice": "id name status balance created",
-    "service list": "id name category type rate min max refill cancel active",
-    "service show 1": "id name category type rate min max refill cancel active created",
-    "order list": "id user service service_name link quantity charge refunded status start_count "
-    "remains created updated",
-    "order show 2": "id user service service_name link quantity charge refunded status "
-    "start_count remains created updated",
+    "user list": USER,
+    "user show alice": f"{USER} rates",
+    "service list": SERVICE,
+    "service show 1": f"{SERVICE} bought_from created",
+    "order list": ORDER,
+    "order show 2": f"{ORDER} events",
     "refill list": "id order user service link status created updated",
     "cancel list": "id order user service link status created updated",
     "ledger list": "id user kind amount balance order note created",
     "ledger list alice": "id user kind amount balance order note created",
+    "provider list": "name url requests_per_minute balance balance_at added",
+    "provider show shop": "name url requests_per_minute balance balance_at added",
 }
 """Every list and show, and what its JSON holds."""
 
