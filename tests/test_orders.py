@@ -175,6 +175,11 @@ def test_an_order_of_a_free_service_costs_nothing(cast: SimpleNamespace) -> None
     assert list(ledger.check()) == []
 
 
+def test_a_service_that_is_disabled_or_not_there_cannot_be_ordered(cast: SimpleNamespace) -> None:
+    assert [services.find(number) for number in (cast.hidden, 9999, None)] == [None] * 3
+    assert [offer.id for offer in services.offers()] == [cast.followers, cast.views, cast.pack]
+
+
 # Which status may follow which
 
 
@@ -431,6 +436,8 @@ def test_a_cancel_that_was_turned_down_can_be_asked_again(place: Place) -> None:
     assert state(order_id).status == "In progress"
     second = request_cancel(order_id)
     assert cancels() == {first: "rejected", second: "pending"}
+    orders.change(order_id, status="Canceled")
+    assert cancels() == {first: "rejected", second: "accepted"}  # what was answered stays
 
 
 @pytest.mark.parametrize(

@@ -490,6 +490,20 @@ def test_an_open_database_can_be_opened_again_while_it_is_used(app: Flask, path:
     assert accounts.get("alice").balance_micros == MICROS
 
 
+def test_immediate_takes_the_lock_at_its_begin_and_keeps_all_or_nothing(app: Flask) -> None:
+    seen: list[str] = []
+    models.database.connection().set_trace_callback(seen.append)
+    with models.immediate():
+        pass
+    with pytest.raises(ZeroDivisionError), models.immediate():
+        models.Service.update(active=False).execute()
+        raise ZeroDivisionError
+    models.database.connection().set_trace_callback(None)
+    assert [sql for sql in seen if not sql.startswith("UPDATE")] == [
+        "BEGIN IMMEDIATE", "COMMIT", "BEGIN IMMEDIATE", "ROLLBACK",
+    ]  # fmt: skip
+
+
 def test_immediate_refuses_to_be_a_savepoint(app: Flask) -> None:
     def nested() -> None:
         with models.immediate(), models.immediate():
