@@ -126,7 +126,17 @@ def idents(text: str) -> list[Ident]:
     sent = [part for part in (part.strip() for part in text.split(",")) if part]
     if not 1 <= len(sent) <= MAX_IDS:
         raise Refused(INCORRECT_REQUEST)
-    return [Ident(part, ident(part)) for part in dict.fromkeys(sent)]
+    return [listed(part) for part in dict.fromkeys(sent)]
+
+
+def listed(text: str) -> Ident:
+    """An id whose answer repeats it as it was sent.
+
+    :raises Refused: Incorrect request, for what no text could repeat.
+    """
+    if text == UNUSABLE:
+        raise Refused(INCORRECT_REQUEST)
+    return Ident(text, ident(text))
 
 
 def link(text: str) -> str:
@@ -194,9 +204,9 @@ def expiry(text: str) -> str:
     return text
 
 
-TEXT = {"type": "string", "minLength": 1}
-IDENT = {"type": ["integer", "string"]}
-IDENTS = {"type": ["integer", "string", "array"], "items": IDENT}
+TEXT = {"type": ["number", "string"], "minLength": 1}
+IDENT = {"type": ["number", "string"]}
+IDENTS = {"type": ["number", "string", "array"], "items": IDENT}
 WHOLE = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+$"}]}
 
 

@@ -25,6 +25,9 @@ from app import create_app
 from panel import accounts, services
 from panel.money import MICROS
 
+pytest_plugins = ["panel_testing"]
+"""Our own plugin, as another project has it after an installation."""
+
 ROOT = Path(__file__).parent.parent
 PLENTY = "1000000/minute"
 
