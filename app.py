@@ -140,8 +140,8 @@ def _add_api(app: Flask, settings: Settings) -> None:
         if request.method == "HEAD":  # Werkzeug adds it to GET, and an `add` must not hide there
             raise MethodNotAllowed(["GET", "POST"])
         g.texts = params.collect(request)
-        if IDEMPOTENCY_HEADER in request.headers:
-            g.texts.setdefault(IDEMPOTENCY_KEY, request.headers[IDEMPOTENCY_HEADER])
+        if IDEMPOTENCY_HEADER in request.headers and not g.texts.get(IDEMPOTENCY_KEY):
+            g.texts[IDEMPOTENCY_KEY] = request.headers[IDEMPOTENCY_HEADER]
         g.caller = accounts.find(_key(g.texts))
         response = answer()
         response.headers[IDEMPOTENT_HEADER] = "1"

@@ -53,6 +53,7 @@ _SENT = Statement(
         cost_micros=slot("cost"),
         due_at=slot("due_at"),
         warning=slot("warning"),
+        maybe_taken=False,
     ).where(Order.id == slot("id"), Order.forward.in_(("sending", "review")))
 )
 _EVENT = Statement(
@@ -81,7 +82,7 @@ def claim(provider_id: int) -> Outgoing | None:
             )
             if source is None or source.provider_id != provider_id:
                 _find_source_again(order)
-            elif order.runs is not None and not source.dripfeed:
+            elif order.runs is not None and not (source.dripfeed or order.maybe_taken):
                 # The provider has no drip-feed: panel.parts sends this order part by part.
                 Order.update(forward="parts", due_at=0).where(Order.id == order.id).execute()
             else:
@@ -107,10 +108,15 @@ def _claim(order: Order, source: Source) -> Outgoing:
 
 
 def _find_source_again(order: Order) -> None:
-    """The service is bought elsewhere now, or nowhere: then a person must see to the order."""
+    """The service is bought elsewhere now, or nowhere: then a person must see to the order.
+
+    Also to one that the provider may have already: another must not get it too.
+    """
     source = Source.get_or_none(Source.service == order.service_id, Source.position == 1)
-    if source is not None:
-        values: dict[str, Any] = {"provider": source.provider_id, "position": 1}
+    if order.maybe_taken:
+        values: dict[str, Any] = {"forward": "review"}
+    elif source is not None:
+        values = {"provider": source.provider_id, "position": 1}
     else:
         values = {"forward": "", "provider": None, "warning": "the service is bought nowhere now"}
     Order.update(**values).where(Order.id == order.id).execute()
@@ -175,7 +181,7 @@ def _doubt(order_id: int, why: str, resend: bool = True) -> None:
         and Provider.get_by_id(order.provider_id).idempotent
     )
     forward, due_at = ("waiting", now() + RESEND_S) if safe else ("review", order.due_at)
-    Order.update(forward=forward, due_at=due_at, warning=why).where(
+    Order.update(forward=forward, due_at=due_at, warning=why, maybe_taken=True).where(
         Order.id == order_id, Order.forward == "sending"
     ).execute()
     note(order_id, "unknown", why)
@@ -191,6 +197,10 @@ def refused(order_id: int, why: str, may_pass: bool) -> None:
         if order.forward != "sending":
             return
         note(order_id, "refused", why)
+        if order.maybe_taken and may_pass:
+            # Refused unread, as by a rate limit: of the earlier try it tells nothing.
+            _ask_again(order, why)
+            return
         second = Source.get_or_none(
             Source.service == order.service_id, Source.position == order.position + 1
         )
@@ -200,6 +210,7 @@ def refused(order_id: int, why: str, may_pass: bool) -> None:
                 provider=second.provider_id,
                 position=second.position,
                 may_pass=may_pass,
+                maybe_taken=False,
                 due_at=now(),
                 warning=why,
             ).where(Order.id == order_id).execute()
@@ -216,10 +227,25 @@ def _wait(order: Order, why: str) -> None:
         provider=first.provider_id if first else order.provider_id,
         position=1,
         may_pass=False,
+        maybe_taken=False,
         attempts=order.attempts + 1,
-        due_at=now() + min(PAUSE_S * 2**order.attempts, MAX_PAUSE_S),
+        due_at=now() + _pause_s(order),
         warning=why,
     ).where(Order.id == order.id).execute()
+
+
+def _ask_again(order: Order, why: str) -> None:
+    """Send an order in doubt to the same provider later; in the end a person sees to it."""
+    Order.update(
+        forward="waiting" if order.attempts + 1 < MAX_ATTEMPTS else "review",
+        attempts=order.attempts + 1,
+        due_at=now() + _pause_s(order),
+        warning=why,
+    ).where(Order.id == order.id).execute()
+
+
+def _pause_s(order: Order) -> int:
+    return min(PAUSE_S * 2**order.attempts, MAX_PAUSE_S)
 
 
 def _give_up(order_id: int, why: str) -> None:
@@ -247,7 +273,7 @@ def resend(order_id: int) -> None:
         order = _reviewed(order_id)
         if order.status != "Pending":
             raise Invalid(f"order {order_id} is {order.status}, there is nothing to send")
-        Order.update(forward="waiting", due_at=now(), warning="").where(
+        Order.update(forward="waiting", due_at=now(), warning="", maybe_taken=False).where(
             Order.id == order_id
         ).execute()
         note(order_id, "operator", "resend")

@@ -59,6 +59,7 @@ def add(name: str, url: str, key: str, requests_per_minute: int) -> Provider:
         "key": key,
         "requests_per_minute": requests_per_minute,
         "active": True,
+        "idempotent": False,  # another address has yet to say so
     }
     with immediate():
         Provider.insert(name=name, **values).on_conflict(
@@ -95,8 +96,8 @@ def remove(name: str) -> int:
             Order.provider == provider,
             (Order.forward.in_(("waiting", "sending", "review")))
             | (
-                (Order.forward == "sent")
-                & Order.status.in_(("Pending", "Processing", "In progress"))
+                Order.forward.in_(("sent", "parts"))
+                & Order.status.in_(("Pending", "Processing", "In progress", "Active", "Paused"))
             ),
         )
         if count := on_the_way.count():

@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
+from recorder import Clock, Recorder
 
 import models
 import settings
@@ -192,3 +193,23 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     yield make
     for server in servers:
         server.kill()
+
+
+@pytest.fixture(scope="session")
+def recorder_server() -> Iterator[Recorder]:
+    recorder = Recorder()
+    yield recorder
+    recorder.close()
+
+
+@pytest.fixture
+def recorder(recorder_server: Recorder) -> Recorder:
+    """A provider that has seen nothing yet, and takes everything."""
+    recorder_server.renew()
+    return recorder_server
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time, standing still."""
+    return Clock(monkeypatch)
