@@ -6,9 +6,13 @@ gunicorn serves 'app:create_app()', and the `flask` command finds create_app() b
 import os
 import sqlite3
 import sys
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
+import click
 from flask import Flask, Request, Response, current_app, g, jsonify, request
+from flask.cli import FlaskGroup
 from flask.globals import request_ctx
 from flask_limiter import RateLimitExceeded
 from gunicorn.http.errors import ParseException
@@ -35,6 +39,7 @@ from panel.errors import (
     Refused,
 )
 from settings import Settings, SettingsError
+from web.control import Control
 
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 IDEMPOTENT_HEADER = "X-Idempotent-Add"
@@ -47,16 +52,24 @@ MAX_BODY_BYTES = 1024 * 1024
 def create_app(settings: Settings | None = None) -> Flask:
     """Build the app on these settings, or on the environment's.
 
+    For the `flask` command that looks for a command in it, the database stays closed: the
+    command opens it when it runs, so that `flask --help` and `flask sandbox` create none.
+
     :raises SystemExit: with one clear line, if a setting or the database cannot be used.
     """
     app = Flask(__name__, static_folder=None)
-    settings = _prepare(settings)
+    settings = _read_settings() if settings is None else settings
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
         PANEL=settings,
-        CREATE_APP=create_app,  # for the commands that serve an app of their own
+        OPEN_DATABASE=partial(_open_database, settings),
+        CREATE_SANDBOX=_create_sandbox,
     )
+    if _is_searched_for_a_command():
+        settings = replace(settings, ratelimit_storage="memory://")  # it counts nobody
+    else:
+        _open_database(settings)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # a list answers in the order asked
     app.json.compact = True  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False  # a redirect would repeat the query, and the key in it
@@ -72,18 +85,20 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
-def _prepare(settings: Settings | None) -> Settings:
-    """Read the settings and open the database, or stop with one line."""
+def _create_sandbox(settings: Settings, dialect: str) -> Control:
+    """Another app, on an empty database, behind its remote control: for `flask sandbox`."""
+    return Control(create_app(settings).wsgi_app, dialect)
+
+
+def _read_settings() -> Settings:
+    """The environment's settings, or the end with one line."""
     try:
-        if settings is None:
-            settings = panel_settings.read(os.environ)
-            for name in panel_settings.unknown(os.environ):
-                print(f"panel: {name} is not a setting of the panel, ignored", file=sys.stderr)
-        for line in open_database(settings.database, settings.synchronous):
-            print(f"panel: {line}", file=sys.stderr)
-    except (SettingsError, DatabaseError) as error:
+        settings = panel_settings.read(os.environ)
+    except SettingsError as error:
         print(f"panel: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    for name in panel_settings.unknown(os.environ):
+        print(f"panel: {name} is not a setting of the panel, ignored", file=sys.stderr)
     return settings
 
 
@@ -107,6 +122,26 @@ def _limiter(app: Flask, settings: Settings) -> QuickLimiter:
             file=sys.stderr,
         )
         raise SystemExit(2) from None
+
+
+def _open_database(settings: Settings) -> None:
+    """Open the database, or end with one line."""
+    try:
+        done = open_database(settings.database, settings.synchronous)
+    except DatabaseError as error:
+        print(f"panel: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    for line in done:
+        print(f"panel: {line}", file=sys.stderr)
+
+
+def _is_searched_for_a_command() -> bool:
+    """Whether the `flask` command builds the app only to find a command or to list them all.
+
+    Flask's own `flask run` and `flask shell` use the app, and are commands by then.
+    """
+    context = click.get_current_context(silent=True)
+    return context is not None and isinstance(context.command, FlaskGroup)
 
 
 def _add_api(app: Flask, settings: Settings) -> None:
@@ -143,8 +178,8 @@ def _add_api(app: Flask, settings: Settings) -> None:
             # half of a quantity is a quantity too.
             asked.environ.pop("wsgi.input_terminated", None)
         texts = params.collect(asked)
-        if IDEMPOTENCY_HEADER in asked.headers:
-            texts.setdefault(IDEMPOTENCY_KEY, asked.headers[IDEMPOTENCY_HEADER])
+        if IDEMPOTENCY_HEADER in asked.headers and not texts.get(IDEMPOTENCY_KEY):
+            texts[IDEMPOTENCY_KEY] = asked.headers[IDEMPOTENCY_HEADER]
         caller = g.caller = accounts.find(_key(asked, texts))
         response = answer(asked, texts, caller)
         response.headers[IDEMPOTENT_HEADER] = "1"

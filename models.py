@@ -186,6 +186,7 @@ class Order(Table):
     parent_id: int | None
     part = IntegerField(null=True)
     send_key = TextField(null=True)
+    maybe_taken = BooleanField(default=False)
 
     class Meta:
         table_name = "orders"

@@ -149,6 +149,8 @@ CREATE TABLE orders (
     part INTEGER CHECK (part IS NULL OR parent_id IS NOT NULL),
     -- Sent along with the order, so that a provider that knows such keys takes it once.
     send_key TEXT,
+    -- Whether the provider may have it from an earlier try, though it is to be sent again.
+    maybe_taken INTEGER NOT NULL DEFAULT 0 CHECK (maybe_taken IN (0, 1)),
     CHECK ((runs IS NULL) = (interval IS NULL)),
     CHECK (refunded_micros BETWEEN 0 AND charge_micros),
     CHECK (refunded_micros = 0 OR status IN ('Partial', 'Canceled'))

@@ -44,7 +44,7 @@ def _retry(texts: Texts) -> Retry | None:
         return None
     if len(key) > MAX_IDEMPOTENCY_KEY or not (key.isascii() and key.isprintable()):
         raise Refused(incorrect(IDEMPOTENCY_KEY))
-    asked = {name: texts[name] for name in sorted(texts) if name in DETAILS or name == "service"}
+    asked = {n: texts[n] for n in sorted(texts) if texts[n] and (n in DETAILS or n == "service")}
     digest = hashlib.sha256(json.dumps(asked).encode()).digest()
     return Retry(key, digest)
 

@@ -231,9 +231,9 @@ def expiry(text: str) -> str:
     return text
 
 
-TEXT = {"type": "string", "minLength": 1}
-IDENT = {"type": ["integer", "string"]}
-IDENTS = {"type": ["integer", "string", "array"], "items": IDENT}
+TEXT = {"type": ["number", "string"], "minLength": 1}
+IDENT = {"type": ["number", "string"]}
+IDENTS = {"type": ["number", "string", "array"], "items": IDENT}
 WHOLE = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+$"}]}
 
 

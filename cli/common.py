@@ -12,7 +12,7 @@ from peewee import PeeweeException
 from tabulate import tabulate
 
 import upstream
-from models import Provider
+from models import Provider, database
 from panel import money
 from panel.errors import Invalid
 from upstream.provider import Provider as UpstreamProvider
@@ -48,7 +48,7 @@ def _one_line(ctx: click.Context) -> Iterator[None]:
         raise FailedError(f"the database refused: {error}") from None
 
 
-class Command(click.Command):
+class PlainCommand(click.Command):
     """A command whose errors are one line each."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -60,6 +60,16 @@ class Command(click.Command):
         """As click's, with the error in one line."""
         with _one_line(ctx):
             return super().invoke(ctx)
+
+
+class Command(PlainCommand):
+    """Such a command that works on the panel's database."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Open the database first, where the app was built without."""
+        if database.deferred:
+            current_app.config["OPEN_DATABASE"]()
+        return super().invoke(ctx)
 
 
 class Group(click.Group):

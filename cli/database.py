@@ -21,7 +21,7 @@ SANDBOX_REQUESTS_PER_MINUTE = 6000
 @click.command("init-db", cls=Command)
 def init_db() -> None:
     """Create the database, or bring it up to date; one that is gets no change."""
-    # Opening the app did the work: every command and the server open it the same way.
+    # Opening it did the work: every command and the server open it the same way.
     click.echo(f"The database {models.database.database} is ready.")
 
 

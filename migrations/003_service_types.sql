@@ -47,6 +47,7 @@ CREATE TABLE new_orders (
     parent_id INTEGER REFERENCES orders (id),
     part INTEGER CHECK (part IS NULL OR parent_id IS NOT NULL),
     send_key TEXT,
+    maybe_taken INTEGER NOT NULL DEFAULT 0 CHECK (maybe_taken IN (0, 1)),
     CHECK ((runs IS NULL) = (interval IS NULL)),
     CHECK (refunded_micros BETWEEN 0 AND charge_micros),
     CHECK (refunded_micros = 0 OR status IN ('Partial', 'Canceled'))

@@ -70,6 +70,7 @@ class _Bought(NamedTuple):
     runs: int | None
     interval: int | None
     send_key: str | None
+    maybe_taken: int
 
 
 def _bought() -> Any:
@@ -91,6 +92,7 @@ def _bought() -> Any:
             Order.runs,
             Order.interval,
             Order.send_key,
+            Order.maybe_taken,
         )
         .join(Service)
         .join(Source, JOIN.LEFT_OUTER, on=source)
@@ -119,6 +121,7 @@ _SENT = Statement(
         cost_micros=slot("cost"),
         due_at=slot("due_at"),
         warning=slot("warning"),
+        maybe_taken=False,
     ).where(Order.id == slot("id"), Order.forward.in_(("sending", "review")))
 )
 _EVENT = Statement(
@@ -143,8 +146,8 @@ def claim(provider_id: int) -> Outgoing | None:
         while row := _NEXT.row(provider_id=provider_id, now=now()):
             order = _Bought(*row)
             if order.provider_id != provider_id:
-                _find_source_again(order.order_id, order.service_id)
-            elif order.runs is not None and not order.dripfeed:
+                _find_source_again(order)
+            elif order.runs is not None and not (order.dripfeed or order.maybe_taken):
                 # The provider has no drip-feed: panel.parts sends this order part by part.
                 parts = Order.update(forward="parts", due_at=0)
                 parts.where(Order.id == order.order_id).execute()
@@ -168,16 +171,19 @@ def _claim(order: _Bought, provider_id: int) -> Outgoing:
     return Outgoing(order.order_id, provider_id, parameters, key)
 
 
-def _find_source_again(order_id: int, service_id: int) -> None:
-    """The service is bought elsewhere now, or nowhere: then a person must see to the order."""
-    source = Source.get_or_none(Source.service == service_id, Source.position == 1)
-    if source is None:
-        nowhere = Order.update(
-            forward="", provider=None, warning="the service is bought nowhere now"
-        )
-        nowhere.where(Order.id == order_id).execute()
-        return
-    Order.update(provider=source.provider_id, position=1).where(Order.id == order_id).execute()
+def _find_source_again(order: _Bought) -> None:
+    """The service is bought elsewhere now, or nowhere: then a person must see to the order.
+
+    Also to one that the provider may have already: another must not get it too.
+    """
+    source = Source.get_or_none(Source.service == order.service_id, Source.position == 1)
+    if order.maybe_taken:
+        values: dict[str, Any] = {"forward": "review"}
+    elif source is not None:
+        values = {"provider": source.provider_id, "position": 1}
+    else:
+        values = {"forward": "", "provider": None, "warning": "the service is bought nowhere now"}
+    Order.update(**values).where(Order.id == order.order_id).execute()
 
 
 def took(order_id: int, provider_order: str, ask_at: int) -> None:
@@ -206,7 +212,8 @@ def not_sent(order_id: int, why: str, retry_at: int) -> None:
         if order.forward != "sending":
             return
         note(order_id, "refused", f"not sent: {why}")
-        if not _left_alone(order, why):
+        # Of an earlier try, whose fate is not known, this one tells nothing.
+        if order.maybe_taken or not _left_alone(order, why):
             Order.update(forward="waiting", due_at=retry_at, warning=why).where(
                 Order.id == order_id
             ).execute()
@@ -219,10 +226,11 @@ def _left_alone(order: Order, why: str) -> bool:
     fulfilled by hand, and one that its customer asked to cancel is canceled now.
     """
     asked = Cancel.select().where(Cancel.order == order.id, Cancel.status == "pending")
-    if order.status == "Pending" and not asked.exists():
+    untouched = order.status in ("Pending", "Active")
+    if untouched and not asked.exists():
         return False
     Order.update(forward="", warning=why).where(Order.id == order.id).execute()
-    if order.status == "Pending":
+    if untouched:
         orders.advance(order.id, status="Canceled")
     return True
 
@@ -256,7 +264,7 @@ def _doubt(order_id: int, why: str, resend: bool = True) -> None:
         and Provider.get_by_id(order.provider_id).idempotent
     )
     forward, due_at = ("waiting", now() + RESEND_S) if safe else ("review", order.due_at)
-    Order.update(forward=forward, due_at=due_at, warning=why).where(
+    Order.update(forward=forward, due_at=due_at, warning=why, maybe_taken=True).where(
         Order.id == order_id, Order.forward == "sending"
     ).execute()
     note(order_id, "unknown", why)
@@ -272,6 +280,10 @@ def refused(order_id: int, why: str, may_pass: bool) -> None:
         if order.forward != "sending":
             return
         note(order_id, "refused", why)
+        if order.maybe_taken and may_pass:
+            # Refused unread, as by a rate limit: of the earlier try it tells nothing.
+            _ask_again(order, why)
+            return
         if _left_alone(order, why):
             return
         second = Source.get_or_none(
@@ -283,6 +295,7 @@ def refused(order_id: int, why: str, may_pass: bool) -> None:
                 provider=second.provider_id,
                 position=second.position,
                 may_pass=may_pass,
+                maybe_taken=False,
                 due_at=now(),
                 warning=why,
             ).where(Order.id == order_id).execute()
@@ -299,10 +312,25 @@ def _wait(order: Order, why: str) -> None:
         provider=first.provider_id if first else order.provider_id,
         position=1,
         may_pass=False,
+        maybe_taken=False,
         attempts=order.attempts + 1,
-        due_at=now() + min(PAUSE_S * 2**order.attempts, MAX_PAUSE_S),
+        due_at=now() + _pause_s(order),
         warning=why,
     ).where(Order.id == order.id).execute()
+
+
+def _ask_again(order: Order, why: str) -> None:
+    """Send an order in doubt to the same provider later; in the end a person sees to it."""
+    Order.update(
+        forward="waiting" if order.attempts + 1 < MAX_ATTEMPTS else "review",
+        attempts=order.attempts + 1,
+        due_at=now() + _pause_s(order),
+        warning=why,
+    ).where(Order.id == order.id).execute()
+
+
+def _pause_s(order: Order) -> int:
+    return min(PAUSE_S * 2**order.attempts, MAX_PAUSE_S)
 
 
 def _give_up(order_id: int, why: str) -> None:
@@ -331,7 +359,7 @@ def resend(order_id: int) -> None:
         order = _reviewed(order_id)
         if order.status != "Pending":
             raise Invalid(f"order {order_id} is {order.status}, there is nothing to send")
-        Order.update(forward="waiting", due_at=now(), warning="").where(
+        Order.update(forward="waiting", due_at=now(), warning="", maybe_taken=False).where(
             Order.id == order_id
         ).execute()
         note(order_id, "operator", "resend")

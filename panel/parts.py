@@ -38,12 +38,13 @@ def _tend(order: Order) -> None:
     stopping = asked_to_stop is not None or any(part.forward == "failed" for part in parts)
     if asked_to_stop is not None:
         _stop(open_ones)
-    if not stopping and not open_ones and len(parts) < (order.runs or 0):
-        if not parts or now() >= parts[-1].created_at + (order.interval or 0) * 60:
-            _start(order, len(parts) + 1)
-        return
     if parts:
         _add_up(order, parts, over=not open_ones and (stopping or len(parts) == order.runs))
+    elif stopping:
+        orders.advance(order.id, status="Canceled")
+    is_due = not parts or now() >= parts[-1].created_at + (order.interval or 0) * 60
+    if is_due and not stopping and not open_ones and len(parts) < (order.runs or 0):
+        _start(order, len(parts) + 1)
 
 
 def _start(order: Order, number: int) -> None:
@@ -57,7 +58,7 @@ def _start(order: Order, number: int) -> None:
 def _stop(parts: list[Order]) -> None:
     """Cancel what was not sent, and have the provider asked for the rest, once."""
     for part in parts:
-        if part.forward in ("", "waiting"):
+        if part.forward in ("", "waiting") and not part.maybe_taken:
             orders.advance(part.id, status="Canceled")
         elif Cancel.get_or_none(Cancel.order == part.id) is None:
             Cancel.create(order=part.id, status="pending")

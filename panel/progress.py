@@ -111,11 +111,15 @@ def apply(reports: dict[int, Report], ask_every_s: int) -> None:
 
 
 def _with_posts(order_id: int, verdict: Verdict, report: Report) -> Verdict:
-    """Charge the new posts of a subscription; it rests while they are not paid."""
+    """Charge the new posts of a subscription; it rests while they are not paid.
+
+    Also at its end: what was delivered is owed, and asked for until it is paid.
+    """
     try:
         wrong = parts.add_posts(order_id, list(report.posts))
     except parts.UnpaidError as error:
-        status = "Paused" if verdict.status == "Active" else verdict.status
+        owing = verdict.status in ("Active", "Completed", "Expired")
+        status = "Paused" if owing else verdict.status
         return verdict._replace(status=status, warning=str(error))
     return verdict._replace(warning=wrong or verdict.warning)
 
@@ -167,7 +171,7 @@ def _final_cost(cost_micros: int, remains: int, quantity: int, report: Report) -
     """What the provider kept: by its own word, else by what it delivered."""
     if report.charge_micros is not None:
         return report.charge_micros
-    if report.status in orders.REFUNDED:
+    if report.status in orders.REFUNDED and quantity:
         return cost_micros - money.refund(cost_micros, remains, quantity)
     return cost_micros
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from models import Order, Provider, Service, Source, immediate, now, rows
 from panel.errors import Invalid
+from panel.orders import OPEN
 
 SANDBOX_URL = "sandbox:"
 """The address of the provider that needs no network."""
@@ -59,6 +60,7 @@ def add(name: str, url: str, key: str, requests_per_minute: int) -> Provider:
         "key": key,
         "requests_per_minute": requests_per_minute,
         "active": True,
+        "idempotent": False,  # another address has yet to say so
     }
     with immediate():
         Provider.insert(name=name, **values).on_conflict(
@@ -94,10 +96,7 @@ def remove(name: str) -> int:
         on_the_way = Order.select().where(
             Order.provider == provider,
             Order.forward.in_(("waiting", "sending"))
-            | (
-                Order.forward.in_(("sent", "review"))
-                & Order.status.in_(("Pending", "Processing", "In progress"))
-            ),
+            | (Order.forward.in_(("sent", "review", "parts")) & Order.status.in_(OPEN)),
         )
         if count := on_the_way.count():
             raise Invalid(f"{count} orders are still on their way with {name}")

@@ -42,7 +42,9 @@ _OPEN = Refill.status.in_([literal(status) for status in OPEN_REFILLS])
 
 _ORDER = Statement(
     lambda: (
-        Order.select(Order.status, Service.refill, Service.cancel, Order.forward)
+        Order.select(
+            Order.status, Service.refill, Service.cancel, Order.forward, Order.maybe_taken
+        )
         .join(Service)
         .where(Order.id == slot("id"), Order.account == slot("account_id"), Order.part.is_null())
     )
@@ -72,7 +74,7 @@ def _request(account_id: int, order_id: int | None) -> int | Problem:
     row = _ORDER.row(account_id=account_id, id=order_id) if order_id is not None else None
     if row is None:
         return INCORRECT_ORDER_ID
-    status, refill, _, _ = row
+    status, refill, *_ = row
     open_ones = Refill.select().where(Refill.order == order_id, Refill.status.in_(OPEN_REFILLS))
     if not refill or status != "Completed" or open_ones.exists():
         return CANNOT_REFILL
@@ -116,13 +118,14 @@ def _request_cancel(account_id: int, order_id: int | None) -> int | Problem:
     row = _ORDER.row(account_id=account_id, id=order_id)
     if row is None:
         return INCORRECT_ORDER_ID
-    order_status, _, cancel, forward = row
+    order_status, _, cancel, forward, maybe_taken = row
     if not cancel or order_status not in orders.OPEN:
         return CANNOT_CANCEL
     waiting = Cancel.get_or_none(Cancel.order == order_id, Cancel.status == "pending")
     if waiting is None:
         waiting = Cancel.create(order=order_id, status="pending")
-    if order_status in ("Pending", "Active") and forward in ("", "waiting"):
+    nobody_has_it = forward in ("", "waiting") and not maybe_taken
+    if order_status in ("Pending", "Active") and nobody_has_it:
         orders.advance(order_id, status="Canceled")
     return waiting.id
 

@@ -340,6 +340,8 @@ def _check(values: dict[str, Any]) -> None:
         raise Invalid(f"there is no type {values['type']!r}; there are: {', '.join(TYPES)}")
     if values["dripfeed"] and not TYPES[values["type"]].dripfeed:
         raise Invalid(f"services of type {values['type']} have no drip-feed")
+    if values["one_per_link"] and "link" not in TYPES[values["type"]].parameters:
+        raise Invalid(f"services of type {values['type']} have no link")
     if not 0 <= values["rate_micros"] <= MAX_RATE_MICROS:
         raise Invalid(f"the rate must be from 0 to {MAX_RATE_MICROS // money.MICROS}")
     if not 1 <= values["min"] <= values["max"] <= MAX_QUANTITY:

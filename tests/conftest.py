@@ -23,6 +23,7 @@ from clients import Crowd
 from faulty import FaultyProvider
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
+from recorder import Clock, Recorder
 
 import models
 import settings
@@ -36,6 +37,9 @@ hypothesis.settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("untimed")
+
+pytest_plugins = ["panel_testing"]
+"""Our own plugin, as another project has it after an installation."""
 
 ROOT = Path(__file__).parent.parent
 PLENTY = "1000000/minute"
@@ -278,3 +282,22 @@ def faulty(faulty_server: FaultyProvider) -> Iterator[FaultyProvider]:
     faulty_server.renew()
     yield faulty_server
     faulty_server.renew()
+
+
+def recorder_server() -> Iterator[Recorder]:
+    recorder = Recorder()
+    yield recorder
+    recorder.close()
+
+
+@pytest.fixture
+def recorder(recorder_server: Recorder) -> Recorder:
+    """A provider that has seen nothing yet, and takes everything."""
+    recorder_server.renew()
+    return recorder_server
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time, standing still."""
+    return Clock(monkeypatch)

@@ -176,8 +176,10 @@ def test_an_order_of_a_free_service_costs_nothing(cast: SimpleNamespace) -> None
 
 
 def test_a_service_that_is_disabled_or_not_there_cannot_be_ordered(cast: SimpleNamespace) -> None:
-    assert [services.find(number) for number in (cast.hidden, 9999, None)] == [None] * 3
-    assert [offer.id for offer in services.offers()] == [cast.followers, cast.views, cast.pack]
+    alice = accounts.caller(account_id())
+    assert [services.find(alice, number) for number in (cast.hidden, 9999, None)] == [None] * 3
+    offered = [offer.id for offer in services.offers(alice)]
+    assert offered == [cast.followers, cast.views, cast.pack]
 
 
 # Which status may follow which

@@ -146,7 +146,7 @@ def _quantity(wanted: dict[str, str]) -> int:
     if "quantity" in wanted:
         return int(wanted["quantity"])
     lines = wanted.get("comments") or wanted.get("usernames") or ""
-    return len(lines.splitlines()) or 1
+    return lines.count("\n") + 1
 
 
 def _now_ms() -> int:

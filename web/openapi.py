@@ -1,11 +1,12 @@
 """The API as OpenAPI 3.1, drawn from the tables that dispatch and judge its requests.
 
-Only the shapes of the answers stand here; they are those of the default dialect.
+Only the shapes of the answers stand here; they are those of the dialect `sns`.
 """
 
 from typing import Any
 
 from actions import ACTIONS
+from actions.add import IDEMPOTENCY_KEY, MAX_IDEMPOTENCY_KEY
 from actions.params import Parameter
 from panel import errors, orders, refills, services
 from web import calls
@@ -17,6 +18,21 @@ _AMOUNT = {"type": "string", "pattern": r"^[0-9]+\.[0-9]+$"}
 _COUNT = {"type": "integer", "minimum": 0}
 _ID = {"type": "integer", "minimum": 1}
 _SENT_ID = {"type": ["integer", "string"]}
+_NOT_SENT = {"enum": ["", None]}
+"""What counts as not sent, where a parameter may be left out."""
+_RETRY_HELP = (
+    "For `add`: a request that is repeated under the same key gives the same order again, "
+    f"charged once. At most {MAX_IDEMPOTENCY_KEY} printable ASCII characters."
+)
+
+
+def _sometimes(name: str, where: str, help: str) -> dict[str, Any]:
+    """A parameter in a query or a header, which only some actions read."""
+    schema = {"type": "string"}
+    return {"name": name, "in": where, "required": False, "description": help, "schema": schema}
+
+
+_RETRY_HEADER = _sometimes("Idempotency-Key", "header", _RETRY_HELP)
 
 
 def _object(properties: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -28,60 +44,68 @@ def _object(properties: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[
     }
 
 
-_ERROR = _object({"error": {"type": "string"}})
-_ORDER = _object(
-    {
-        "charge": _AMOUNT,
-        "start_count": _COUNT,
-        "status": {"enum": list(orders.FOLLOWS)},
-        "remains": _COUNT,
-        "currency": {"type": "string"},
-        "posts": {"type": "array", "items": _object({"order": _ID, "quantity": _COUNT})},
-    },
-    optional=("posts",),
-)
-_REFILL_STATUS = {"enum": list(refills.REFILL_FOLLOWS)}
-_SERVICE = _object(
-    {
-        "service": _ID,
-        "name": {"type": "string"},
-        "category": {"type": "string"},
-        "type": {"enum": list(services.TYPES)},
-        "rate": _AMOUNT,
-        "min": _COUNT,
-        "max": _COUNT,
-        "refill": {"type": "boolean"},
-        "cancel": {"type": "boolean"},
-        "dripfeed": {"type": "boolean"},
-    }
-)
+SCHEMAS = {
+    "Error": _object({"error": {"type": "string"}}),
+    "Order": _object(
+        {
+            "charge": _AMOUNT,
+            "start_count": _COUNT,
+            "status": {"enum": list(orders.FOLLOWS)},
+            "remains": _COUNT,
+            "currency": {"type": "string"},
+            "posts": {"type": "array", "items": _object({"order": _ID, "quantity": _COUNT})},
+        },
+        optional=("posts",),
+    ),
+    "RefillStatus": {"enum": list(refills.REFILL_FOLLOWS)},
+    "Service": _object(
+        {
+            "service": _ID,
+            "name": {"type": "string"},
+            "category": {"type": "string"},
+            "type": {"enum": list(services.TYPES)},
+            "rate": _AMOUNT,
+            "min": _COUNT,
+            "max": _COUNT,
+            "refill": {"type": "boolean"},
+            "cancel": {"type": "boolean"},
+            "dripfeed": {"type": "boolean"},
+        }
+    ),
+}
+"""What answers are made of, by the name that they refer to it with."""
 
 
-def _list_of(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": _object(properties)}
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _or_error(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, _ref("Error")]}
+
+
+def _array(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def _by_id(values: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": values}
 
 
 ANSWERS: dict[str, list[dict[str, Any]]] = {
-    "services": [{"type": "array", "items": _SERVICE}],
+    "services": [_array(_ref("Service"))],
     "balance": [_object({"balance": _AMOUNT, "currency": {"type": "string"}})],
     "add": [_object({"order": _ID})],
-    "status": [_ORDER, {"type": "object", "additionalProperties": {"anyOf": [_ORDER, _ERROR]}}],
+    "status": [_ref("Order"), _by_id(_or_error(_ref("Order")))],
     "refill": [
         _object({"refill": _ID}),
-        _list_of({"order": _SENT_ID, "refill": {"anyOf": [_ID, _ERROR]}}),
+        _array(_object({"order": _SENT_ID, "refill": _or_error(_ID)})),
     ],
     "refill_status": [
-        _object({"status": _REFILL_STATUS}),
-        _list_of({"refill": _SENT_ID, "status": {"anyOf": [_REFILL_STATUS, _ERROR]}}),
+        _object({"status": _ref("RefillStatus")}),
+        _array(_object({"refill": _SENT_ID, "status": _or_error(_ref("RefillStatus"))})),
     ],
-    "cancel": [
-        {
-            "type": "object",
-            "additionalProperties": {
-                "anyOf": [_object({"cancel": {"const": "requested"}}), _ERROR]
-            },
-        }
-    ],
+    "cancel": [_by_id(_or_error(_object({"cancel": {"const": "requested"}})))],
 }
 """What each action answers: the single form, then the list form."""
 
@@ -96,13 +120,15 @@ def document(currency: str, name: str = "SMM panel") -> dict[str, Any]:
             "description": (
                 "One endpoint; `action` says what is asked for. The key is sent as a bearer "
                 "token, or as the parameter `key` in the body or the query, which wins. "
-                f"Amounts are in {currency}."
+                "A parameter that is empty counts as not sent, and one that is not described "
+                f"is ignored. Amounts are in {currency}. Customers of the dialect "
+                "`perfectpanel` are answered in other shapes."
             ),
         },
         "security": [{"bearer": []}, {"key": []}],
         "paths": {"/api/v2": {"post": _post(), "get": _get()}},
         "components": {
-            "schemas": {"Error": _ERROR, "Order": _ORDER, "Service": _SERVICE},
+            "schemas": SCHEMAS,
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "key": {"type": "apiKey", "in": "query", "name": "key"},
@@ -116,15 +142,7 @@ def _post() -> dict[str, Any]:
     return {
         "operationId": "call",
         "summary": "Any action; parameters in the body.",
-        "parameters": [
-            {
-                "name": "Idempotency-Key",
-                "in": "header",
-                "required": False,
-                "description": "For add, at most 255 characters: the same key is the same order.",
-                "schema": {"type": "string"},
-            }
-        ],
+        "parameters": [_RETRY_HEADER],
         "requestBody": {
             "required": True,
             "content": {"application/x-www-form-urlencoded": body, "application/json": body},
@@ -134,27 +152,17 @@ def _post() -> dict[str, Any]:
 
 
 def _get() -> dict[str, Any]:
-    named = {p.name: p for action in ACTIONS.values() for p in action.parameters}
-    action = {
-        "name": "action",
-        "in": "query",
-        "required": True,
-        "schema": {"enum": list(ACTIONS)},
-    }
-    rest = [
-        {
-            "name": p.name,
-            "in": "query",
-            "required": False,
-            "description": p.help,
-            "schema": {"type": "string"},
-        }
-        for p in named.values()
-    ]
+    helps = {p.name: p.help for a in ACTIONS.values() for p in a.parameters}
+    helps[IDEMPOTENCY_KEY] = _RETRY_HELP
+    action = {"name": "action", "in": "query", "required": True}
     return {
         "operationId": "callByQuery",
         "summary": "Any action; parameters in the query.",
-        "parameters": [action, *rest],
+        "parameters": [
+            {**action, "schema": {"enum": list(ACTIONS)}},
+            *(_sometimes(name, "query", text) for name, text in helps.items()),
+            _RETRY_HEADER,
+        ],
         "responses": _responses(),
     }
 
@@ -166,9 +174,24 @@ def _form(call: Call) -> dict[str, Any]:
         "type": "object",
         "title": call.title,
         "description": ACTIONS[call.action].help,
-        "properties": {**needed, **_described(call.optional)},
+        "properties": {**needed, **_optional(call)},
         "required": list(needed),
     }
+
+
+def _optional(call: Call) -> dict[str, Any]:
+    """What may be sent beside; an empty text is the same as nothing."""
+    described: dict[str, Any] = {
+        name: {"anyOf": [schema, _NOT_SENT]} for name, schema in _described(call.optional).items()
+    }
+    if call.action == "add":
+        described[IDEMPOTENCY_KEY] = {
+            "description": _RETRY_HELP,
+            "type": ["string", "number", "null"],
+            "pattern": "^[ -~]*$",
+            "maxLength": MAX_IDEMPOTENCY_KEY,
+        }
+    return described
 
 
 def _described(parameters: tuple[Parameter, ...]) -> dict[str, Any]:
@@ -178,20 +201,22 @@ def _described(parameters: tuple[Parameter, ...]) -> dict[str, Any]:
 
 
 def _responses() -> dict[str, Any]:
-    by_status: dict[int, list[str]] = {}
-    for problem in errors.catalogue():
-        by_status.setdefault(problem.status, []).append(problem.text)
     good = {"anyOf": [answer for name in ACTIONS for answer in ANSWERS[name]]}
-    bad = {"$ref": "#/components/schemas/Error"}
-    described = {
-        str(status): _response("; ".join(texts), bad)
-        for status, texts in sorted(by_status.items())
+    texts: dict[int, list[str]] = {
+        400: ["A request that cannot be read."],
+        413: ["A body that is too large."],
+        500: ["A fault of the panel's own."],
     }
-    framework = {
-        "400": _response("A request that cannot be read.", bad),
-        "413": _response("A body that is too large.", bad),
+    for problem in errors.catalogue():
+        # It stands within an answer of `cancel` only.
+        if problem != errors.CANNOT_CANCEL:
+            texts.setdefault(problem.status, []).append(problem.text)
+    texts[422].append(errors.incorrect("NAME").text)
+    refusals = {
+        str(status): _response("; ".join(texts[status]), _ref("Error")) for status in sorted(texts)
     }
-    return {"200": _response("The answer of the action.", good), **framework, **described}
+    refusals["429"]["headers"] = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}}}
+    return {"200": _response("The answer of the action.", good), **refusals}
 
 
 def _response(description: str, schema: dict[str, Any]) -> dict[str, Any]:
