@@ -67,7 +67,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         CREATE_SANDBOX=_create_sandbox,
     )
     if _is_searched_for_a_command():
-        settings = replace(settings, ratelimit_storage="memory://")  # it counts nobody
+        # It counts nobody and signs nothing, so it leaves no file behind.
+        settings = replace(settings, ratelimit_storage="memory://", secret_key="unused")
     else:
         _open_database(settings)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # a list answers in the order asked

@@ -178,12 +178,13 @@ def _find_source_again(order: _Bought) -> None:
     """
     source = Source.get_or_none(Source.service == order.service_id, Source.position == 1)
     if order.maybe_taken:
-        values: dict[str, Any] = {"forward": "review"}
+        change = Order.update(forward="review")
     elif source is not None:
-        values = {"provider": source.provider_id, "position": 1}
+        change = Order.update(provider=source.provider_id, position=1)
     else:
-        values = {"forward": "", "provider": None, "warning": "the service is bought nowhere now"}
-    Order.update(**values).where(Order.id == order.order_id).execute()
+        gone = "the service is bought nowhere now"
+        change = Order.update(forward="", provider=None, warning=gone)
+    change.where(Order.id == order.order_id).execute()
 
 
 def took(order_id: int, provider_order: str, ask_at: int) -> None:

@@ -45,23 +45,23 @@ def sums(span: Range) -> list[dict[str, int]]:
     The same figures as panel.report.earnings, from the sums that are kept by the hour.
     """
     first = first_hour(span)
-    step = (OrderHour.hour - first) / span.step
+    begins = OrderHour.hour - (OrderHour.hour - first) % span.step
     query = (
         OrderHour.select(
-            step.alias("step"),
+            begins.alias("begins"),
             fn.SUM(OrderHour.orders).alias("orders"),
             fn.SUM(OrderHour.charge_micros).alias("revenue"),
             fn.SUM(OrderHour.refunded_micros).alias("refunds"),
             fn.SUM(OrderHour.cost_micros).alias("cost"),
         )
         .where(OrderHour.hour >= first)
-        .group_by(step)
+        .group_by(begins)
     )
-    found = {row["step"]: row for row in rows(query.dicts())}
+    found = {row["begins"]: row for row in rows(query.dicts())}
     table = []
-    for number in range(span.hours // span.step):
-        row = {name: found.get(number, {}).get(name, 0) for name in _SUMS}
-        row["at"] = (first + number * span.step) * HOUR_S
+    for hour in range(first, first + span.hours, span.step):
+        row = {name: found.get(hour, {}).get(name, 0) for name in _SUMS}
+        row["at"] = hour * HOUR_S
         row["profit"] = row["revenue"] - row["refunds"] - row["cost"]
         table.append(row)
     return table

@@ -284,6 +284,7 @@ def faulty(faulty_server: FaultyProvider) -> Iterator[FaultyProvider]:
     faulty_server.renew()
 
 
+@pytest.fixture(scope="session")
 def recorder_server() -> Iterator[Recorder]:
     recorder = Recorder()
     yield recorder
