@@ -11,7 +11,6 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-import schemathesis
 from conftest import Server
 from flask.testing import FlaskClient
 
@@ -60,16 +59,30 @@ def test_it_is_served_to_everybody_as_json(client: FlaskClient, document: Docume
     assert response.json == document
 
 
-def test_it_is_valid_openapi_3_1(document: Document) -> None:
+VALIDATE = """
+import json, sys
+import jsonschema_rs, schemathesis
+
+for line in sys.stdin:
+    try:
+        schemathesis.openapi.from_dict(json.loads(line)).validate()
+        print("valid")
+    except jsonschema_rs.ValidationError as error:
+        print(error.message)
+"""
+"""In a process of its own: pytest would rewrite all of schemathesis's assertions, for seconds."""
+
+
+def test_it_is_valid_openapi_3_1_and_a_fault_would_be_seen(document: Document) -> None:
     assert document["openapi"].startswith("3.1.")
-    schemathesis.openapi.from_dict(document).validate()
-
-
-def test_a_fault_in_it_would_be_seen(document: Document) -> None:
     broken = json.loads(json.dumps(document))
     del broken["paths"]["/api/v2"]["get"]["parameters"][0]["in"]
-    with pytest.raises(jsonschema_rs.ValidationError):
-        schemathesis.openapi.from_dict(broken).validate()
+    done = subprocess.run(
+        [sys.executable, "-c", VALIDATE],
+        input=f"{json.dumps(document)}\n{json.dumps(broken)}\n",
+        stdout=subprocess.PIPE, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == ["valid", '"in" is a required property']
 
 
 def test_every_part_that_it_refers_to_is_there(document: Document) -> None:
@@ -313,6 +326,7 @@ def test_schemathesis_finds_no_fault(make_server: Callable[..., Server], tmp_pat
             "--checks", "all",
             "--max-examples", str(EXAMPLES),
             "--seed", str(SEED),
+            "--suppress-health-check", "too_slow",  # a loaded machine is no fault
             "--no-color",
         ],
         cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
