@@ -68,7 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     if _is_searched_for_a_command():
         # It counts nobody and signs nothing, so it leaves no file behind.
-        settings = replace(settings, ratelimit_storage="memory://", secret_key="unused")
+        settings = replace(settings, ratelimit_storage="memory://", secret_key="unused")  # noqa: S106
     else:
         _open_database(settings)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # a list answers in the order asked

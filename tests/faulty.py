@@ -5,6 +5,7 @@ It keeps the orders that it took, so that a test can hold them against what the 
 
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,9 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 KEY = "5ecre7" * 8
 """Our key at this provider, which nothing may ever show."""
+
+PATIENT_S = 30
+"""Longer than any answer takes on a machine that is busy otherwise."""
 
 SERVICES: list[dict[str, Any]] = [
     {"service": 1, "name": "Followers", "category": "Social", "type": "Default", "rate": "0.90",
@@ -93,6 +97,13 @@ class FaultyProvider:
     def sent(self, action: str) -> list[dict[str, str]]:
         """The requests of an action that arrived, oldest first."""
         return [request for request in self.requests if request.get("action") == action]
+
+    def await_sent(self, action: str, number: int) -> None:
+        """Wait until so many requests of an action arrived: their clients may have given up."""
+        deadline = time.monotonic() + PATIENT_S
+        while len(self.sent(action)) < number:
+            assert time.monotonic() < deadline, f"only {len(self.sent(action))} {action} arrived"
+            time.sleep(0.01)
 
     def taken(self) -> Counter[str]:
         """How many orders it took for each link."""
@@ -313,11 +324,19 @@ UNCLEAR: dict[str, Callable[[Call], Iterable[bytes]]] = {
 }
 """Answers to `add` from which nobody can tell whether the order was taken."""
 
+SLOW = ("times out", "trickles", "trickles its head")
+"""Those that end with the client's patience."""
+
 FAULTS = {
     f"{name}, {'after' if takes else 'before'} taking it": Fault(reply, takes)
     for name, reply in UNCLEAR.items()
     for takes in (False, True)
 }
+
+
+def patience_s(name: str) -> float:
+    """How long to wait for the answer of a fault: for one that comes, as long as it takes."""
+    return 0.2 if name.startswith(SLOW) else PATIENT_S
 
 
 class Forgetful:

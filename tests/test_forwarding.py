@@ -408,6 +408,18 @@ def test_a_late_answer_that_the_order_was_taken_settles_its_review(
     assert forwarding.in_review() == []
 
 
+def test_a_late_doubt_of_an_order_that_was_settled_meanwhile_changes_nothing(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    order_id = place()
+    claimed(shops.first)
+    forwarding.orphans()
+    forwarding.attach(order_id, "4711")
+    forwarding.unknown(order_id, "no whole answer")
+    order = orders.get(order_id)
+    assert (order.forward, order.provider_order, order.warning) == ("sent", "4711", "")
+
+
 # A person settles it
 
 
@@ -454,6 +466,17 @@ def test_an_order_that_is_given_up_is_canceled_and_paid_back_once(
         forwarding.fail(reviewed)
     assert refunds(reviewed) == [CHARGE]
     assert forwarding.claim(shops.first) is None
+
+
+@pytest.mark.parametrize("status", ["Completed", "Partial", "Canceled"])
+def test_an_order_that_was_ended_by_hand_while_in_review_is_given_up_as_it_is(
+    shops: SimpleNamespace, reviewed: int, status: str
+) -> None:
+    orders.change(reviewed, status=status, remains=0 if status == "Completed" else 40)
+    kept = orders.find(caller().id, reviewed)
+    forwarding.fail(reviewed)
+    assert orders.get(reviewed).forward == "failed"
+    assert orders.find(caller().id, reviewed) == kept
 
 
 @pytest.mark.parametrize(
