@@ -27,7 +27,7 @@ def parse(text: str) -> int:
 def format_fixed(micros: int, decimals: int) -> str:
     """Write an amount with this many decimals (1 to 6); what is finer is cut off."""
     units, rest = divmod(abs(micros), MICROS)
-    return f"{'-' if micros < 0 else ''}{units}.{f'{rest:06}'[:decimals]}"
+    return f"{'-' if micros < 0 else ''}{units}.{rest:06}"[: decimals - 6 or None]
 
 
 def format_exact(micros: int) -> str:
