@@ -148,7 +148,6 @@ def _is_searched_for_a_command() -> bool:
 def _add_api(app: Flask, settings: Settings) -> None:
     shelf = answers.Shelf()
     limiter = _limiter(app, settings)
-    app.after_request(limiter.tell)
 
     @limiter.shared_limit(settings.rate_limit, scope="api")
     def answer(asked: Request, texts: params.Texts, caller: Caller | None) -> Response:

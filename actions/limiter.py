@@ -5,7 +5,7 @@ import time
 from functools import cache
 from typing import Any
 
-from flask import Response
+from flask import Flask, Response, g
 from flask_limiter import Limiter, RateLimitExceeded, RequestLimit
 
 
@@ -18,28 +18,32 @@ class QuickLimiter(Limiter):
     with Flask-Limiter, and so does all of it while the storage is down.
     """
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, headers_enabled=False, **options)
+    def init_app(self, app: Flask) -> None:
+        """As Flask-Limiter's, without its work before and after the requests of all routes."""
         self._limit_of = cache(self._find_limit)
+        app.extensions.setdefault("limiter", set()).add(self)  # so it adds none
+        super().init_app(app)
+        app.after_request(self._tell)
 
     def _check_request_limit(
         self, callable_name: str | None = None, in_middleware: bool = True
     ) -> None:
-        if in_middleware:  # before each request: the decorators come later
-            return
-        limit = self._limit_of(callable_name)
-        names = [limit.key_func(), limit.scope]
+        """Count a call of a decorated function.
+
+        :raises RateLimitExceeded: if it is one too many.
+        """
         if self._storage_dead:
             super()._check_request_limit(callable_name, in_middleware)
             return
+        limit = self._limit_of(callable_name)
+        names = [limit.key_func(), limit.scope]
         counted = RequestLimit(self, limit.limit, names, False, limit.shared)
         try:
             counted.breached = not self.limiter.hit(limit.limit, *names)
-            _ = counted.window  # read now, for the headers
+            g.counted, _ = counted, counted.window  # which is read now, for the headers
         except self.storage.base_exceptions:
             super()._check_request_limit(callable_name, in_middleware)
             return
-        self.context.view_rate_limit = counted
         if counted.breached:
             raise RateLimitExceeded(limit)
 
@@ -47,9 +51,9 @@ class QuickLimiter(Limiter):
         (limit,) = self.limit_manager.decorated_limits(callable_name or "")
         return limit
 
-    def tell(self, response: Response) -> Response:
+    def _tell(self, response: Response) -> Response:
         """Add the headers of the limit, and to a refusal how many seconds to wait."""
-        counted = self.current_limit
+        counted: RequestLimit | None = g.get("counted") or self.current_limit
         if counted is not None:
             ends, remaining = counted.window
             response.headers.add("X-RateLimit-Limit", str(counted.limit.amount))

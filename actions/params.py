@@ -150,7 +150,7 @@ def idents(text: str) -> list[Ident]:
 
     :raises Refused: Incorrect request, for none or more than 100.
     """
-    sent = [part for part in (part.strip() for part in text.split(",")) if part]
+    sent = [part for part in map(str.strip, text.split(",")) if part]
     if not 1 <= len(sent) <= MAX_IDS:
         raise Refused(INCORRECT_REQUEST)
     return [listed(part) for part in dict.fromkeys(sent)]

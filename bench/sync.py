@@ -124,7 +124,7 @@ class Bench:
         }
         if module == "gunicorn":
             environ["PORT"] = str(self._port)
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             [sys.executable, "-m", module, *args],
             cwd=ROOT, env=environ, stdout=stdout or self._log, stderr=self._log,
         )  # fmt: skip

@@ -124,6 +124,14 @@ _SENT = Statement(
         maybe_taken=False,
     ).where(Order.id == slot("id"), Order.forward.in_(("sending", "review")))
 )
+_HOLDER = Statement(
+    lambda: (
+        Order.select(Order.id)
+        .where(Order.provider == slot("provider_id"))
+        .where(Order.provider_order == slot("provider_order"))
+        .limit(1)
+    )
+)
 _EVENT = Statement(
     lambda: OrderEvent.insert(
         order=slot("order_id"), kind=slot("kind"), text=slot("text"), created_at=slot("now")
@@ -188,9 +196,24 @@ def _find_source_again(order: _Bought) -> None:
 
 
 def took(order_id: int, provider_order: str, ask_at: int) -> None:
-    """The provider has the order, under this number of its own."""
+    """The provider has the order, under this number of its own.
+
+    A number that another order has already says nothing of this one: it waits for a person.
+    """
     with immediate():
-        _took(order_id, provider_order, ask_at)
+        order = orders.get(order_id)
+        other = _holder(order.provider_id, provider_order)
+        if other is None or other == order_id:
+            _took(order_id, provider_order, ask_at)
+        else:
+            why = f"the provider gave the number of order {other}, {provider_order}"
+            _doubt(order_id, why, resend=False)
+
+
+def _holder(provider_id: int | None, provider_order: str) -> int | None:
+    """Which of our orders a provider's number belongs to."""
+    row = _HOLDER.row(provider_id=provider_id, provider_order=provider_order)
+    return row[0] if row else None
 
 
 def _took(order_id: int, provider_order: str, ask_at: int) -> None:
@@ -358,8 +381,10 @@ def resend(order_id: int) -> None:
     """
     with immediate():
         order = _reviewed(order_id)
-        if order.status != "Pending":
+        if order.status not in ("Pending", "Active"):
             raise Invalid(f"order {order_id} is {order.status}, there is nothing to send")
+        if Cancel.get_or_none(Cancel.order == order_id, Cancel.status == "pending") is not None:
+            raise Invalid(f"its customer asked to cancel order {order_id}: fail it instead")
         Order.update(forward="waiting", due_at=now(), warning="", maybe_taken=False).where(
             Order.id == order_id
         ).execute()
@@ -375,11 +400,9 @@ def attach(order_id: int, provider_order: str) -> None:
         raise Invalid(f"{provider_order!r} cannot be a provider's order number")
     with immediate():
         order = _reviewed(order_id)
-        taken = Order.get_or_none(
-            Order.provider == order.provider_id, Order.provider_order == provider_order
-        )
+        taken = _holder(order.provider_id, provider_order)
         if taken is not None:
-            raise Invalid(f"the provider's order {provider_order} belongs to order {taken.id}")
+            raise Invalid(f"the provider's order {provider_order} belongs to order {taken}")
         _took(order_id, provider_order, now())
         note(order_id, "operator", f"attach {provider_order}")
 

@@ -46,7 +46,7 @@ def format_percent(millionths: int) -> str:
 def format_fixed(micros: int, decimals: int) -> str:
     """Write an amount with this many decimals (1 to 6); what is finer is cut off."""
     units, rest = divmod(abs(micros), MICROS)
-    return f"{'-' if micros < 0 else ''}{units}.{f'{rest:06}'[:decimals]}"
+    return f"{'-' if micros < 0 else ''}{units}.{rest:06}"[: decimals - 6 or None]
 
 
 def format_exact(micros: int) -> str:

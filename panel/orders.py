@@ -110,11 +110,9 @@ _STATE = (
     Order.remains,
     Order.quantity,
 )
-_FIND = Statement(
-    lambda: Order.select(*_STATE).where(
-        Order.id == slot("id"), Order.account == slot("account_id"), Order.part.is_null()
-    )
-)
+# The sum keeps the index of the account's orders out of the plan: the order itself is nearer.
+_OWN = (Order.account + 0 == slot("account_id")) & Order.part.is_null()
+_FIND = Statement(lambda: Order.select(*_STATE).where(Order.id == slot("id"), _OWN))
 _POSTS = Statement(
     lambda: (
         Order.select(Order.id, Order.quantity)
@@ -168,16 +166,9 @@ _PROGRESS = Statement(
 
 
 @cache
-def _find_many(count: int) -> tuple[Statement, list[str]]:
-    """The query for so many orders, and the names of its slots for their numbers."""
-    names = [f"id{n}" for n in range(count)]
-    ids = [slot(name) for name in names]
-    query = Statement(
-        lambda: Order.select(*_STATE).where(
-            Order.account == slot("account_id"), Order.id.in_(ids), Order.part.is_null()
-        )
-    )
-    return query, names
+def _find_many(count: int) -> Statement:
+    ids = [slot(f"id{n}") for n in range(count)]
+    return Statement(lambda: Order.select(*_STATE).where(Order.id.in_(ids), _OWN))
 
 
 def find(account_id: int, order_id: int | None) -> OrderState:
@@ -197,10 +188,9 @@ def find_many(
     """Orders of this account by number, in one query; what is not there has its problem."""
     found: dict[int | None, OrderState | Problem] = dict.fromkeys(order_ids, INCORRECT_ORDER_ID)
     known = [order_id for order_id in found if order_id is not None]
-    if known:
-        query, names = _find_many(len(known))
-        for row in query.run(account_id=account_id, **dict(zip(names, known, strict=True))):
-            found[row[0]] = _state(row)
+    values = {f"id{n}": order_id for n, order_id in enumerate(known)}
+    for row in _find_many(len(known)).run(account_id=account_id, **values) if known else ():
+        found[row[0]] = _state(row)
     return found
 
 

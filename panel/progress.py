@@ -77,6 +77,13 @@ def ask_now(order_id: int) -> None:
     _ASK_AGAIN.run(id=order_id, due_at=0)
 
 
+def put_off(order_ids: list[int], seconds: int) -> None:
+    """Ask for these orders later, so that what cannot be asked for now holds up no others."""
+    with immediate():
+        for order_id in order_ids:
+            _ASK_AGAIN.run(id=order_id, due_at=now() + seconds)
+
+
 def apply(reports: dict[int, Report], ask_every_s: int) -> None:
     """Apply what a provider said of orders, in one transaction, and say when to ask again.
 

@@ -136,7 +136,7 @@ _VERSION = Statement(
     lambda: Catalogue.select(
         Catalogue.version,
         fn.EXISTS(AccountRate.select().where(AccountRate.account == slot("account_id"))),
-    )
+    ).where(Catalogue.id == 1)
 )
 
 

@@ -693,3 +693,28 @@ def test_what_is_written_down_of_an_order_has_a_bounded_length(
     claimed(shops.first)
     forwarding.unknown(order_id, "x" * 10_000)
     assert len(story(order_id)[-1][1]) == 500
+
+
+def test_a_number_that_another_order_has_puts_the_order_before_a_person(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    first, second = place(), place(link=f"{LINK}&2")
+    for order_id in (first, second):
+        assert claimed(shops.first) == order_id
+        forwarding.took(order_id, "77", 0)
+    assert orders.get(first).forward == "sent"
+    assert orders.get(second).forward == "review"
+    assert orders.get(second).warning == f"the provider gave the number of order {first}, 77"
+
+
+def test_an_order_whose_customer_asked_to_cancel_it_is_not_sent_again(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    order_id = place(shops.followers)
+    assert claimed(shops.first) == order_id
+    forwarding.unknown(order_id, "HTTP 502")
+    refills.request_cancels(caller().id, [order_id])
+    with pytest.raises(Invalid, match="asked to cancel"):
+        forwarding.resend(order_id)
+    forwarding.fail(order_id)
+    assert orders.get(order_id).status == "Canceled"

@@ -33,6 +33,7 @@ KEYS = (
     "service_id=? AND position=?",
     "service_id=? AND link=?",
     "provider_id=? AND due_at<?",
+    "provider_id=? AND provider_order=?",
 )
 """What finds a few rows. By account alone would be a walk through all that it ever ordered."""
 
