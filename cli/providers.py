@@ -72,7 +72,10 @@ def add(name: str, url: str, key_env: str | None, requests_per_minute: int) -> N
     key = "" if url == providers.SANDBOX_URL else _key(key_env)
     provider = providers.add(name, url, key, requests_per_minute)
     click.echo(f"Provider {name} is added.")
-    _say_balance(provider)
+    try:
+        click.echo(f"Our balance there: {_ask_balance(provider)}")
+    except UNHEARD as error:
+        click.echo(f"Its balance could not be read: {error}", err=True)
 
 
 def _key(variable: str | None) -> str:
@@ -86,14 +89,14 @@ def _key(variable: str | None) -> str:
     return sys.stdin.readline().strip()
 
 
-def _say_balance(provider: Provider) -> None:
-    try:
-        balance = connect(provider).balance()
-    except UNHEARD as error:
-        click.echo(f"Its balance could not be read: {error}", err=True)
-        return
-    providers.note_balance(provider.id, balance)
-    click.echo(f"Our balance there: {balance}")
+def _ask_balance(provider: Provider) -> str:
+    """Our funds there; what the provider says of itself beside is kept."""
+    upstream = connect(provider)
+    text = upstream.balance()
+    providers.note_balance(provider.id, text)
+    if upstream.idempotent:
+        providers.note_idempotent(provider.id)
+    return text
 
 
 @group.command("list")
@@ -115,13 +118,10 @@ def show(name: str, as_json: bool) -> None:
 @click.argument("name")
 def balance(name: str) -> None:
     """Ask for our funds there."""
-    provider = providers.get(name)
     try:
-        text = connect(provider).balance()
+        click.echo(_ask_balance(providers.get(name)))
     except UNHEARD as error:
         raise FailedError(f"{name}: {error}") from None
-    providers.note_balance(provider.id, text)
-    click.echo(text)
 
 
 @group.command("remove")

@@ -3,7 +3,7 @@
 import re
 from typing import Any, NamedTuple
 
-from peewee import fn
+from peewee import OP, Expression, fn
 
 from models import Heartbeat, Order, OrderHour, Provider, Service, Source, immediate, now, rows
 from panel import forwarding, money, orders
@@ -45,7 +45,8 @@ def sums(span: Range) -> list[dict[str, int]]:
     The same figures as panel.report.earnings, from the sums that are kept by the hour.
     """
     first = first_hour(span)
-    begins = OrderHour.hour - (OrderHour.hour - first) % span.step
+    since = OrderHour.hour - first
+    begins = OrderHour.hour - Expression(since, OP.MOD, span.step)
     query = (
         OrderHour.select(
             begins.alias("begins"),

@@ -29,8 +29,8 @@ SERVICES: list[dict[str, Any]] = [
      "min": 100, "max": 1000000, "refill": False, "cancel": False, "dripfeed": False},
     {"service": 3, "name": "Starter pack", "category": "Video", "type": "Package", "rate": "3.00",
      "min": 1, "max": 1, "refill": False, "cancel": True, "dripfeed": False},
-    {"service": 4, "name": "Poll votes", "category": "Social", "type": "Poll", "rate": "1.00",
-     "min": 10, "max": 100, "refill": False, "cancel": False, "dripfeed": False},
+    {"service": 4, "name": "Poll votes", "category": "Social", "type": "Live Views",
+     "rate": "1.00", "min": 10, "max": 100, "refill": False, "cancel": False, "dripfeed": False},
 ]  # fmt: skip
 
 AS_TEXTS = ("min", "max", "start_count", "remains")

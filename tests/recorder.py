@@ -31,7 +31,8 @@ class Recorder:
     """A provider in this process, on a port of its own.
 
     adds: the parameters of each `add`, beside key and action; keys: what each had for a key.
-    states: what it says of the orders that it took, by number; the first is 700.
+    states: what it says of the orders that it took, by number; the first is 700, or
+        what `first` says.
     plan: what becomes of the next adds: None is well, CUT, or the text of a refusal.
     idempotent: whether it takes an order under one key once, and says so.
     """
@@ -49,6 +50,7 @@ class Recorder:
         self.keys: list[str | None] = []
         self.cancels: list[str] = []
         self.states: dict[str, Any] = {}
+        self.first = 700
         self.plan: list[str | None] = []
         self.idempotent = False
         self.asked_again = threading.Event()
@@ -90,7 +92,7 @@ class Recorder:
         if self.idempotent and key in self._numbers:
             self.asked_again.set()
             return {"order": self._numbers[key]}
-        number = str(700 + len(self.states))
+        number = str(self.first + len(self.states))
         self.states[number] = {"status": "Pending"}
         if key is not None:
             self._numbers[key] = number

@@ -4,15 +4,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from conftest import listed
 from flask.testing import FlaskClient
 
 from models import Order, Service, Source, database
 from panel import accounts, catalogue, forwarding, ledger, orders, progress, providers, report
 from panel import services as ours
-from panel.catalogue import Change, Listing
+from panel.catalogue import Change
 from panel.errors import Invalid
 from panel.money import MICROS, marked_up
 from panel.progress import Report
+from panel.providers import Listing
 
 QUARTER = 250_000
 """A markup of 25 %."""
@@ -120,7 +122,7 @@ def test_what_another_provider_sells_under_the_same_number_is_another_service(
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"type": "Subscriptions"}, "the type 'Subscriptions' is not sold here"),
+        ({"type": "Live Views"}, "the type 'Live Views' is not sold here"),
         ({"type": ""}, "the type '' is not sold here"),
         ({"min": 0}, "its range, 0 to 5000, cannot be"),
         ({"min": 5001}, "its range, 5001 to 5000, cannot be"),
@@ -314,7 +316,7 @@ def test_a_service_that_returns_below_its_cost_is_not_enabled(fixed: int) -> Non
 
 
 def test_the_dearest_source_is_the_cost_of_a_service(fixed: int, elsewhere: int) -> None:
-    providers.set_source(1, elsewhere, "70", 1_500_000, 2)
+    providers.set_source(1, elsewhere, listed("70", 1_500_000), 2)
     assert cost() == 1_500_000
     assert follow(fixed, listing(), disable=True) == ["disabled", "because: below cost", BELOW]
     # What one source costs less does not matter while the other is too dear.
@@ -328,7 +330,7 @@ def test_the_dearest_source_is_the_cost_of_a_service(fixed: int, elsewhere: int)
 def test_a_dear_first_source_is_not_forgotten_for_a_cheap_second(
     fixed: int, elsewhere: int
 ) -> None:
-    providers.set_source(1, elsewhere, "70", 700_000, 2)
+    providers.set_source(1, elsewhere, listed("70", 700_000), 2)
     follow(fixed, listing(rate=1_500_000), disable=True)
     assert follow(elsewhere, listing("70", 600_000), disable=True) == ["cost 0.70 → 0.60", BELOW]
     assert not service().active
@@ -336,14 +338,14 @@ def test_a_dear_first_source_is_not_forgotten_for_a_cheap_second(
 
 def test_a_second_source_decides_neither_range_nor_life(upstream: int, elsewhere: int) -> None:
     take_over(upstream, listing())
-    providers.set_source(1, elsewhere, "70", 700_000, 2)
+    providers.set_source(1, elsewhere, listed("70", 700_000), 2)
     assert follow(elsewhere, listing("70", 700_000, min=1, max=2, cancel=True)) == []
     assert follow(elsewhere, OTHERS) == []
     assert service().active
 
 
 def test_both_sources_may_be_at_one_provider(fixed: int) -> None:
-    providers.set_source(1, fixed, "8", 700_000, 2)
+    providers.set_source(1, fixed, listed("8", 700_000), 2)
     ours.edit(1, markup_micros=QUARTER)
     whats = follow(fixed, listing(rate=2 * MICROS, min=50), listing("8", 600_000))
     assert whats == ["cost 0.80 → 2.00", "rate 1.00 → 2.50", "min 10 → 50", "cost 0.70 → 0.60"]
@@ -358,7 +360,7 @@ def test_both_sources_may_be_at_one_provider(fixed: int) -> None:
 def test_a_second_source_needs_a_first(upstream: int) -> None:
     number = ours.add(name="Mine", category="Social", rate_micros=1, min=1, max=10)
     with pytest.raises(Invalid, match="no first source"):
-        providers.set_source(number, upstream, "7", 1, 2)
+        providers.set_source(number, upstream, listed("7", 1), 2)
     assert Source.select().count() == 0
 
 
@@ -367,7 +369,7 @@ def test_a_removed_provider_takes_its_services_with_it_and_its_key(
 ) -> None:
     take_over(upstream, listing(), listing("8"))
     take_over(elsewhere, listing("9"))
-    providers.set_source(3, upstream, "7", 1, 2)
+    providers.set_source(3, upstream, listed("7", 1), 2)
     assert providers.remove("upstream") == 2
     assert [service.active for service in ours.listing()] == [False, False, True]
     assert [source["position"] for source in providers.sources(3)] == [1]
@@ -483,7 +485,7 @@ def earned(client: FlaskClient, cast: SimpleNamespace, upstream: int) -> SimpleN
     One is completed, one half delivered, one canceled, one refused, and one by hand.
     """
     accounts.set_discount("alice", 100_000)
-    providers.set_source(cast.followers, upstream, "7", 800_000, 1)
+    providers.set_source(cast.followers, upstream, listed("7", 800_000), 1)
     for key in (cast.alice, cast.alice, cast.bob, cast.bob):
         ask(client, key, "add", service=cast.followers, quantity=100, link="https://a.example")
     ask(client, cast.bob, "add", service=cast.views, quantity=1000, link="https://a.example")

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from conftest import free_port, make_app
+from conftest import free_port, listed, make_app
 from faulty import KEY, Fault, FaultyProvider, says
 from flask import Flask
 
 from models import Order, Provider
 from panel import accounts, forwarding, ledger, orders, progress, providers, services
+from panel.orders import Wanted
 from panel.progress import Report
 
 ENV = {"UPSTREAM_KEY": KEY}
@@ -253,7 +254,7 @@ def test_what_is_not_sold_here_is_named_at_the_import(
 ) -> None:
     report = good(flask("provider", "import", "upstream", "--id", "4", "--markup", "25%"))
     assert "Poll votes" in report
-    assert "left out: the type 'Poll' is not sold here" in report
+    assert "left out: the type 'Live Views' is not sold here" in report
     assert services.listing() == []
 
 
@@ -509,11 +510,11 @@ def test_what_cannot_be_a_price_changes_nothing(
 def reviewed(upstream: FaultyProvider, cast: SimpleNamespace) -> int:
     """Alice's order of 100 followers, of which nobody knows whether the provider has it."""
     provider = providers.get("upstream").id
-    providers.set_source(cast.followers, provider, "1", 900_000, 1)
+    providers.set_source(cast.followers, provider, listed("1", 900_000), 1)
     account = accounts.get("alice")
-    offer = services.find(accounts.Caller(account.id, "active", 0, 0), cast.followers)
+    offer = services.find(accounts.caller(account.id), cast.followers)
     assert offer is not None
-    order_id = orders.place(account.id, offer, "https://a.example/1", 100)
+    order_id = orders.place(account.id, offer, Wanted("https://a.example/1", 100))
     forwarding.claim(provider)
     forwarding.unknown(order_id, "no whole answer (ReadTimeoutError)")
     return order_id

@@ -11,12 +11,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import free_port, make_app
+from conftest import free_port, listed, make_app
 from faulty import FAULTS, KEY, PATIENT_S, SLOW, Fault, FaultyProvider, cut, hang, patience_s, says
 
 from models import LedgerEntry, Order, OrderEvent, Service, close_database, rows
 from panel import accounts, forwarding, ledger, orders, providers, services
 from panel.money import MICROS
+from panel.orders import Wanted
 from upstream import forward, http, worker
 from upstream.http import HttpProvider
 from upstream.provider import NotSentError, UnknownError
@@ -52,16 +53,16 @@ def open_shop(url: str) -> SimpleNamespace:
     """A service, and a provider of its own."""
     row = providers.add(f"upstream-{next(shops)}", url, KEY, 10**6)
     service = services.add(name="Views", category="Video", rate_micros=MICROS, min=1, max=1000)
-    providers.set_source(service, row.id, "2", 3300, 1)
+    providers.set_source(service, row.id, listed("2", 3300), 1)
     client = HttpProvider(url, KEY, "USD", timeout_s=PATIENT_S)
     return SimpleNamespace(provider=row.id, row=row, service=service, client=client)
 
 
 def place(shop: SimpleNamespace, number: int = SOME) -> list[int]:
     account = accounts.get("alice")
-    offer = services.find(accounts.Caller(account.id, "active", 0, 0), shop.service)
+    offer = services.find(accounts.caller(account.id), shop.service)
     assert offer is not None
-    return [orders.place(account.id, offer, next(links), 100) for _ in range(number)]
+    return [orders.place(account.id, offer, Wanted(next(links), 100)) for _ in range(number)]
 
 
 def send_all(shop: SimpleNamespace) -> None:

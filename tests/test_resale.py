@@ -310,18 +310,11 @@ def test_ten_kills_in_a_run_send_no_order_twice_and_lose_none(
 
     reseller.worker()
     wait_until(lambda: count(reseller, "forward IN ('waiting', 'sending')") == 0, reseller)
-    in_doubt = count(reseller, "forward = 'review'")
-    assert in_doubt > 0, "no kill came while an order was being sent"
-    assert count(reseller, "forward IN ('sent', 'review')") == 500
-    assert count(upstream, "TRUE") <= 500
-
-    settled = settle(panels)
-    assert settled.total() == in_doubt
-    wait_until(lambda: count(reseller, "forward IN ('waiting', 'sending')") == 0, reseller)
+    # The provider is a panel like ours: what is in doubt is asked about under its key.
+    assert count(reseller, "maybe_taken") == 0
+    assert count(reseller, "forward = 'sent'") == 500
+    assert count(upstream, "TRUE") == 500
     assert_sent_once(panels)
-    assert count(reseller, "forward = 'sent'") == 500 - settled["fail"]
-    given_up = "forward = 'failed' AND status = 'Canceled' AND refunded_micros = charge_micros"
-    assert count(reseller, given_up) == settled["fail"]
     assert_sound(reseller, upstream)
 
 

@@ -53,7 +53,7 @@ def test_the_catalogue_is_read(either: FaultyProvider) -> None:
         Listing("1", "Followers", "Social", "Default", 900_000, 10, 5000, True, True),
         Listing("2", "Views", "Video", "Default", 3300, 100, 1_000_000, False, False),
         Listing("3", "Starter pack", "Video", "Package", 3_000_000, 1, 1, False, True),
-        Listing("4", "Poll votes", "Social", "Poll", 1_000_000, 10, 100, False, False),
+        Listing("4", "Poll votes", "Social", "Live Views", 1_000_000, 10, 100, False, False),
     ]
 
 
