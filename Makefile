@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test setup lint format clean bench-sync
+.PHONY: run test setup lint format clean bench bench-sync
 
 run: setup
 	@$(BIN)/flask demo
@@ -20,6 +20,10 @@ lint: .venv/tests-ready
 format: .venv/tests-ready
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The panel beside bare Flask (bench/README.md); wrk sends the load: apt-get install wrk.
+bench: setup
+	@$(BIN)/python -m bench $(ARGS)
 
 # The worker's speed, and what it costs the customers (bench/sync.py).
 bench-sync: setup
