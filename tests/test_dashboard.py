@@ -564,6 +564,13 @@ def test_a_customers_key_is_rotated_and_shown_once(olga: Operator, cast: SimpleN
             lambda a: a.discount_micros == 125_000,
         ),
         (
+            "dialect",
+            {"dialect": "perfectpanel"},
+            "dialect perfectpanel",
+            lambda a: a.dialect == "perfectpanel",
+        ),
+        ("dialect", {"dialect": "default"}, "dialect default", lambda a: a.dialect is None),
+        (
             "rate",
             {"service": "1", "rate": "4"},
             "service 1 at 4.00",
@@ -576,7 +583,16 @@ def test_a_customers_key_is_rotated_and_shown_once(olga: Operator, cast: SimpleN
             lambda a: services.account_rates(a.id) == {},
         ),
     ],
-    ids=["suspend", "withdraw", "deposit", "discount", "own rate", "usual rate"],
+    ids=[
+        "suspend",
+        "withdraw",
+        "deposit",
+        "discount",
+        "dialect",
+        "usual dialect",
+        "own rate",
+        "usual rate",
+    ],
 )
 def test_an_act_on_a_customer_is_the_commands_act(
     path: str, fields: dict[str, str], act: str, check: Any, olga: Operator
@@ -594,9 +610,10 @@ def test_an_act_on_a_customer_is_the_commands_act(
         ("fund", {"amount": "1e3"}, "not an amount"),
         ("fund", {"amount": ""}, "is needed"),
         ("discount", {"percent": "101"}, "from 0 to 100"),
+        ("dialect", {"dialect": "klingon"}, "Not a valid choice"),
         ("rate", {"service": "99", "rate": "1"}, "no service 99"),
     ],
-    ids=["overdrawn", "no number", "nothing", "too much", "no such service"],
+    ids=["overdrawn", "no number", "nothing", "too much", "no dialect", "no such service"],
 )
 def test_what_cannot_be_done_with_a_customer_is_told(
     path: str, fields: dict[str, str], why: str, olga: Operator

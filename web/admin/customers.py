@@ -53,6 +53,7 @@ def customer_page(name: str) -> str:
         rates=_own_rates(account.id),
         fund=forms.Fund(),
         discount=forms.Discount(data={"percent": account.discount_micros}),
+        dialect=forms.DialectChoice(data={"dialect": account.dialect or "default"}),
         own_rate=forms.OwnRate(),
     )
 
@@ -116,6 +117,22 @@ def customer_discount(name: str) -> Any:
         ).done
         if done:
             _warn_of_losses(services.rates_for(accounts.get(name)))
+
+    return _with_form(name, form, do)
+
+
+@bp.post("/customers/<name>/dialect")
+def customer_dialect(name: str) -> Any:
+    """Say how answers are shaped for a customer."""
+    form = forms.DialectChoice()
+
+    def do() -> None:
+        chosen = form.dialect.data
+        perform(
+            f"customer {name}: dialect {chosen}",
+            lambda: accounts.set_dialect(name, None if chosen == "default" else chosen),
+            f"{name} is answered in the dialect {chosen}.",
+        )
 
     return _with_form(name, form, do)
 

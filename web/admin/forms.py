@@ -16,6 +16,7 @@ from wtforms import (
 from wtforms.validators import InputRequired, Optional
 from wtforms.widgets import TextInput
 
+from actions.dialects import DIALECTS
 from panel import money, services
 
 NEEDED = [InputRequired("is needed")]
@@ -86,6 +87,16 @@ class Discount(FlaskForm):
     """What a customer gets off every rate."""
 
     percent = PercentField("Discount in percent", NEEDED, render_kw=DECIMAL)
+
+
+class DialectChoice(FlaskForm):
+    """How answers are shaped for a customer."""
+
+    dialect = SelectField(
+        "Dialect",
+        choices=["default", *DIALECTS],
+        description="default: the panel's own; perfectpanel: for clients of Perfect Panel.",
+    )
 
 
 class OwnRate(FlaskForm):
