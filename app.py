@@ -87,6 +87,7 @@ def _limiter(app: Flask, settings: Settings) -> QuickLimiter:
             app=app,
             storage_uri=settings.ratelimit_uri,
             strategy="fixed-window",
+            request_identifier=lambda: "api",  # the limited function's name is known
             # A storage that is down must not take the panel with it: each worker counts by
             # itself until it is back.
             in_memory_fallback_enabled=True,
