@@ -2,11 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test setup lint format clean
+.PHONY: run test setup lint format clean bench bench-sync
 
 run: setup
 	@$(BIN)/flask demo
-	@$(BIN)/flask worker & worker=$$!; trap "kill $$worker" EXIT; \
+	@$(BIN)/flask worker & worker=$$!; trap "kill $$worker 2>/dev/null" EXIT; \
 	  $(BIN)/gunicorn -c gunicorn.conf.py 'app:create_app()'
 
 test: .venv/tests-ready lint
@@ -20,6 +20,14 @@ lint: .venv/tests-ready
 format: .venv/tests-ready
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The panel beside bare Flask (bench/README.md); wrk sends the load: apt-get install wrk.
+bench: setup
+	@$(BIN)/python -m bench $(ARGS)
+
+# The worker's speed, and what it costs the customers (bench/sync.py).
+bench-sync: setup
+	@$(BIN)/python -m bench.sync
 
 setup: .venv/ready
 

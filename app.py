@@ -6,9 +6,13 @@ gunicorn serves 'app:create_app()', and the `flask` command finds create_app() b
 import os
 import sqlite3
 import sys
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from flask import Flask, Request, Response, g, jsonify, request
+import click
+from flask import Flask, Request, Response, current_app, g, jsonify, request
+from flask.cli import FlaskGroup
 from flask.globals import request_ctx
 from flask_limiter import RateLimitExceeded
 from gunicorn.http.errors import ParseException
@@ -19,7 +23,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import cli
 import panel.ratelimit  # noqa: F401  (registers the sqlite:// storage with limits)
 import settings as panel_settings
+import web
 from actions import ACTIONS, answers, dialects, params
+from actions.add import IDEMPOTENCY_KEY
 from actions.limiter import QuickLimiter
 from models import DatabaseError, database, open_database
 from panel import accounts
@@ -33,6 +39,11 @@ from panel.errors import (
     Refused,
 )
 from settings import Settings, SettingsError
+from web.control import Control
+
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+IDEMPOTENT_HEADER = "X-Idempotent-Add"
+"""Told with every answer: an `add` sent twice under one key is one order here."""
 
 MAX_BODY_BYTES = 1024 * 1024
 """Far above the longest order; a larger body is refused before it is read."""
@@ -41,15 +52,25 @@ MAX_BODY_BYTES = 1024 * 1024
 def create_app(settings: Settings | None = None) -> Flask:
     """Build the app on these settings, or on the environment's.
 
+    For the `flask` command that looks for a command in it, the database stays closed: the
+    command opens it when it runs, so that `flask --help` and `flask sandbox` create none.
+
     :raises SystemExit: with one clear line, if a setting or the database cannot be used.
     """
     app = Flask(__name__, static_folder=None)
-    settings = _prepare(settings)
+    settings = _read_settings() if settings is None else settings
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
         PANEL=settings,
+        OPEN_DATABASE=partial(_open_database, settings),
+        CREATE_SANDBOX=_create_sandbox,
     )
+    if _is_searched_for_a_command():
+        # It counts nobody and signs nothing, so it leaves no file behind.
+        settings = replace(settings, ratelimit_storage="memory://", secret_key="unused")  # noqa: S106
+    else:
+        _open_database(settings)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # a list answers in the order asked
     app.json.compact = True  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False  # a redirect would repeat the query, and the key in it
@@ -60,22 +81,25 @@ def create_app(settings: Settings | None = None) -> Flask:
     _add_errors(app)
     _add_api(app, settings)
     app.add_url_rule("/healthz", "healthz", _healthz)
+    web.register(app, settings)
     cli.register(app)
     return app
 
 
-def _prepare(settings: Settings | None) -> Settings:
-    """Read the settings and open the database, or stop with one line."""
+def _create_sandbox(settings: Settings, dialect: str) -> Control:
+    """Another app, on an empty database, behind its remote control: for `flask sandbox`."""
+    return Control(create_app(settings).wsgi_app, dialect)
+
+
+def _read_settings() -> Settings:
+    """The environment's settings, or the end with one line."""
     try:
-        if settings is None:
-            settings = panel_settings.read(os.environ)
-            for name in panel_settings.unknown(os.environ):
-                print(f"panel: {name} is not a setting of the panel, ignored", file=sys.stderr)
-        for line in open_database(settings.database, settings.synchronous):
-            print(f"panel: {line}", file=sys.stderr)
-    except (SettingsError, DatabaseError) as error:
+        settings = panel_settings.read(os.environ)
+    except SettingsError as error:
         print(f"panel: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    for name in panel_settings.unknown(os.environ):
+        print(f"panel: {name} is not a setting of the panel, ignored", file=sys.stderr)
     return settings
 
 
@@ -102,6 +126,26 @@ def _limiter(app: Flask, settings: Settings) -> QuickLimiter:
         raise SystemExit(2) from None
 
 
+def _open_database(settings: Settings) -> None:
+    """Open the database, or end with one line."""
+    try:
+        done = open_database(settings.database, settings.synchronous)
+    except DatabaseError as error:
+        print(f"panel: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    for line in done:
+        print(f"panel: {line}", file=sys.stderr)
+
+
+def _is_searched_for_a_command() -> bool:
+    """Whether the `flask` command builds the app only to find a command or to list them all.
+
+    Flask's own `flask run` and `flask shell` use the app, and are commands by then.
+    """
+    context = click.get_current_context(silent=True)
+    return context is not None and isinstance(context.command, FlaskGroup)
+
+
 def _add_api(app: Flask, settings: Settings) -> None:
     shelf = answers.Shelf()
     limiter = _limiter(app, settings)
@@ -115,7 +159,7 @@ def _add_api(app: Flask, settings: Settings) -> None:
         name = texts.get("action", "")
         if name not in ACTIONS:
             raise Refused(INCORRECT_REQUEST)
-        action, shape = ACTIONS[name], dialects.SNS[name]
+        action, shape = ACTIONS[name], _dialect().shapes[name]
 
         def make() -> Any:
             return shape(action.run(caller, texts), settings.currency)
@@ -135,8 +179,12 @@ def _add_api(app: Flask, settings: Settings) -> None:
             # half of a quantity is a quantity too.
             asked.environ.pop("wsgi.input_terminated", None)
         texts = params.collect(asked)
+        if IDEMPOTENCY_HEADER in asked.headers and not texts.get(IDEMPOTENCY_KEY):
+            texts[IDEMPOTENCY_KEY] = asked.headers[IDEMPOTENCY_HEADER]
         caller = g.caller = accounts.find(_key(asked, texts))
-        return answer(asked, texts, caller)
+        response = answer(asked, texts, caller)
+        response.headers[IDEMPOTENT_HEADER] = "1"
+        return response
 
     app.add_url_rule(
         "/api/v2",
@@ -155,6 +203,13 @@ def _key(asked: Request, texts: params.Texts) -> str:
     return (header.token or "") if header is not None and header.type == "bearer" else ""
 
 
+def _dialect() -> dialects.Dialect:
+    """The caller's dialect, or the panel's for whoever has none."""
+    caller = g.get("caller")
+    default = current_app.config["PANEL"].dialect
+    return dialects.DIALECTS[(caller.dialect if caller else None) or default]
+
+
 def _bucket() -> str:
     """Where a request is counted: with its account, or with its address where the key is bad."""
     caller: Caller | None = g.caller
@@ -164,23 +219,24 @@ def _bucket() -> str:
 def _add_errors(app: Flask) -> None:
     """Answer every error as the contract says, the framework's own included."""
 
-    def refuse(problem: Problem) -> Response:
+    def refuse(problem: Problem, status: int) -> Response:
         response = jsonify(dialects.error(problem))
-        response.status_code = problem.status
+        response.status_code = status
         return response
 
     @app.errorhandler(Refused)
     def refused(error: Refused) -> Response:
-        return refuse(error.problem)
+        return refuse(error.problem, _dialect().status(error.problem))
 
     @app.errorhandler(RateLimitExceeded)
     def limited(error: RateLimitExceeded) -> Response:
-        return refuse(TOO_MANY_REQUESTS)
+        return refuse(TOO_MANY_REQUESTS, TOO_MANY_REQUESTS.status)
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
         # A 500 comes here too, as the framework's own: its text tells nothing of the cause.
-        response = refuse(Problem(error.code or 500, error.name))
+        code = error.code or 500
+        response = refuse(Problem(code, error.name), code)
         headers = [(n, v) for n, v in error.get_headers() if n.lower() != "content-type"]
         response.headers.extend(headers)
         return response

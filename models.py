@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from peewee import (
+    SQL,
     AsIs,
     AutoField,
     BlobField,
@@ -64,6 +65,7 @@ class Account(Table):
     balance_micros = IntegerField(default=0)
     created_at = IntegerField(default=lambda: now())
     discount_micros = IntegerField(default=0)
+    dialect = TextField(null=True)
 
     class Meta:
         table_name = "accounts"
@@ -86,6 +88,9 @@ class Service(Table):
     markup_micros = IntegerField(null=True)
     round_micros = IntegerField(default=1)
     inactive_because = TextField(default="")
+    dripfeed = BooleanField(default=False)
+    one_per_link = BooleanField(default=False)
+    position = IntegerField(default=1_000_000_000)
 
     class Meta:
         table_name = "services"
@@ -125,6 +130,7 @@ class Provider(Table):
     balance = TextField(default="")
     balance_at = IntegerField(null=True)
     created_at = IntegerField(default=lambda: now())
+    idempotent = BooleanField(default=False)
 
     class Meta:
         table_name = "providers"
@@ -141,6 +147,7 @@ class Source(Table):
     provider_id: int
     provider_service = TextField()
     cost_micros = IntegerField()
+    dripfeed = BooleanField(default=False)
 
     class Meta:
         table_name = "sources"
@@ -173,9 +180,31 @@ class Order(Table):
     attempts = IntegerField(default=0)
     due_at = IntegerField(default=0)
     warning = TextField(default="")
+    parameters = TextField(default="{}")
+    runs = IntegerField(null=True)
+    interval = IntegerField(null=True)
+    parent = ForeignKeyField("self", null=True)
+    parent_id: int | None
+    part = IntegerField(null=True)
+    send_key = TextField(null=True)
+    maybe_taken = BooleanField(default=False)
 
     class Meta:
         table_name = "orders"
+
+
+class IdempotencyKey(Table):
+    """Which order an account's idempotency key gave, and for which parameters."""
+
+    account = ForeignKeyField(Account)
+    key = TextField()
+    parameters_hash = BlobField()
+    order = ForeignKeyField(Order)
+    created_at = IntegerField(default=lambda: now())
+
+    class Meta:
+        table_name = "idempotency_keys"
+        primary_key = CompositeKey("account", "key")
 
 
 class OrderEvent(Table):
@@ -246,9 +275,61 @@ class SandboxOrder(Table):
     quantity = IntegerField()
     added_at_ms = IntegerField()
     canceled_at_ms = IntegerField(null=True)
+    posts = IntegerField(default=0)
 
     class Meta:
         table_name = "sandbox_orders"
+
+
+class OrderHour(Table):
+    """What was ordered in an hour, by present status; triggers keep it."""
+
+    hour = IntegerField()
+    status = TextField()
+    orders = IntegerField()
+    charge_micros = IntegerField()
+    refunded_micros = IntegerField()
+    cost_micros = IntegerField()
+
+    class Meta:
+        table_name = "order_hours"
+        primary_key = CompositeKey("hour", "status")
+
+
+class Heartbeat(Table):
+    """When a process was last alive."""
+
+    name = TextField(primary_key=True)
+    seen_at = IntegerField()
+
+    class Meta:
+        table_name = "heartbeats"
+
+
+class Operator(Table):
+    """Who may sign in to the dashboard."""
+
+    id = AutoField()
+    name = TextField(unique=True)
+    password_hash = TextField()
+    created_at = IntegerField(default=lambda: now())
+
+    class Meta:
+        table_name = "operators"
+
+
+class AuditLine(Table):
+    """What an operator did, and what came of it; never deleted."""
+
+    id = AutoField()
+    operator = TextField()
+    address = TextField()
+    act = TextField()
+    outcome = TextField(default="begun")
+    created_at = IntegerField(default=lambda: now())
+
+    class Meta:
+        table_name = "audit_lines"
 
 
 TABLES = (
@@ -259,11 +340,16 @@ TABLES = (
     Provider,
     Source,
     Order,
+    IdempotencyKey,
     OrderEvent,
     LedgerEntry,
     Refill,
     Cancel,
     SandboxOrder,
+    OrderHour,
+    Heartbeat,
+    Operator,
+    AuditLine,
 )
 
 
@@ -284,6 +370,14 @@ class _Slot(NamedTuple):
 def slot(name: str) -> Value:
     """A place in a Statement's query that is filled by name at each run."""
     return AsIs(_Slot(name), converter=False)
+
+
+def literal(text: str) -> SQL:
+    """A constant that is written into a query, and not passed beside it.
+
+    SQLite uses a partial index only where it can read the index's condition in the query.
+    """
+    return SQL(f"'{text}'")
 
 
 class Statement:
@@ -340,7 +434,7 @@ def open_database(path: Path, synchronous: str = "FULL") -> list[str]:
     try:
         with _queue():
             return _create(path) or _upgrade(path)
-    except (OSError, PeeweeException) as error:
+    except (OSError, PeeweeException, sqlite3.Error) as error:
         raise DatabaseError(f"cannot use the database {path}: {error}") from error
     finally:
         close_database()
@@ -437,18 +531,19 @@ def _do(work: _Work) -> None:
 @contextmanager
 def _queue() -> Iterator[None]:
     """Wait for this database's other writers, in this process and in others."""
+    owner = (database.database, os.getpid())  # a lock is shared with a fork: each opens its own
     lock = getattr(_thread, "lock", None)
-    if lock is None or lock[0] != database.database:
-        if lock is not None:
-            os.close(lock[1])
+    if lock is None or _thread.owner != owner:
         path = f"{database.database}.lock"
-        lock = (database.database, os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        _thread.lock = lock
-    fcntl.flock(lock[1], fcntl.LOCK_EX)
+        _thread.lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        _thread.owner = owner
+        if lock is not None:
+            os.close(lock)
+    fcntl.flock(_thread.lock, fcntl.LOCK_EX)
     try:
         yield
     finally:
-        fcntl.flock(lock[1], fcntl.LOCK_UN)
+        fcntl.flock(_thread.lock, fcntl.LOCK_UN)
 
 
 def backup(target: Path) -> None:
@@ -468,8 +563,10 @@ def backup(target: Path) -> None:
 @contextmanager
 def read_only(path: Path) -> Iterator[sqlite3.Connection]:
     """Open another database file, a copy, to look into it."""
-    connection = sqlite3.connect(f"file:{path.absolute()}?mode=ro", uri=True)
+    # Not mode=ro: SQLite skips the CHECKs of a file that it cannot write to.
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)
     try:
+        connection.execute("PRAGMA query_only = 1")
         yield connection
     finally:
         connection.close()
@@ -496,30 +593,35 @@ def _create(path: Path) -> list[str]:
         return []
     if database.get_tables():
         raise DatabaseError(f"{path} is a database of something else")
-    _execute_script(SCHEMA.read_text(), schema_version())
+    _execute([(schema_version(), SCHEMA)])
     return [f"created the database {path}"]
 
 
 def _upgrade(path: Path) -> list[str]:
-    """Run the migrations that this database has not seen, after keeping a copy beside it."""
+    """Run the migrations that this database has not seen, after keeping a copy beside it.
+
+    All of them or none: after a failure the release that made the database can still serve it.
+    """
+    if not {"accounts", "orders", "ledger_entries"} <= set(database.get_tables()):
+        raise DatabaseError(f"{path} is a database of something else")
     found = database.pragma("user_version")
     if found > schema_version():
         raise DatabaseError(f"{path} was made by a newer version of the panel")
     steps = [(number, step) for number, step in _migrations() if number > found]
-    done = []
-    if steps:
-        kept = path.with_name(f"{path.name}.version-{found}")
-        kept.unlink(missing_ok=True)
-        backup(kept)
-        done.append(f"kept a copy of the database before its upgrade: {kept}")
-    for number, step in steps:
-        _execute_script(step.read_text(), number)
-        done.append(f"upgraded the database to version {number} ({step.stem})")
-    return done
+    if not steps:
+        return []
+    kept = path.with_name(f"{path.name}.version-{found}")
+    kept.unlink(missing_ok=True)
+    backup(kept)
+    _execute(steps)
+    return [
+        f"kept a copy of the database before its upgrade: {kept}",
+        *(f"upgraded the database to version {number} ({step.stem})" for number, step in steps),
+    ]
 
 
-def _execute_script(script: str, version: int) -> None:
-    """Run a script and set the schema's version, both or neither.
+def _execute(scripts: list[tuple[int, Path]]) -> None:
+    """Run scripts and set the schema's version to each one's number, all or nothing.
 
     Statement by statement: sqlite3's executescript() would commit the transaction first. The
     foreign keys rest meanwhile, as SQLite asks where a table is rebuilt, and are checked at
@@ -528,14 +630,22 @@ def _execute_script(script: str, version: int) -> None:
     database.pragma("foreign_keys", 0)
     try:
         with database.atomic("IMMEDIATE"):
-            statement = ""
-            for line in script.splitlines(keepends=True):
-                statement += line
-                if sqlite3.complete_statement(statement):
+            for version, script in scripts:
+                for statement in _statements(script.read_text()):
                     database.execute_sql(statement)
-                    statement = ""
+                database.execute_sql(f"PRAGMA user_version = {version}")
             if broken := database.execute_sql("PRAGMA foreign_key_check").fetchall():
                 raise DatabaseError(f"the upgrade would break references: {broken[:3]}")
-            database.execute_sql(f"PRAGMA user_version = {version}")
     finally:
         database.pragma("foreign_keys", 1)
+
+
+def _statements(script: str) -> Iterator[str]:
+    """A script's statements; each begins on a line of its own."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    yield statement  # what no semicolon ends is a comment, or a statement all the same

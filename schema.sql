@@ -10,7 +10,9 @@ CREATE TABLE accounts (
         CHECK (balance_micros BETWEEN 0 AND 1000000000000000000),
     created_at INTEGER NOT NULL,
     -- What the account gets off every rate, in millionths: 50000 is 5 %.
-    discount_micros INTEGER NOT NULL DEFAULT 0 CHECK (discount_micros BETWEEN 0 AND 1000000)
+    discount_micros INTEGER NOT NULL DEFAULT 0 CHECK (discount_micros BETWEEN 0 AND 1000000),
+    -- How answers are shaped for it; NULL: as the panel's default says.
+    dialect TEXT CHECK (dialect IN ('sns', 'perfectpanel'))
 ) STRICT;
 
 CREATE TABLE services (
@@ -32,6 +34,11 @@ CREATE TABLE services (
     -- Why a service that is not active is not: '' is the operator's own act.
     inactive_because TEXT NOT NULL DEFAULT ''
         CHECK (inactive_because IN ('', 'vanished', 'below cost')),
+    dripfeed INTEGER NOT NULL DEFAULT 0 CHECK (dripfeed IN (0, 1)),
+    -- Whether a link may have only one open order at a time.
+    one_per_link INTEGER NOT NULL DEFAULT 0 CHECK (one_per_link IN (0, 1)),
+    -- Where it stands in the catalogue; those of one position stand by number.
+    position INTEGER NOT NULL DEFAULT 1000000000 CHECK (position >= 0),
     CHECK (min <= max)
 ) STRICT;
 
@@ -76,7 +83,9 @@ CREATE TABLE providers (
     -- What the provider last said of our funds there, and when.
     balance TEXT NOT NULL DEFAULT '',
     balance_at INTEGER,
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    -- Whether it said that an order sent twice under one key is one order.
+    idempotent INTEGER NOT NULL DEFAULT 0 CHECK (idempotent IN (0, 1))
 ) STRICT;
 
 -- Where a service is bought: first at position 1, after a clear refusal at position 2.
@@ -87,6 +96,7 @@ CREATE TABLE sources (
     provider_id INTEGER NOT NULL REFERENCES providers (id),
     provider_service TEXT NOT NULL CHECK (length(provider_service) BETWEEN 1 AND 64),
     cost_micros INTEGER NOT NULL CHECK (cost_micros BETWEEN 0 AND 1000000000000),
+    dripfeed INTEGER NOT NULL DEFAULT 0 CHECK (dripfeed IN (0, 1)),
     UNIQUE (service_id, position)
 ) STRICT;
 
@@ -97,11 +107,15 @@ CREATE TABLE orders (
     account_id INTEGER NOT NULL REFERENCES accounts (id),
     service_id INTEGER NOT NULL REFERENCES services (id),
     link TEXT NOT NULL,
-    quantity INTEGER NOT NULL CHECK (quantity >= 1),
+    -- The whole of a drip-feed; 0 for a subscription, whose posts are orders of their own.
+    quantity INTEGER NOT NULL CHECK (quantity >= 0),
     charge_micros INTEGER NOT NULL CHECK (charge_micros >= 0),
     refunded_micros INTEGER NOT NULL DEFAULT 0,
     status TEXT NOT NULL CHECK (
-        status IN ('Pending', 'Processing', 'In progress', 'Completed', 'Partial', 'Canceled')
+        status IN (
+            'Pending', 'Processing', 'In progress', 'Completed', 'Partial', 'Canceled',
+            'Active', 'Paused', 'Expired'
+        )
     ),
     start_count INTEGER NOT NULL DEFAULT 0 CHECK (start_count >= 0),
     remains INTEGER NOT NULL CHECK (remains BETWEEN 0 AND quantity),
@@ -109,9 +123,9 @@ CREATE TABLE orders (
     updated_at INTEGER NOT NULL,
     -- The way to the provider. '': fulfilled by hand; waiting: to be sent; sending: a request
     -- may be under way; sent: the provider has it; review: nobody knows whether it has;
-    -- failed: no provider took it.
+    -- failed: no provider took it; parts: a drip-feed that is sent part by part.
     forward TEXT NOT NULL DEFAULT ''
-        CHECK (forward IN ('', 'waiting', 'sending', 'sent', 'review', 'failed')),
+        CHECK (forward IN ('', 'waiting', 'sending', 'sent', 'review', 'failed', 'parts')),
     provider_id INTEGER REFERENCES providers (id),
     provider_order TEXT
         CHECK (forward <> 'sent' OR (provider_id IS NOT NULL AND provider_order IS NOT NULL)),
@@ -124,6 +138,20 @@ CREATE TABLE orders (
     due_at INTEGER NOT NULL DEFAULT 0,
     -- What an operator should know; '' when all is well.
     warning TEXT NOT NULL DEFAULT '',
+    -- What the service's type needs beside link and quantity, as a JSON object of texts.
+    parameters TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(parameters)),
+    -- Drip-feed: so many times a share of the quantity, so many minutes apart.
+    runs INTEGER CHECK (runs >= 1),
+    interval INTEGER CHECK (interval >= 1),
+    -- The drip-feed or subscription that this order belongs to, and which part of a drip-feed
+    -- it is; customers see the posts of a subscription, but not the parts of a drip-feed.
+    parent_id INTEGER REFERENCES orders (id),
+    part INTEGER CHECK (part IS NULL OR parent_id IS NOT NULL),
+    -- Sent along with the order, so that a provider that knows such keys takes it once.
+    send_key TEXT,
+    -- Whether the provider may have it from an earlier try, though it is to be sent again.
+    maybe_taken INTEGER NOT NULL DEFAULT 0 CHECK (maybe_taken IN (0, 1)),
+    CHECK ((runs IS NULL) = (interval IS NULL)),
     CHECK (refunded_micros BETWEEN 0 AND charge_micros),
     CHECK (refunded_micros = 0 OR status IN ('Partial', 'Canceled'))
 ) STRICT;
@@ -132,12 +160,31 @@ CREATE INDEX orders_by_account ON orders (account_id, id);
 CREATE INDEX orders_by_status ON orders (status, id);
 CREATE INDEX orders_to_send ON orders (provider_id, due_at) WHERE forward = 'waiting';
 CREATE INDEX orders_to_ask ON orders (provider_id, due_at)
-WHERE forward = 'sent' AND status IN ('Pending', 'Processing', 'In progress');
+WHERE forward = 'sent'
+    AND status IN ('Pending', 'Processing', 'In progress', 'Active', 'Paused');
 CREATE INDEX orders_in_doubt ON orders (forward) WHERE forward IN ('sending', 'review');
 CREATE INDEX orders_with_warning ON orders (id) WHERE warning <> '';
 CREATE INDEX orders_by_time ON orders (created_at);
+CREATE INDEX orders_in_parts ON orders (due_at)
+WHERE forward = 'parts'
+    AND status IN ('Pending', 'Processing', 'In progress', 'Active', 'Paused');
+CREATE INDEX orders_by_parent ON orders (parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX orders_on_link ON orders (service_id, link)
+WHERE status IN ('Pending', 'Processing', 'In progress', 'Active', 'Paused');
 CREATE INDEX orders_by_provider ON orders (provider_id, provider_order)
 WHERE provider_order IS NOT NULL;
+
+-- Which order an account's idempotency key gave, and for which parameters.
+CREATE TABLE idempotency_keys (
+    account_id INTEGER NOT NULL REFERENCES accounts (id),
+    key TEXT NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
+    parameters_hash BLOB NOT NULL CHECK (length(parameters_hash) = 32),
+    order_id INTEGER NOT NULL REFERENCES orders (id),
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (account_id, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX idempotency_keys_by_order ON idempotency_keys (order_id);
 
 -- What happened between the panel and the providers, and what an operator did about it.
 CREATE TABLE order_events (
@@ -187,6 +234,14 @@ BEGIN
     SELECT RAISE(ABORT, 'a ledger entry is never deleted');
 END;
 
+-- REPLACE deletes without asking the trigger above.
+CREATE TRIGGER ledger_entries_are_not_replaced BEFORE INSERT ON ledger_entries
+WHEN EXISTS (SELECT 1 FROM ledger_entries WHERE id = NEW.id)
+    OR EXISTS (SELECT 1 FROM ledger_entries WHERE order_id = NEW.order_id AND kind = NEW.kind)
+BEGIN
+    SELECT RAISE(ABORT, 'a ledger entry is never replaced');
+END;
+
 CREATE TRIGGER ledger_entries_agree_with_balance BEFORE INSERT ON ledger_entries
 WHEN NEW.balance_micros <> (SELECT balance_micros FROM accounts WHERE id = NEW.account_id)
 BEGIN
@@ -220,6 +275,7 @@ CREATE TABLE cancels (
     due_at INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
+CREATE INDEX cancels_by_order ON cancels (order_id);
 CREATE UNIQUE INDEX cancels_one_open ON cancels (order_id) WHERE status = 'pending';
 
 -- The orders that the sandbox provider has taken; times are in milliseconds.
@@ -228,5 +284,106 @@ CREATE TABLE sandbox_orders (
     link TEXT NOT NULL,
     quantity INTEGER NOT NULL,
     added_at_ms INTEGER NOT NULL,
-    canceled_at_ms INTEGER
+    canceled_at_ms INTEGER,
+    -- A subscription has posts instead of a quantity: so many, of this many each.
+    posts INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+
+CREATE INDEX services_by_position ON services (position, id);
+
+-- The lists of the dashboard, newest first.
+CREATE INDEX orders_by_service ON orders (service_id, id);
+CREATE INDEX refills_by_status ON refills (status, id);
+CREATE INDEX cancels_by_status ON cancels (status, id);
+-- "+ 0" hides this index from the worker's queries: it would lead them through all the orders
+-- that a provider ever had.
+CREATE INDEX orders_of_provider ON orders (provider_id + 0, id) WHERE provider_id IS NOT NULL;
+CREATE INDEX orders_by_link ON orders (link);
+
+-- What was ordered in each hour (a part of a drip-feed is not counted, but its cost is), by present status: kept beside the orders by the triggers
+-- below, so that nobody has to add millions of them up. hour is created_at / 3600.
+CREATE TABLE order_hours (
+    hour INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    orders INTEGER NOT NULL,
+    charge_micros INTEGER NOT NULL,
+    refunded_micros INTEGER NOT NULL,
+    cost_micros INTEGER NOT NULL,
+    PRIMARY KEY (hour, status)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER order_hours_count AFTER INSERT ON orders
+BEGIN
+    INSERT INTO order_hours
+    VALUES (
+        NEW.created_at / 3600, NEW.status, NEW.part IS NULL,
+        NEW.charge_micros, NEW.refunded_micros, NEW.cost_micros
+    )
+    ON CONFLICT (hour, status) DO UPDATE SET
+        orders = orders + excluded.orders,
+        charge_micros = charge_micros + excluded.charge_micros,
+        refunded_micros = refunded_micros + excluded.refunded_micros,
+        cost_micros = cost_micros + excluded.cost_micros;
+END;
+
+CREATE TRIGGER order_hours_follow
+AFTER UPDATE OF status, charge_micros, refunded_micros, cost_micros ON orders
+WHEN OLD.status <> NEW.status OR OLD.charge_micros <> NEW.charge_micros
+    OR OLD.refunded_micros <> NEW.refunded_micros OR OLD.cost_micros <> NEW.cost_micros
+BEGIN
+    UPDATE order_hours SET
+        orders = orders - (OLD.part IS NULL),
+        charge_micros = charge_micros - OLD.charge_micros,
+        refunded_micros = refunded_micros - OLD.refunded_micros,
+        cost_micros = cost_micros - OLD.cost_micros
+    WHERE hour = OLD.created_at / 3600 AND status = OLD.status;
+    INSERT INTO order_hours
+    VALUES (
+        OLD.created_at / 3600, NEW.status, OLD.part IS NULL,
+        NEW.charge_micros, NEW.refunded_micros, NEW.cost_micros
+    )
+    ON CONFLICT (hour, status) DO UPDATE SET
+        orders = orders + excluded.orders,
+        charge_micros = charge_micros + excluded.charge_micros,
+        refunded_micros = refunded_micros + excluded.refunded_micros,
+        cost_micros = cost_micros + excluded.cost_micros;
+END;
+
+-- When a process was last alive: the worker.
+CREATE TABLE heartbeats (
+    name TEXT NOT NULL PRIMARY KEY,
+    seen_at INTEGER NOT NULL
+) STRICT;
+
+-- Who may sign in to the dashboard.
+CREATE TABLE operators (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 64),
+    password_hash TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT;
+
+-- Who did what, when, and what came of it. A name stays when its operator goes.
+CREATE TABLE audit_lines (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    operator TEXT NOT NULL,
+    address TEXT NOT NULL,
+    act TEXT NOT NULL,
+    -- begun until the act is over; then done, or refused and why.
+    outcome TEXT NOT NULL DEFAULT 'begun',
+    created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX audit_lines_by_operator ON audit_lines (operator, id);
+
+CREATE TRIGGER audit_lines_are_not_changed BEFORE UPDATE ON audit_lines
+WHEN OLD.outcome <> 'begun' OR OLD.operator <> NEW.operator OR OLD.address <> NEW.address
+    OR OLD.act <> NEW.act OR OLD.created_at <> NEW.created_at
+BEGIN
+    SELECT RAISE(ABORT, 'an audit line is never changed');
+END;
+
+CREATE TRIGGER audit_lines_are_not_deleted BEFORE DELETE ON audit_lines
+BEGIN
+    SELECT RAISE(ABORT, 'an audit line is never deleted');
+END;

@@ -76,6 +76,30 @@ def _below_cost(text: str) -> str:
     return text
 
 
+def _dialect(text: str) -> str:
+    if text not in ("sns", "perfectpanel"):
+        raise ValueError("write sns or perfectpanel")
+    return text
+
+
+def _name(text: str) -> str:
+    if not 1 <= len(text) <= 64 or not text.isprintable():
+        raise ValueError("write a name of 1 to 64 printable characters")
+    return text
+
+
+def _secret_key(text: str) -> str:
+    if text and len(text) < 32:
+        raise ValueError("write at least 32 random characters, or nothing")
+    return text
+
+
+def _amount(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise ValueError("write a whole amount such as 10, or 0 for never")
+    return int(text) * 1_000_000
+
+
 def _setting(default: str, parse: Callable[[str], Any], help: str, *, secret: bool = False) -> Any:
     return field(metadata={"default": default, "parse": parse, "help": help, "secret": secret})
 
@@ -92,6 +116,13 @@ class Settings:
         "faster, but a power cut may take the last orders back.",
     )
     currency: str = _setting("USD", _currency, "The currency of every amount.")
+    dialect: str = _setting(
+        "sns",
+        _dialect,
+        "How answers are shaped for accounts without a dialect of their own, and for requests "
+        "without a good key: `sns`, or `perfectpanel` as clients of Perfect Panel and "
+        "JustAnotherPanel expect it.",
+    )
     rate_limit: str = _setting(
         "120",
         _rate_limit,
@@ -134,6 +165,26 @@ class Settings:
     sandbox_seconds: int = _setting(
         "40", _seconds, "How many seconds an order takes in the built-in sandbox provider."
     )
+
+    name: str = _setting("SMM panel", _name, "What the pages call the panel.")
+    low_balance: int = _setting(
+        "10",
+        _amount,
+        "The dashboard warns of a provider where less than this is left, in the provider's "
+        "currency; 0 for never.",
+    )
+    secret_key: str = _setting(
+        "",
+        _secret_key,
+        "What signs the dashboard's session cookies: empty for a random one that is kept beside "
+        "the database, or at least 32 characters, the same for all servers of a panel.",
+        secret=True,
+    )
+
+    @property
+    def secret_key_file(self) -> Path:
+        """Where the signing key is kept, if none is set."""
+        return self.database.with_name(self.database.stem + "-session.key")
 
     @property
     def ratelimit_uri(self) -> str:

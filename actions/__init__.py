@@ -4,37 +4,74 @@ from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 from actions import add, balance, cancel, refill, refill_status, services, status
-from actions.params import ORDER, ORDERS, REFILL, REFILLS, SERVICE, Parameter, Texts
+from actions.params import DETAILS, ORDER, ORDERS, REFILL, REFILLS, SERVICE, Parameter, Texts
 from panel.accounts import Caller
+from panel.errors import CANNOT_CANCEL, CANNOT_REFILL, INCORRECT_ORDER_ID, REFILL_NOT_FOUND
+from panel.orders import OrderState
+from panel.services import Offer
 
 
 class Action(NamedTuple):
     """One action: what it does, what it is told, and the function that does it.
 
-    parameters: what is needed; where `one_of` is set, exactly one of them. What `add` needs
-    beside the service is the service type's affair (panel.services.TYPES).
+    examples: what `run` could give for the parameters' examples, as the dialects take it.
+    parameters: what is needed; where `one_of` is set, exactly one of them, and each has its own
+    example of an answer. What `add` needs beside the service is the service type's affair
+    (panel.services.TYPES).
     version: of an answer that depends on nothing else and can be kept: what it was made from;
-    or None, where this caller's answer cannot.
+        or None, where this caller's answer cannot.
     """
 
     help: str
     run: Callable[[Caller, Texts], Any]
+    examples: tuple[Any, ...]
     parameters: tuple[Parameter, ...] = ()
     one_of: bool = False
     version: Callable[[Caller], Hashable] | None = None
 
 
+_OFFERS = [
+    Offer(1, "Followers", "Telegram", "Default", 5_000_000, 10, 100_000, 1, 1, 1, 0, None),
+    Offer(2, "Comments", "Telegram", "Custom Comments", 12_345_000, 5, 500, 0, 1, 0, 0, None),
+]
+_ORDER = OrderState(2_500_000, 1204, "In progress", 320)
+
 ACTIONS = {
     "services": Action(
-        "All active services with rates and ranges.", services.run, version=services.version
+        "All active services with rates and ranges.",
+        services.run,
+        (_OFFERS,),
+        version=services.version,
     ),
-    "balance": Action("The account's balance.", balance.run),
-    "add": Action("Place an order.", add.run, (SERVICE, *add.PARAMETERS.values())),
-    "status": Action("The state of orders.", status.run, (ORDER, ORDERS), one_of=True),
-    "refill": Action("Ask for a refill of orders.", refill.run, (ORDER, ORDERS), one_of=True),
+    "balance": Action("The account's balance.", balance.run, (100_000_000,)),
+    "add": Action("Place an order.", add.run, (4218,), (SERVICE, *DETAILS.values())),
+    "status": Action(
+        "The state of orders.",
+        status.run,
+        (_ORDER, {"4218": _ORDER, "4219": INCORRECT_ORDER_ID}),
+        (ORDER, ORDERS),
+        one_of=True,
+    ),
+    "refill": Action(
+        "Ask for a refill of orders.",
+        refill.run,
+        (42, {4218: 42, 4219: CANNOT_REFILL}),
+        (ORDER, ORDERS),
+        one_of=True,
+    ),
     "refill_status": Action(
-        "The state of refills.", refill_status.run, (REFILL, REFILLS), one_of=True
+        "The state of refills.",
+        refill_status.run,
+        ("pending", {42: "completed", 43: REFILL_NOT_FOUND}),
+        (REFILL, REFILLS),
+        one_of=True,
     ),
-    "cancel": Action("Ask to cancel orders.", cancel.run, (ORDERS, ORDER), one_of=True),
+    "cancel": Action(
+        "Ask to cancel orders.",
+        cancel.run,
+        ({"4218": 7, "4219": CANNOT_CANCEL}, {"4218": 7}),
+        (ORDERS, ORDER),
+        one_of=True,
+    ),
 }
 """The only list of actions."""

@@ -1,12 +1,23 @@
 """action=add: place an order."""
 
-from actions.params import LINK, QUANTITY, SERVICE, Texts, read
+import hashlib
+import json
+
+from actions.params import DETAILS, SERVICE, Texts, read, read_sent
 from panel import orders, services
 from panel.accounts import Caller
-from panel.errors import INCORRECT_SERVICE_ID, Refused
+from panel.errors import (
+    INCORRECT_REQUEST,
+    INCORRECT_SERVICE_ID,
+    Refused,
+    incorrect,
+)
+from panel.orders import Retry, Wanted
+from panel.services import Offer, ServiceType
 
-PARAMETERS = {parameter.name: parameter for parameter in (LINK, QUANTITY)}
-"""What the types of panel.services.TYPES can ask for, by name."""
+DRIPFEED = ("runs", "interval")
+IDEMPOTENCY_KEY = "idempotency_key"
+MAX_IDEMPOTENCY_KEY = 255
 
 
 def run(caller: Caller, texts: Texts) -> int:
@@ -15,10 +26,47 @@ def run(caller: Caller, texts: Texts) -> int:
     Parameters are judged before existence (contract: Errors), so a service that does not
     exist is judged like one of type Default.
     """
+    retry = _retry(texts)
+    if retry is not None and (order_id := orders.placed_before(caller.id, retry)):
+        return order_id
     service_id = read(texts, [SERVICE])["service"]
     offer = services.find(caller, service_id)
-    needed = services.TYPES[offer.type if offer else "Default"].parameters
-    values = read(texts, [PARAMETERS[name] for name in needed])
+    wanted = _wanted(services.TYPES[offer.type if offer else "Default"], offer, texts)
     if offer is None:
         raise Refused(INCORRECT_SERVICE_ID)
-    return orders.place(caller.id, offer, values["link"], values.get("quantity"))
+    return orders.place(caller.id, offer, wanted, retry)
+
+
+def _retry(texts: Texts) -> Retry | None:
+    """The request's idempotency key, with a hash of what it asks for."""
+    key = texts.get(IDEMPOTENCY_KEY)
+    if not key:
+        return None
+    if len(key) > MAX_IDEMPOTENCY_KEY or not (key.isascii() and key.isprintable()):
+        raise Refused(incorrect(IDEMPOTENCY_KEY))
+    asked = {n: texts[n] for n in sorted(texts) if texts[n] and (n in DETAILS or n == "service")}
+    digest = hashlib.sha256(json.dumps(asked).encode()).digest()
+    return Retry(key, digest)
+
+
+def _wanted(type: ServiceType, offer: Offer | None, texts: Texts) -> Wanted:
+    """What the customer wants of a service of this type.
+
+    :raises Refused: for what is missing or wrong.
+    """
+    values = read(texts, [DETAILS[name] for name in type.parameters])
+    needed = [name for given, value, name in type.needed_with if values.get(given) == value]
+    values |= read(texts, [DETAILS[name] for name in needed])
+    values |= read_sent(texts, [DETAILS[name] for name in type.optional])
+    drip = {}
+    if type.dripfeed and offer is not None and offer.dripfeed:
+        drip = read_sent(texts, [DETAILS[name] for name in DRIPFEED])
+        if len(drip) == 1:
+            raise Refused(INCORRECT_REQUEST)
+    return Wanted(
+        link=values.pop("link", ""),
+        quantity=values.pop("quantity", None),
+        details=values,
+        runs=drip.get("runs"),
+        interval=drip.get("interval"),
+    )

@@ -4,9 +4,10 @@ Each dialect has one function an action; none of them knows HTTP.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-from panel.errors import Problem
+from actions.params import ident
+from panel.errors import TOO_MANY_REQUESTS, Problem
 from panel.money import format_exact, format_fixed
 from panel.orders import OrderState
 from panel.services import Offer
@@ -31,7 +32,7 @@ def _services(offers: list[Offer], currency: str) -> list[dict[str, Any]]:
             "max": offer.max,
             "refill": bool(offer.refill),
             "cancel": bool(offer.cancel),
-            "dripfeed": False,
+            "dripfeed": bool(offer.dripfeed),
         }
         for offer in offers
     ]
@@ -48,13 +49,16 @@ def _add(order_id: int, currency: str) -> dict[str, int]:
 def _order(state: OrderState | Problem, currency: str) -> dict[str, Any]:
     if isinstance(state, Problem):
         return error(state)
-    return {
+    shaped: dict[str, Any] = {
         "charge": format_fixed(state.charge_micros, 6),
         "start_count": state.start_count,
         "status": state.status,
         "remains": state.remains,
         "currency": currency,
     }
+    if state.posts is not None:
+        shaped["posts"] = [post._asdict() for post in state.posts]
+    return shaped
 
 
 def _status(answer: OrderState | dict[str, Any], currency: str) -> dict[str, Any]:
@@ -86,7 +90,7 @@ def _cancel(answer: dict[str, Any], currency: str) -> dict[str, Any]:
     }
 
 
-SNS: dict[str, Shape] = {
+_SNS: dict[str, Shape] = {
     "services": _services,
     "balance": _balance,
     "add": _add,
@@ -94,4 +98,69 @@ SNS: dict[str, Shape] = {
     "refill": _refill,
     "refill_status": _refill_status,
     "cancel": _cancel,
+}
+
+
+def _texts(entry: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: str(value) if name in names else value for name, value in entry.items()}
+
+
+def _perfect_services(offers: list[Offer], currency: str) -> list[dict[str, Any]]:
+    return [_texts(entry, ("min", "max")) for entry in _services(offers, currency)]
+
+
+def _perfect_status(answer: OrderState | dict[str, Any], currency: str) -> dict[str, Any]:
+    shaped = _status(answer, currency)
+    numbers = ("start_count", "remains")
+    if isinstance(answer, dict):
+        return {sent: _texts(entry, numbers) for sent, entry in shaped.items()}
+    return _texts(shaped, numbers)
+
+
+def _perfect_refill(answer: int | dict[int | str, Any], currency: str) -> Any:
+    shaped = _refill(answer, currency)
+    return shaped if isinstance(answer, dict) else _texts(shaped, ("refill",))
+
+
+def _perfect_refill_status(answer: str | dict[int | str, Any], currency: str) -> Any:
+    if isinstance(answer, str):
+        return _refill_status(answer.capitalize(), currency)
+    spoken = {r: s.capitalize() if isinstance(s, str) else s for r, s in answer.items()}
+    return _refill_status(spoken, currency)
+
+
+def _perfect_cancel(answer: dict[str, Any], currency: str) -> list[dict[str, Any]]:
+    return [{"order": _number(order), "cancel": _entry(value)} for order, value in answer.items()]
+
+
+def _number(sent: str) -> int | str:
+    """The number that an order has, or what was sent in place of one."""
+    return sent if ident(sent) is None else int(sent)
+
+
+class Dialect(NamedTuple):
+    """How answers look: a shape for each action, and the HTTP status of a refusal."""
+
+    shapes: dict[str, Shape]
+    refusals_are_200: bool = False
+
+    def status(self, problem: Problem) -> int:
+        """The HTTP status of a refusal; the rate limit keeps its own in every dialect."""
+        told = problem.status == TOO_MANY_REQUESTS.status or problem.status >= 500
+        return problem.status if told or not self.refusals_are_200 else 200
+
+
+DIALECTS = {
+    "sns": Dialect(_SNS),
+    "perfectpanel": Dialect(
+        {
+            **_SNS,
+            "services": _perfect_services,
+            "status": _perfect_status,
+            "refill": _perfect_refill,
+            "refill_status": _perfect_refill_status,
+            "cancel": _perfect_cancel,
+        },
+        refusals_are_200=True,
+    ),
 }

@@ -7,6 +7,7 @@ becomes None, which the panel then does not find (contract: Request).
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -15,7 +16,13 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.wrappers import Request
 
-from panel.errors import INCORRECT_LINK, INCORRECT_QUANTITY, INCORRECT_REQUEST, Refused
+from panel.errors import (
+    INCORRECT_LINK,
+    INCORRECT_QUANTITY,
+    INCORRECT_REQUEST,
+    Refused,
+    incorrect,
+)
 
 Texts = Mapping[str, str]
 
@@ -180,21 +187,131 @@ def quantity(text: str) -> int:
     return int(text.lstrip("0")[:19] or "0")
 
 
+def text(text: str) -> str:
+    """One line of text.
+
+    :raises ValueError: if it is blank, too long or not printable.
+    """
+    if not text.strip() or len(text) > MAX_LINK or _NOT_IN_A_LINK.search(text):
+        raise ValueError(text)
+    return text
+
+
+def lines(text: str) -> str:
+    """The lines of a text that are not blank, joined by LF.
+
+    :raises ValueError: if there is none, or one holds control characters.
+    """
+    found = [line for line in text.replace("\r\n", "\n").split("\n") if line.strip()]
+    if not found or any(_NOT_IN_A_LINK.search(line) for line in found):
+        raise ValueError(text)
+    return "\n".join(found)
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """A kind of parameter: a whole number in ASCII digits, within this range."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,10}", text, re.ASCII) or not least <= int(text) <= most:
+            raise ValueError(text)
+        return int(text)
+
+    return read
+
+
+def expiry(text: str) -> str:
+    """A day as d/m/Y that is not over yet (UTC).
+
+    :raises ValueError: for anything else.
+    """
+    if not re.fullmatch(r"[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}", text, re.ASCII):
+        raise ValueError(text)
+    if datetime.strptime(text, "%d/%m/%Y").replace(tzinfo=UTC).date() < datetime.now(UTC).date():
+        raise ValueError(text)
+    return text
+
+
+TEXT = {"type": ["number", "string"], "minLength": 1}
+IDENT = {"type": ["number", "string"]}
+IDENTS = {"type": ["number", "string", "array"], "items": IDENT}
+WHOLE = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+$"}]}
+
+
 class Parameter(NamedTuple):
-    """One parameter: its name, how its text is read, and a line for the reference."""
+    """One parameter: its name, how its text is read, a line for the reference, an example.
+
+    `read` raises Refused with the contract's text, or ValueError for "Incorrect NAME".
+    `schema` is what JSON Schema can say of it; a form has texts, JSON may have numbers.
+    """
 
     name: str
     read: Callable[[str], Any]
     help: str
+    example: str
+    schema: dict[str, Any] = TEXT
 
 
-SERVICE = Parameter("service", ident, "The service's number.")
-LINK = Parameter("link", link, "Where to deliver: a link of at most 2048 characters.")
-QUANTITY = Parameter("quantity", quantity, "How many to deliver, within the service's range.")
-ORDER = Parameter("order", ident, "One order's number.")
-ORDERS = Parameter("orders", idents, "1 to 100 order numbers, separated by commas.")
-REFILL = Parameter("refill", ident, "One refill's number.")
-REFILLS = Parameter("refills", idents, "1 to 100 refill numbers, separated by commas.")
+SERVICE = Parameter("service", ident, "The service's number.", "1", IDENT)
+ORDER = Parameter("order", ident, "One order's number.", "4218", IDENT)
+ORDERS = Parameter(
+    "orders", idents, "1 to 100 order numbers, separated by commas.", "4218,4219", IDENTS
+)
+REFILL = Parameter("refill", ident, "One refill's number.", "42", IDENT)
+REFILLS = Parameter(
+    "refills", idents, "1 to 100 refill numbers, separated by commas.", "42,43", IDENTS
+)
+
+MINUTES_IN_A_YEAR = 366 * 24 * 60
+DETAILS = {
+    parameter.name: parameter
+    for parameter in (
+        Parameter("link", link, "Where to deliver: at most 2048 characters.", "https://t.me/x"),
+        Parameter("quantity", quantity, "How many, within the service's range.", "500", WHOLE),
+        Parameter(
+            "runs", whole(1, 10_000), "Drip-feed: how often to deliver the quantity.", "3", WHOLE
+        ),
+        Parameter(
+            "interval",
+            whole(1, MINUTES_IN_A_YEAR),
+            "Drip-feed: minutes between two runs.",
+            "60",
+            WHOLE,
+        ),
+        Parameter("keywords", lines, "Keywords, one a line.", "first\nsecond"),
+        Parameter("comments", lines, "Comments, one a line.", "Great!\nLovely"),
+        Parameter("username", text, "A user name, or the address of a profile.", "somebody"),
+        Parameter("usernames", lines, "User names, one a line.", "first\nsecond"),
+        Parameter("hashtags", lines, "Hashtags, one a line.", "first\nsecond"),
+        Parameter("hashtag", text, "One hashtag.", "first"),
+        Parameter("media", text, "The address of a post.", "https://t.me/x/1"),
+        Parameter("answer_number", whole(1, 1000), "Which answer of the poll.", "2", WHOLE),
+        Parameter("groups", lines, "Groups, one a line.", "first\nsecond"),
+        Parameter("country", text, "Where the visitors come from.", "US"),
+        Parameter("device", whole(1, 5), "1 to 5: which devices the visitors use.", "1", WHOLE),
+        Parameter(
+            "type_of_traffic",
+            whole(1, 3),
+            "1 from a keyword, 2 from a referrer, 3 blank.",
+            "1",
+            WHOLE,
+        ),
+        Parameter("google_keyword", text, "The keyword, for type_of_traffic 1.", "panel"),
+        Parameter(
+            "referring_url", text, "The referrer, for type_of_traffic 2.", "https://example.com/"
+        ),
+        Parameter("min", whole(0, 10**10 - 1), "The smallest quantity for a post.", "100", WHOLE),
+        Parameter("max", whole(0, 10**10 - 1), "The largest quantity for a post.", "200", WHOLE),
+        Parameter(
+            "delay", whole(0, MINUTES_IN_A_YEAR), "Minutes to wait after a post.", "5", WHOLE
+        ),
+        Parameter(
+            "posts", whole(1, 10**6), "How many future posts; without it, all.", "10", WHOLE
+        ),
+        Parameter("old_posts", whole(0, 10**6), "How many posts that exist already.", "5", WHOLE),
+        Parameter("expiry", expiry, "The last day, as d/m/Y.", "31/12/2099"),
+    )
+}
+"""Everything that a service's type may ask for (panel.services.TYPES), by name."""
 
 
 def read(texts: Texts, parameters: Iterable[Parameter]) -> dict[str, Any]:
@@ -207,9 +324,25 @@ def read(texts: Texts, parameters: Iterable[Parameter]) -> dict[str, Any]:
     """
     parameters = tuple(parameters)
     for parameter in parameters:
-        if not texts.get(parameter.name) and not (parameter is LINK and "link" in texts):
+        name = parameter.name
+        if not texts.get(name) and not (name == "link" and name in texts):
             raise Refused(INCORRECT_REQUEST)
-    return {parameter.name: parameter.read(texts[parameter.name]) for parameter in parameters}
+    return {parameter.name: _read(parameter, texts) for parameter in parameters}
+
+
+def read_sent(texts: Texts, parameters: Iterable[Parameter]) -> dict[str, Any]:
+    """Read those of these parameters that were sent.
+
+    :raises Refused: the first wrong one's problem.
+    """
+    return {p.name: _read(p, texts) for p in parameters if texts.get(p.name)}
+
+
+def _read(parameter: Parameter, texts: Texts) -> Any:
+    try:
+        return parameter.read(texts[parameter.name])
+    except ValueError:
+        raise Refused(incorrect(parameter.name)) from None
 
 
 def read_one(texts: Texts, *parameters: Parameter) -> tuple[Parameter, Any]:

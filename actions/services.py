@@ -6,7 +6,7 @@ from panel.accounts import Caller
 
 
 def run(caller: Caller, texts: Texts) -> list[services.Offer]:
-    """The active services, by number."""
+    """The active services, in the catalogue's order."""
     return services.offers(caller)
 
 

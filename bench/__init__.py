@@ -1,1 +1,1 @@
-"""The bench: how the panel compares with bare Flask on the same machine (see README.md)."""
+"""The bench: measurements made side by side on one machine, by hand (see README.md)."""

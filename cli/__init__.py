@@ -2,7 +2,19 @@
 
 from flask import Flask
 
-from cli import database, ledger, orders, providers, refills, report, services, users, worker
+from cli import (
+    database,
+    ledger,
+    operators,
+    orders,
+    providers,
+    refills,
+    report,
+    sandbox,
+    services,
+    users,
+    worker,
+)
 
 
 def register(app: Flask) -> None:
@@ -17,6 +29,8 @@ def register(app: Flask) -> None:
         providers.group,
         report.command,
         worker.command,
+        sandbox.command,
+        operators.group,
         database.init_db,
         database.backup,
         database.demo,

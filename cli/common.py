@@ -12,14 +12,10 @@ from peewee import PeeweeException
 from tabulate import tabulate
 
 import upstream
-from models import Provider
+from models import Provider, database
 from panel import money
 from panel.errors import Invalid
-from upstream.provider import NotSentError, RefusedError, UnknownError
 from upstream.provider import Provider as UpstreamProvider
-
-UNHEARD = (NotSentError, RefusedError, UnknownError)
-"""What a provider that gives no answer to a command may raise."""
 
 
 class FailedError(click.ClickException):
@@ -52,7 +48,7 @@ def _one_line(ctx: click.Context) -> Iterator[None]:
         raise FailedError(f"the database refused: {error}") from None
 
 
-class Command(click.Command):
+class PlainCommand(click.Command):
     """A command whose errors are one line each."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -66,10 +62,25 @@ class Command(click.Command):
             return super().invoke(ctx)
 
 
+class Command(PlainCommand):
+    """Such a command that works on the panel's database."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Open the database first, where the app was built without."""
+        if database.deferred:
+            current_app.config["OPEN_DATABASE"]()
+        return super().invoke(ctx)
+
+
 class Group(click.Group):
     """A group of such commands."""
 
     command_class = Command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click's, with the error in one line."""
+        with _one_line(ctx):
+            return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """As click's, with the error in one line."""
@@ -100,12 +111,9 @@ class Percent(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read the text, with or without its percent sign."""
         try:
-            millionths, rest = divmod(money.parse(value.removesuffix("%")), 100)
-        except ValueError:
-            self.fail(f"{value!r} is not a percentage such as 25%", param, ctx)
-        if rest:
-            self.fail(f"{value!r} has more than 4 decimals", param, ctx)
-        return millionths
+            return money.parse_percent(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 AMOUNT = Amount()
@@ -132,7 +140,7 @@ def limit(default: int = 50) -> Callable[[Any], Any]:
     """The option of lists that grow without end."""
     return click.option(
         "--limit",
-        type=click.IntRange(1),
+        type=click.IntRange(1, 10**9),
         default=default,
         show_default=True,
         help="The newest so many.",

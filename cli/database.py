@@ -21,7 +21,7 @@ SANDBOX_REQUESTS_PER_MINUTE = 6000
 @click.command("init-db", cls=Command)
 def init_db() -> None:
     """Create the database, or bring it up to date; one that is gets no change."""
-    # Opening the app did the work: every command and the server open it the same way.
+    # Opening it did the work: every command and the server open it the same way.
     click.echo(f"The database {models.database.database} is ready.")
 
 
@@ -29,21 +29,34 @@ def init_db() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def backup(file: Path) -> None:
     """Write a consistent copy to FILE while serving, and check it."""
-    if file.exists():
-        raise Invalid(f"{file} exists already; a backup never overwrites")
-    part = file.with_name(file.name + ".part")
     try:
+        if file.exists():
+            raise Invalid(f"{file} exists already; a backup never overwrites")
+        part = file.with_name(file.name + ".part")
         part.unlink(missing_ok=True)
-        models.backup(part)
-        with models.read_only(part) as copy:
-            wrong = [*models.damage(copy), *ledger.check(copy.execute)]
-        if wrong:
-            part.unlink()
-            raise FailedError(f"the copy is not sound, and was removed: {wrong[0]}")
-        part.replace(file)
-    except (OSError, sqlite3.Error) as error:
-        raise Invalid(f"cannot write {file}: {error}") from None
+        try:
+            _write_sound_copy(part)
+            part.replace(file)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise Invalid(f"cannot write {file}: {error.strerror}") from None
     click.echo(f"Wrote {file} ({file.stat().st_size} bytes), checked.")
+
+
+def _write_sound_copy(target: Path) -> None:
+    """Copy the database, and check the copy.
+
+    :raises FailedError: if it is not sound.
+    """
+    try:
+        models.backup(target)
+        with models.read_only(target) as copy:
+            wrong = [*models.damage(copy), *ledger.check(copy.execute)]
+    except sqlite3.Error as error:
+        wrong = [str(error)]
+    if wrong:
+        raise FailedError(f"the copy is not sound, and was removed: {wrong[0]}")
 
 
 @click.command("demo", cls=Command)
@@ -58,11 +71,12 @@ def demo() -> None:
     added = catalogue.take_over(sandbox.id, connect(sandbox).services(), DEMO_MARKUP_MICROS)
     key = accounts.add("demo", DEMO_BALANCE_MICROS)
     amount = f"{format_exact(DEMO_BALANCE_MICROS)} {current_app.config['PANEL'].currency}"
-    url = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}/api/v2"
+    # As in gunicorn.conf.py, which this line is printed before.
+    bind = os.environ.get("BIND", f"127.0.0.1:{os.environ.get('PORT', '8000')}")
     click.echo(
         f"The database was empty: {len(added)} demo services were added, and the "
         f"customer demo with {amount}.\nIts key, shown only now: {key}\n\n"
         f"A first order, to paste into another terminal:\n\n"
-        f"  curl {url} -d key={key} -d action=add "
+        f"  curl http://{bind}/api/v2 -d key={key} -d action=add "
         f"-d service=1 -d link=https://t.me/example -d quantity=100\n"
     )

@@ -1,11 +1,12 @@
 """flask order: looking at orders and moving them on by hand."""
 
+import json
 from typing import Any
 
 import click
 
 from cli.common import NUMBER, Group, as_json, limit, show_one, show_rows, when
-from panel import accounts, forwarding, orders
+from panel import accounts, forwarding, orders, parts
 from panel.money import format_exact
 
 
@@ -31,6 +32,10 @@ def _row(order: dict[str, Any]) -> dict[str, Any]:
         "provider_order": order["provider_order"],
         "cost": format_exact(order["cost_micros"]),
         "warning": order["warning"],
+        "parameters": json.loads(order["parameters"]),
+        "runs": order["runs"],
+        "interval": order["interval"],
+        "part_of": order["parent"],
         "created": when(order["created_at"]),
         "updated": when(order["updated_at"]),
     }
@@ -95,6 +100,14 @@ def set_(id: int, status: str | None, start_count: int | None, remains: int | No
     row = orders.details(id)
     refunded = format_exact(row["refunded_micros"])
     click.echo(f"Order {id} is {row['status']}, {row['remains']} remain, {refunded} refunded.")
+
+
+@group.command("post")
+@click.argument("id", type=NUMBER)
+@click.argument("quantity", type=click.IntRange(1))
+def post(id: int, quantity: int) -> None:
+    """Charge a post of a subscription that is fulfilled by hand, and print its order's number."""
+    click.echo(parts.add_post(id, quantity))
 
 
 @group.command("review")

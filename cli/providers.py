@@ -10,7 +10,6 @@ from flask import current_app
 from cli.common import (
     AMOUNT,
     PERCENT,
-    UNHEARD,
     FailedError,
     Group,
     as_json,
@@ -21,9 +20,11 @@ from cli.common import (
 )
 from models import Provider
 from panel import catalogue, providers
-from panel.catalogue import Change, Listing
+from panel.catalogue import Change
 from panel.errors import Invalid
 from panel.money import format_exact
+from panel.providers import Listing
+from upstream import UNHEARD
 
 
 @click.group("provider", cls=Group)
@@ -53,7 +54,13 @@ def _catalogue(provider: Provider) -> list[Listing]:
 @click.argument("name")
 @click.argument("url")
 @click.option("--key-env", help="The environment variable that holds the key.")
-@click.option("--requests-per-minute", type=int, default=120, show_default=True)
+@click.option(
+    "--requests-per-minute",
+    type=int,
+    default=120,
+    show_default=True,
+    help="Its rate limit, which the worker keeps.",
+)
 def add(name: str, url: str, key_env: str | None, requests_per_minute: int) -> None:
     """Add a panel to buy from; its key is asked for, and never shown.
 
@@ -65,7 +72,10 @@ def add(name: str, url: str, key_env: str | None, requests_per_minute: int) -> N
     key = "" if url == providers.SANDBOX_URL else _key(key_env)
     provider = providers.add(name, url, key, requests_per_minute)
     click.echo(f"Provider {name} is added.")
-    _say_balance(provider)
+    try:
+        click.echo(f"Our balance there: {_ask_balance(provider)}")
+    except UNHEARD as error:
+        click.echo(f"Its balance could not be read: {error}", err=True)
 
 
 def _key(variable: str | None) -> str:
@@ -79,14 +89,14 @@ def _key(variable: str | None) -> str:
     return sys.stdin.readline().strip()
 
 
-def _say_balance(provider: Provider) -> None:
-    try:
-        balance = connect(provider).balance()
-    except UNHEARD as error:
-        click.echo(f"Its balance could not be read: {error}", err=True)
-        return
-    providers.note_balance(provider.id, balance)
-    click.echo(f"Our balance there: {balance}")
+def _ask_balance(provider: Provider) -> str:
+    """Our funds there; what the provider says of itself beside is kept."""
+    upstream = connect(provider)
+    text = upstream.balance()
+    providers.note_balance(provider.id, text)
+    if upstream.idempotent:
+        providers.note_idempotent(provider.id)
+    return text
 
 
 @group.command("list")
@@ -108,13 +118,10 @@ def show(name: str, as_json: bool) -> None:
 @click.argument("name")
 def balance(name: str) -> None:
     """Ask for our funds there."""
-    provider = providers.get(name)
     try:
-        text = connect(provider).balance()
+        click.echo(_ask_balance(providers.get(name)))
     except UNHEARD as error:
         raise FailedError(f"{name}: {error}") from None
-    providers.note_balance(provider.id, text)
-    click.echo(text)
 
 
 @group.command("remove")
@@ -173,16 +180,8 @@ def import_(
 
     Example: flask provider import upstream --category Telegram --markup 25% --round 0.01
     """
-    if markup < 0 or step < 1:
-        raise Invalid("the markup cannot be negative, and the step must be above 0")
     provider = providers.get(name)
-    wanted = [
-        item
-        for item in _catalogue(provider)
-        if (not categories or item.category in categories) and (not ids or item.service in ids)
-    ]
-    if not wanted:
-        raise Invalid("they have no such services")
+    wanted = catalogue.choose(_catalogue(provider), categories, ids)
     _print_changes(catalogue.take_over(provider.id, wanted, markup, step, dry_run=dry_run))
 
 

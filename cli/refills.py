@@ -33,7 +33,9 @@ def _row(request: dict[str, Any]) -> dict[str, Any]:
 
 
 @refill_group.command("list")
-@click.option("--status", type=click.Choice(list(refills.REFILL_FOLLOWS)))
+@click.option(
+    "--status", type=click.Choice(list(refills.REFILL_FOLLOWS)), help="Only of this status."
+)
 @limit()
 @as_json
 def refill_list(status: str | None, limit: int, as_json: bool) -> None:
@@ -52,7 +54,11 @@ def refill_set(id: int, status: str) -> None:
 
 
 @cancel_group.command("list")
-@click.option("--status", type=click.Choice(["pending", "accepted", "rejected"]))
+@click.option(
+    "--status",
+    type=click.Choice(["pending", "accepted", "rejected"]),
+    help="Only of this status.",
+)
 @limit()
 @as_json
 def cancel_list(status: str | None, limit: int, as_json: bool) -> None:

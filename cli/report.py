@@ -18,7 +18,13 @@ SUMS = ("revenue", "refunds", "cost", "profit")
 @click.option(
     "--since", type=click.DateTime(["%Y-%m-%d"]), help="Only orders from this day on (UTC)."
 )
-@click.option("--by", type=click.Choice(list(report.GROUPS)), default="service", show_default=True)
+@click.option(
+    "--by",
+    type=click.Choice(list(report.GROUPS)),
+    default="service",
+    show_default=True,
+    help="A row for each.",
+)
 @as_json
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 def command(since: datetime | None, by: str, as_json: bool, as_csv: bool) -> None:
@@ -34,7 +40,7 @@ def command(since: datetime | None, by: str, as_json: bool, as_csv: bool) -> Non
     if as_csv:
         writer = csv.DictWriter(sys.stdout, [by, "orders", *SUMS])
         writer.writeheader()
-        writer.writerows({**row, by: _harmless(row[by])} for row in rows)
+        writer.writerows({**row, by: report.harmless(row[by])} for row in rows)
         return
     if not as_json and rows:
         names = ("orders", *SUMS)
@@ -46,8 +52,3 @@ def command(since: datetime | None, by: str, as_json: bool, as_csv: bool) -> Non
 def _row(by: str, row: dict[str, Any]) -> dict[str, Any]:
     amounts = {name: format_exact(row[name]) for name in SUMS}
     return {by: row[by], "orders": row["orders"], **amounts}
-
-
-def _harmless(text: str) -> str:
-    """A text that a spreadsheet does not take for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

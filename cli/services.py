@@ -7,7 +7,7 @@ import click
 from cli.common import (
     AMOUNT,
     NUMBER,
-    UNHEARD,
+    PERCENT,
     FailedError,
     Group,
     as_json,
@@ -17,9 +17,10 @@ from cli.common import (
     when,
 )
 from models import Service
-from panel import providers, services
+from panel import catalogue, providers, services
 from panel.errors import Invalid
 from panel.money import format_exact
+from upstream import UNHEARD
 
 
 @click.group("service", cls=Group)
@@ -38,6 +39,8 @@ def _row(service: Service, cost: int | None) -> dict[str, Any]:
         "max": service.max,
         "refill": service.refill,
         "cancel": service.cancel,
+        "dripfeed": service.dripfeed,
+        "one_per_link": service.one_per_link,
         "active": service.active,
         "cost": format_exact(cost) if cost is not None else None,
         "note": _note(service, cost),
@@ -51,14 +54,16 @@ def _note(service: Service, cost: int | None) -> str:
 
 
 @group.command("add")
-@click.option("--name", required=True)
-@click.option("--category", required=True)
+@click.option("--name", required=True, help="What customers see.")
+@click.option("--category", required=True, help="What the catalogue groups it under.")
 @click.option("--rate", type=AMOUNT, required=True, help="Price of 1000, or of one package.")
 @click.option("--min", type=int, required=True, help="The smallest quantity.")
 @click.option("--max", type=int, required=True, help="The largest quantity.")
 @click.option("--type", default="Default", show_default=True, help="What an order needs.")
 @click.option("--refill", is_flag=True, help="Completed orders can be refilled.")
 @click.option("--cancel", is_flag=True, help="Open orders can be canceled.")
+@click.option("--dripfeed", is_flag=True, help="Orders can be delivered in runs.")
+@click.option("--one-per-link", is_flag=True, help="A link has one open order at a time.")
 def add(rate: int, **fields: Any) -> None:
     """Add a service and print its number.
 
@@ -110,25 +115,59 @@ def source(id: int, provider: str, their_service: str, second: bool) -> None:
         raise FailedError(f"{provider}: {error}") from None
     if not found:
         raise Invalid(f"{provider} has no service {their_service}")
-    providers.set_source(id, row.id, their_service, found[0].rate_micros, 2 if second else 1)
+    providers.set_source(id, row.id, found[0], 2 if second else 1)
     cost = format_exact(found[0].rate_micros)
     click.echo(f"Service {id} is bought from {provider}, service {their_service}, at {cost}.")
 
 
 @group.command("edit")
 @click.argument("id", type=NUMBER)
-@click.option("--name")
-@click.option("--category")
+@click.option("--name", help="What customers see.")
+@click.option("--category", help="What the catalogue groups it under.")
 @click.option("--rate", "rate_micros", type=AMOUNT, help="Price of 1000, or of one package.")
 @click.option("--min", type=int, help="The smallest quantity.")
 @click.option("--max", type=int, help="The largest quantity.")
 @click.option("--type", help="What an order needs.")
-@click.option("--refill/--no-refill", default=None)
-@click.option("--cancel/--no-cancel", default=None)
+@click.option("--refill/--no-refill", default=None, help="Completed orders can be refilled.")
+@click.option("--cancel/--no-cancel", default=None, help="Open orders can be canceled.")
+@click.option("--dripfeed/--no-dripfeed", default=None, help="Orders can be delivered in runs.")
+@click.option(
+    "--one-per-link/--no-one-per-link",
+    default=None,
+    help="A link has one open order at a time.",
+)
+@click.option("--position", type=int, help="Its place in the catalogue: smaller is earlier.")
 def edit(id: int, **fields: Any) -> None:
     """Change a service, from the next request on. Orders keep what they were charged."""
     services.edit(id, **{name: value for name, value in fields.items() if value is not None})
     click.echo(f"Service {id} is changed.")
+
+
+@group.command("move")
+@click.argument("id", type=NUMBER)
+@click.option("--before", type=NUMBER, help="The service that it is to stand before.")
+def move(id: int, before: int | None) -> None:
+    """Move a service within the catalogue: before another one, or to the end."""
+    services.move(id, before)
+    click.echo(f"Service {id} is moved.")
+
+
+@group.command("markup")
+@click.argument("percent", type=PERCENT)
+@click.option("--id", "ids", type=NUMBER, multiple=True, help="A service; repeatable.")
+@click.option("--category", help="All services of this category.")
+@click.option("--round", "step", type=AMOUNT, default=1, help="Round rates up to this step.")
+def markup(percent: int, ids: tuple[int, ...], category: str | None, step: int) -> None:
+    """Let rates follow their costs with a markup, such as 25%.
+
+    Example: flask service markup 25% --category Telegram --round 0.01
+    """
+    chosen = set(ids)
+    if category is not None:
+        chosen |= {item.id for item in services.listing() if item.category == category}
+    changes = catalogue.mark_up(sorted(chosen), percent, step)
+    rows = [{"service": c.service_id, "name": c.name, "change": c.what} for c in changes]
+    show_rows(rows, False, "")
 
 
 @group.command("disable")

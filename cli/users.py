@@ -4,9 +4,10 @@ from typing import Any
 
 import click
 
+from actions.dialects import DIALECTS
 from cli.common import AMOUNT, NUMBER, PERCENT, Group, as_json, show_one, show_rows, when
 from models import Account
-from panel import accounts, money, providers, services
+from panel import accounts, providers, services
 from panel.money import format_exact
 
 
@@ -27,6 +28,7 @@ def _row(account: Account) -> dict[str, Any]:
         "status": account.status,
         "balance": format_exact(account.balance_micros),
         "discount": f"{format_exact(account.discount_micros * 100)}%",
+        "dialect": account.dialect,
         "created": when(account.created_at),
     }
 
@@ -84,6 +86,18 @@ def rotate_key(name: str) -> None:
     _print_key(accounts.rotate_key(name))
 
 
+@group.command("dialect")
+@click.argument("name")
+@click.argument("dialect", type=click.Choice([*DIALECTS, "default"]))
+def dialect(name: str, dialect: str) -> None:
+    """Say how answers are shaped for a customer; "default" for the panel's own way.
+
+    Clients written for Perfect Panel or JustAnotherPanel want perfectpanel.
+    """
+    accounts.set_dialect(name, None if dialect == "default" else dialect)
+    click.echo(f"{name} is answered in the dialect {dialect}.")
+
+
 @group.command("discount")
 @click.argument("name")
 @click.argument("percent", type=PERCENT)
@@ -94,10 +108,7 @@ def discount(name: str, percent: int) -> None:
     """
     accounts.set_discount(name, percent)
     click.echo(f"{name} now gets {format_exact(percent * 100)}% off.")
-    rates = {
-        service.id: money.less(service.rate_micros, percent) for service in services.listing()
-    }
-    _warn_of_losses({**rates, **services.account_rates(accounts.get(name).id)})
+    _warn_of_losses(services.rates_for(accounts.get(name)))
 
 
 @group.command("rate")
@@ -120,13 +131,9 @@ def rate(name: str, service: int, rate: str) -> None:
 
 def _warn_of_losses(rates: dict[int, int]) -> None:
     """Name the services that would be sold below their cost."""
-    costs = providers.costs()
-    for service, micros in rates.items():
-        if micros < costs.get(service, 0):
-            cost = format_exact(costs[service])
-            click.echo(
-                f"Service {service}: {format_exact(micros)} is below its cost {cost}.", err=True
-            )
+    for service, cost in providers.losses(rates).items():
+        rate = format_exact(rates[service])
+        click.echo(f"Service {service}: {rate} is below its cost {format_exact(cost)}.", err=True)
 
 
 @group.command("fund", context_settings={"ignore_unknown_options": True})

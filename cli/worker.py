@@ -1,6 +1,7 @@
 """flask worker: the process that sends orders on and brings their progress back."""
 
 import logging
+import os
 import signal
 import threading
 
@@ -11,6 +12,9 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from cli.common import Command, connect
 from upstream.worker import Pace, run
 
+NICENESS = 5
+"""The worker's turn on a busy machine comes after the server's: a customer waits for that one."""
+
 
 @click.command("worker", cls=Command)
 def command() -> None:
@@ -19,6 +23,7 @@ def command() -> None:
     SIGTERM or Ctrl-C: the requests under way are finished and recorded first.
     """
     settings = current_app.config["PANEL"]
+    os.nice(NICENESS)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )

@@ -21,11 +21,16 @@ class Caller(NamedTuple):
     status: str
     balance_micros: int
     discount_micros: int
+    dialect: str | None
 
 
 _FIND = Statement(
     lambda: Account.select(
-        Account.id, Account.status, Account.balance_micros, Account.discount_micros
+        Account.id,
+        Account.status,
+        Account.balance_micros,
+        Account.discount_micros,
+        Account.dialect,
     ).where(Account.key_hash == slot("key_hash"))
 )
 
@@ -34,6 +39,12 @@ def find(key: str) -> Caller | None:
     """The account that a key belongs to, by an index of the hash; None for an unknown key."""
     row = _FIND.row(key_hash=hash_key(key))
     return Caller(*row) if row else None
+
+
+def caller(account_id: int) -> Caller:
+    """An account as the caller it would be: for what is charged on its behalf."""
+    account = Account.get_by_id(account_id)
+    return Caller(*(getattr(account, name) for name in Caller._fields))
 
 
 def hash_key(key: str) -> bytes:
@@ -145,3 +156,12 @@ def set_discount(name: str, discount_micros: int) -> None:
         raise Invalid("the discount must be from 0 to 100 percent")
     with immediate():
         Account.update(discount_micros=discount_micros).where(Account.id == get(name).id).execute()
+
+
+def set_dialect(name: str, dialect: str | None) -> None:
+    """Say how answers are shaped for an account; None for the panel's default.
+
+    :raises Invalid: for no such account.
+    """
+    with immediate():
+        Account.update(dialect=dialect).where(Account.id == get(name).id).execute()

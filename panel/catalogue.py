@@ -3,26 +3,13 @@
 No HTTP here: a provider's catalogue comes as a list of Listing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from models import Service, Source, immediate
 from panel import money, providers, services
 from panel.errors import Invalid
-
-
-class Listing(NamedTuple):
-    """A service in a provider's catalogue; the rate is in micros, per 1000 or per package."""
-
-    service: str
-    name: str
-    category: str
-    type: str
-    rate_micros: int
-    min: int
-    max: int
-    refill: bool
-    cancel: bool
+from panel.providers import Listing
 
 
 class Change(NamedTuple):
@@ -45,6 +32,23 @@ def unusable(listing: Listing) -> str:
     return ""
 
 
+def choose(
+    listings: Iterable[Listing], categories: Collection[str] = (), ids: Collection[str] = ()
+) -> list[Listing]:
+    """The listings of these categories and of these numbers; of any, where none are given.
+
+    :raises Invalid: if there are none.
+    """
+    chosen = [
+        item
+        for item in listings
+        if (not categories or item.category in categories) and (not ids or item.service in ids)
+    ]
+    if not chosen:
+        raise Invalid("they have no such services")
+    return chosen
+
+
 def take_over(
     provider_id: int,
     listings: Iterable[Listing],
@@ -58,7 +62,9 @@ def take_over(
     :param round_micros: rates are rounded up to a multiple of this.
     :param dry_run: change nothing, only say what would be done.
     :returns: a line for each listing.
+    :raises Invalid: for a negative markup, or a step of nothing.
     """
+    _check_markup(markup_micros, round_micros)
     with immediate():
         return [
             _take_over(provider_id, item, markup_micros, round_micros, dry_run)
@@ -84,6 +90,7 @@ def _take_over(
         "max": listing.max,
         "refill": listing.refill,
         "cancel": listing.cancel,
+        "dripfeed": services.TYPES[listing.type].dripfeed,
         "markup_micros": markup_micros,
         "round_micros": round_micros,
     }
@@ -98,10 +105,47 @@ def _take_over(
             service_id = Service.create(**values).id
         else:
             Service.update(**values).where(Service.id == service_id).execute()
-        providers.link(service_id, provider_id, listing.service, listing.rate_micros)
+        providers.link(service_id, provider_id, listing)
     what = "updated" if source else "added"
     shown = f"{what} at {money.format_exact(rate)}, cost {money.format_exact(listing.rate_micros)}"
     return Change(service_id, listing.service, listing.name, shown)
+
+
+def _check_markup(markup_micros: int, round_micros: int) -> None:
+    if markup_micros < 0 or round_micros < 1:
+        raise Invalid("the markup cannot be negative, and the step must be above 0")
+
+
+def mark_up(service_ids: Iterable[int], markup_micros: int, round_micros: int = 1) -> list[Change]:
+    """Let the rates of services follow their costs with a markup, from now on.
+
+    :param markup_micros: in millionths of the cost; 250000 is 25 %.
+    :param round_micros: rates are rounded up to a multiple of this.
+    :returns: a line for each service; those that are bought nowhere are left out.
+    :raises Invalid: for no services, no such service, or a markup that cannot be.
+    """
+    _check_markup(markup_micros, round_micros)
+    with immediate():
+        changes = [_mark_up(number, markup_micros, round_micros) for number in service_ids]
+        if not changes:
+            raise Invalid("no services were given")
+    return changes
+
+
+def _mark_up(service_id: int, markup_micros: int, round_micros: int) -> Change:
+    service = services.get(service_id)
+    source = Source.get_or_none(Source.service == service_id, Source.position == 1)
+    if source is None:
+        return Change(service_id, "", service.name, "left out: it is bought nowhere")
+    rate = money.marked_up(source.cost_micros, markup_micros, round_micros)
+    if rate > services.MAX_RATE_MICROS:
+        what = "left out: its rate with the markup is too high"
+        return Change(service_id, source.provider_service, service.name, what)
+    Service.update(rate_micros=rate, markup_micros=markup_micros, round_micros=round_micros).where(
+        Service.id == service_id
+    ).execute()
+    what = _moved("rate_micros", service.rate_micros, rate)
+    return Change(service_id, source.provider_service, service.name, what)
 
 
 def follow(
@@ -121,35 +165,33 @@ def follow(
         raise Invalid("the provider answered with an empty catalogue; nothing was changed")
     with immediate():
         changes = []
-        query = (
-            Source.select(Source, Service)
-            .join(Service)
-            .where(Source.provider == provider_id)
-            .order_by(Service.id, Source.position)
-        )
-        for source in query:
+        query = Source.select().where(Source.provider == provider_id)
+        for source in list(query.order_by(Source.service, Source.position)):
+            # Read anew: a service may have both its sources here.
+            service = services.get(source.service_id)
             listing = offered.get(source.provider_service)
-            whats = _follow(source, listing, disable_below_cost)
+            whats = _follow(service, source, listing, disable_below_cost)
             changes += [
-                Change(source.service_id, source.provider_service, source.service.name, what)
-                for what in whats
+                Change(service.id, source.provider_service, service.name, what) for what in whats
             ]
     return changes
 
 
-def _follow(source: Source, listing: Listing | None, disable_below_cost: bool) -> list[str]:
-    service = source.service
+def _follow(
+    service: Service, source: Source, listing: Listing | None, disable_below_cost: bool
+) -> list[str]:
     before = {name: getattr(service, name) for name in _FOLLOWED}
     after = dict(before)
     cost = source.cost_micros
-    if listing is None or unusable(listing):
-        if source.position == 1 and service.active:
+    if listing is None or unusable(listing) or listing.type != service.type:
+        if source.position == 1 and (service.active or service.inactive_because):
             after |= {"active": False, "inactive_because": "vanished"}
     else:
         cost = listing.rate_micros
         if source.position == 1:
             after |= _taken(service, listing)
-    below = after["rate_micros"] < cost
+    dearest = max(cost, _cost_elsewhere(source))
+    below = after["rate_micros"] < dearest
     if after["active"] and below and disable_below_cost:
         after |= {"active": False, "inactive_because": "below cost"}
     elif after["inactive_because"] == "below cost" and not below:
@@ -157,14 +199,21 @@ def _follow(source: Source, listing: Listing | None, disable_below_cost: bool) -
 
     whats = [] if cost == source.cost_micros else [_moved("cost_micros", source.cost_micros, cost)]
     whats += [_moved(n, before[n], after[n]) for n in _FOLLOWED if before[n] != after[n]]
-    if cost != source.cost_micros:
-        Source.update(cost_micros=cost).where(Source.id == source.id).execute()
+    drip = source.dripfeed if listing is None else listing.dripfeed
+    if (cost, drip) != (source.cost_micros, source.dripfeed):
+        Source.update(cost_micros=cost, dripfeed=drip).where(Source.id == source.id).execute()
     if after != before:
         Service.update(**after).where(Service.id == service.id).execute()
     if below:
         rate = money.format_exact(after["rate_micros"])
-        whats.append(f"its rate {rate} is below its cost {money.format_exact(cost)}")
+        whats.append(f"its rate {rate} is below its cost {money.format_exact(dearest)}")
     return whats
+
+
+def _cost_elsewhere(source: Source) -> int:
+    """The cost at the other source of a service, 0 where it has none."""
+    other = Source.get_or_none(Source.service == source.service_id, Source.id != source.id)
+    return other.cost_micros if other is not None else 0
 
 
 _FOLLOWED = ("rate_micros", "min", "max", "refill", "cancel", "active", "inactive_because")

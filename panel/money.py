@@ -24,6 +24,25 @@ def parse(text: str) -> int:
     return -micros if sign else micros
 
 
+def parse_percent(text: str) -> int:
+    """Read a percentage such as `25` or `12.5%` as millionths of one.
+
+    :raises ValueError: if it is none, or has more than 4 decimals.
+    """
+    try:
+        millionths, rest = divmod(parse(text.strip().removesuffix("%").rstrip()), 100)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a percentage such as 25%") from None
+    if rest:
+        raise ValueError(f"{text!r} has more than 4 decimals")
+    return millionths
+
+
+def format_percent(millionths: int) -> str:
+    """Write millionths of one as a percentage, as short as it can be exactly."""
+    return format_fixed(millionths * 100, 6).rstrip("0").rstrip(".") + "%"
+
+
 def format_fixed(micros: int, decimals: int) -> str:
     """Write an amount with this many decimals (1 to 6); what is finer is cut off."""
     units, rest = divmod(abs(micros), MICROS)
@@ -61,5 +80,5 @@ def marked_up(cost_micros: int, markup_micros: int, round_micros: int) -> int:
 
     Up, so that rounding never eats the markup.
     """
-    marked = half_up(cost_micros * (MICROS + markup_micros), MICROS)
-    return -(-marked // round_micros) * round_micros
+    step = MICROS * round_micros
+    return -(-cost_micros * (MICROS + markup_micros) // step) * round_micros

@@ -3,8 +3,8 @@
 from functools import cache
 from typing import NamedTuple
 
-from models import Order, Statement, immediate, now, slot
-from panel import money, orders
+from models import Order, Statement, immediate, literal, now, slot
+from panel import money, orders, parts
 from panel.errors import Invalid
 from panel.forwarding import note
 
@@ -16,6 +16,7 @@ class Report(NamedTuple):
     """What a provider says of an order; None where it says nothing that can be read.
 
     status is one of ours; charge is theirs, in micros. `odd` tells what could not be read.
+    posts are a subscription's: the provider's order number and the quantity of each.
     """
 
     status: str | None = None
@@ -23,6 +24,7 @@ class Report(NamedTuple):
     remains: int | None = None
     charge_micros: int | None = None
     odd: str = ""
+    posts: tuple[tuple[str, int], ...] = ()
 
 
 class Verdict(NamedTuple):
@@ -38,7 +40,7 @@ _ASK = Statement(
     lambda: (
         Order.select(Order.id, Order.provider_order)
         .where(Order.provider == slot("provider_id"), Order.due_at <= slot("now"))
-        .where(Order.forward == "sent", Order.status.in_(orders.OPEN))
+        .where(Order.forward == literal("sent"), orders.is_open())
         .order_by(Order.due_at)
         .limit(slot("limit"))
     )
@@ -75,6 +77,13 @@ def ask_now(order_id: int) -> None:
     _ASK_AGAIN.run(id=order_id, due_at=0)
 
 
+def put_off(order_ids: list[int], seconds: int) -> None:
+    """Ask for these orders later, so that what cannot be asked for now holds up no others."""
+    with immediate():
+        for order_id in order_ids:
+            _ASK_AGAIN.run(id=order_id, due_at=now() + seconds)
+
+
 def apply(reports: dict[int, Report], ask_every_s: int) -> None:
     """Apply what a provider said of orders, in one transaction, and say when to ask again.
 
@@ -92,18 +101,34 @@ def apply(reports: dict[int, Report], ask_every_s: int) -> None:
             report = reports[order_id]
             stands = Verdict(status, start_count, remains, warned)
             verdict = judge(stands, quantity, report)
+            if report.posts and not quantity:
+                verdict = _with_posts(order_id, verdict, report)
             if verdict[:3] != stands[:3]:
                 try:
                     orders.progress(order_id, *verdict[:3])
                 except Invalid as error:
                     verdict = stands._replace(warning=str(error))
-            if verdict.status not in orders.OPEN:
+            if verdict.status not in (*orders.OPEN, status):
                 final = _final_cost(cost, verdict.remains, quantity, report)
                 Order.update(cost_micros=final).where(Order.id == order_id).execute()
             if verdict.warning != warned:
                 _warn(order_id, verdict.warning)
             pause = min(max(ask_every_s, (now() - created_at) // 20), ASK_SLOWEST_S)
             _ASK_AGAIN.run(id=order_id, due_at=now() + pause)
+
+
+def _with_posts(order_id: int, verdict: Verdict, report: Report) -> Verdict:
+    """Charge the new posts of a subscription; it rests while they are not paid.
+
+    Also at its end: what was delivered is owed, and asked for until it is paid.
+    """
+    try:
+        wrong = parts.add_posts(order_id, list(report.posts))
+    except parts.UnpaidError as error:
+        owing = verdict.status in ("Active", "Completed", "Expired")
+        status = "Paused" if owing else verdict.status
+        return verdict._replace(status=status, warning=str(error))
+    return verdict._replace(warning=wrong or verdict.warning)
 
 
 def judge(order: Verdict, quantity: int, report: Report) -> Verdict:
@@ -153,7 +178,7 @@ def _final_cost(cost_micros: int, remains: int, quantity: int, report: Report) -
     """What the provider kept: by its own word, else by what it delivered."""
     if report.charge_micros is not None:
         return report.charge_micros
-    if report.status in orders.REFUNDED:
+    if report.status in orders.REFUNDED and quantity:
         return cost_micros - money.refund(cost_micros, remains, quantity)
     return cost_micros
 

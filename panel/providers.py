@@ -1,16 +1,32 @@
 """The panels that we buy from, and which of our services is bought where."""
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from models import Order, Provider, Service, Source, immediate, now, rows
 from panel.errors import Invalid
+from panel.orders import OPEN
 
 SANDBOX_URL = "sandbox:"
 """The address of the provider that needs no network."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _URL = re.compile(r"https?://[^/@\s?#]+(/[^@\s?#]*)?", re.ASCII)
+
+
+class Listing(NamedTuple):
+    """A service in a provider's catalogue; the rate is in micros, per 1000 or per package."""
+
+    service: str
+    name: str
+    category: str
+    type: str
+    rate_micros: int
+    min: int
+    max: int
+    refill: bool
+    cancel: bool
+    dripfeed: bool = False
 
 
 def check(name: str, url: str, requests_per_minute: int) -> None:
@@ -44,6 +60,7 @@ def add(name: str, url: str, key: str, requests_per_minute: int) -> Provider:
         "key": key,
         "requests_per_minute": requests_per_minute,
         "active": True,
+        "idempotent": False,  # another address has yet to say so
     }
     with immediate():
         Provider.insert(name=name, **values).on_conflict(
@@ -78,11 +95,8 @@ def remove(name: str) -> int:
         provider = get(name)
         on_the_way = Order.select().where(
             Order.provider == provider,
-            (Order.forward.in_(("waiting", "sending", "review")))
-            | (
-                (Order.forward == "sent")
-                & Order.status.in_(("Pending", "Processing", "In progress"))
-            ),
+            Order.forward.in_(("waiting", "sending"))
+            | (Order.forward.in_(("sent", "review", "parts")) & Order.status.in_(OPEN)),
         )
         if count := on_the_way.count():
             raise Invalid(f"{count} orders are still on their way with {name}")
@@ -107,27 +121,23 @@ def note_balance(provider_id: int, balance: str) -> None:
         ).execute()
 
 
-def link(
-    service_id: int, provider_id: int, provider_service: str, cost_micros: int, position: int = 1
-) -> None:
+def link(service_id: int, provider_id: int, listing: Listing, position: int = 1) -> None:
     """Say where a service is bought; to be called inside immediate().
 
-    :param cost_micros: per 1000, or per package.
     :param position: 1, or 2 for where to turn after a clear refusal.
     """
     values: dict[str, Any] = {
         "provider": provider_id,
-        "provider_service": provider_service,
-        "cost_micros": cost_micros,
+        "provider_service": listing.service,
+        "cost_micros": listing.rate_micros,
+        "dripfeed": listing.dripfeed,
     }
     Source.insert(service=service_id, position=position, **values).on_conflict(
         conflict_target=[Source.service, Source.position], update=values
     ).execute()
 
 
-def set_source(
-    service_id: int, provider_id: int, provider_service: str, cost_micros: int, position: int
-) -> None:
+def set_source(service_id: int, provider_id: int, listing: Listing, position: int) -> None:
     """Say where a service is bought, first or second.
 
     :raises Invalid: for a second source without a first.
@@ -136,7 +146,13 @@ def set_source(
         first = Source.get_or_none(Source.service == service_id, Source.position == 1)
         if position == 2 and first is None:
             raise Invalid(f"service {service_id} has no first source yet")
-        link(service_id, provider_id, provider_service, cost_micros, position)
+        link(service_id, provider_id, listing, position)
+
+
+def note_idempotent(provider_id: int) -> None:
+    """Keep that a provider takes an order under one key once."""
+    with immediate():
+        Provider.update(idempotent=True).where(Provider.id == provider_id).execute()
 
 
 def sources(service_id: int) -> list[dict[str, Any]]:
@@ -154,3 +170,11 @@ def costs() -> dict[int, int]:
     """The cost in micros of every service that is bought, by number: its dearest source's."""
     query = Source.select(Source.service, Source.cost_micros).order_by(Source.cost_micros)
     return dict(rows(query.tuples()))
+
+
+def losses(rates: dict[int, int]) -> dict[int, int]:
+    """The costs in micros of those services that would be sold below them at these rates."""
+    known = costs()
+    return {
+        service: known[service] for service, rate in rates.items() if rate < known.get(service, 0)
+    }

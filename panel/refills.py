@@ -3,7 +3,19 @@
 from functools import cache
 from typing import Any
 
-from models import Account, Cancel, Order, Refill, Service, Statement, immediate, now, rows, slot
+from models import (
+    Account,
+    Cancel,
+    Order,
+    Refill,
+    Service,
+    Statement,
+    immediate,
+    literal,
+    now,
+    rows,
+    slot,
+)
 from panel import orders, progress
 from panel.errors import (
     CANNOT_CANCEL,
@@ -25,12 +37,16 @@ REFILL_FOLLOWS: dict[str, tuple[str, ...]] = {
 """Which status of a refill may follow which."""
 
 OPEN_REFILLS = ("pending", "in progress")
+_OPEN = Refill.status.in_([literal(status) for status in OPEN_REFILLS])
+"""Written as the index refills_one_open has it, so that it is used."""
 
 _ORDER = Statement(
     lambda: (
-        Order.select(Order.status, Service.refill, Service.cancel, Order.forward)
+        Order.select(
+            Order.status, Service.refill, Service.cancel, Order.forward, Order.maybe_taken
+        )
         .join(Service)
-        .where(Order.id == slot("id"), Order.account == slot("account_id"))
+        .where(Order.id == slot("id"), Order.account == slot("account_id"), Order.part.is_null())
     )
 )
 
@@ -42,7 +58,8 @@ def _find_many(count: int) -> Statement:
         lambda: (
             Refill.select(Refill.id, Refill.status)
             .join(Order)
-            .where(Refill.id.in_(ids), Order.account == slot("account_id"))
+            # The sum keeps the index of all the account's orders out of the plan.
+            .where(Refill.id.in_(ids), Order.account + 0 == slot("account_id"))
         )
     )
 
@@ -57,7 +74,7 @@ def _request(account_id: int, order_id: int | None) -> int | Problem:
     row = _ORDER.row(account_id=account_id, id=order_id) if order_id is not None else None
     if row is None:
         return INCORRECT_ORDER_ID
-    status, refill, _, _ = row
+    status, refill, *_ = row
     open_ones = Refill.select().where(Refill.order == order_id, Refill.status.in_(OPEN_REFILLS))
     if not refill or status != "Completed" or open_ones.exists():
         return CANNOT_REFILL
@@ -101,13 +118,14 @@ def _request_cancel(account_id: int, order_id: int | None) -> int | Problem:
     row = _ORDER.row(account_id=account_id, id=order_id)
     if row is None:
         return INCORRECT_ORDER_ID
-    order_status, _, cancel, forward = row
+    order_status, _, cancel, forward, maybe_taken = row
     if not cancel or order_status not in orders.OPEN:
         return CANNOT_CANCEL
     waiting = Cancel.get_or_none(Cancel.order == order_id, Cancel.status == "pending")
     if waiting is None:
         waiting = Cancel.create(order=order_id, status="pending")
-    if order_status == "Pending" and forward in ("", "waiting"):
+    nobody_has_it = forward in ("", "waiting") and not maybe_taken
+    if order_status in ("Pending", "Active") and nobody_has_it:
         orders.advance(order_id, status="Canceled")
     return waiting.id
 
@@ -168,9 +186,9 @@ def cancels_to_pass_on(provider_id: int, limit: int = 100) -> list[tuple[int, st
     query = (
         Cancel.select(Cancel.id, Order.provider_order)
         .join(Order)
-        .where(Cancel.status == "pending", Cancel.passed_on == 0, Cancel.due_at <= now())
+        .where(Cancel.status == literal("pending"), Cancel.passed_on == 0, Cancel.due_at <= now())
         .where(Order.provider == provider_id, Order.forward == "sent")
-        .order_by(Cancel.id)
+        .order_by(Cancel.order)
         .limit(limit)
     )
     return rows(query.tuples())
@@ -202,9 +220,9 @@ def refill_to_pass_on(provider_id: int) -> tuple[int, str] | None:
     query = (
         Refill.select(Refill.id, Order.provider_order)
         .join(Order)
-        .where(Refill.status == "pending", Refill.provider_refill.is_null())
+        .where(_OPEN, Refill.status == "pending", Refill.provider_refill.is_null())
         .where(Refill.due_at <= now(), Order.provider == provider_id, Order.forward == "sent")
-        .order_by(Refill.id)
+        .order_by(Refill.order)
         .limit(1)
     )
     return query.tuples().first()
@@ -231,9 +249,9 @@ def refills_to_ask(provider_id: int, limit: int = 100) -> list[tuple[int, str]]:
     query = (
         Refill.select(Refill.id, Refill.provider_refill)
         .join(Order)
-        .where(Refill.status.in_(OPEN_REFILLS), Refill.provider_refill.is_null(False))
+        .where(_OPEN, Refill.provider_refill.is_null(False))
         .where(Refill.due_at <= now(), Order.provider == provider_id)
-        .order_by(Refill.due_at)
+        .order_by(Refill.order)
         .limit(limit)
     )
     return rows(query.tuples())

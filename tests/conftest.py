@@ -20,20 +20,26 @@ import hypothesis
 import pytest
 import world as worlds
 from clients import Crowd
+from faulty import FaultyProvider
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
+from recorder import Clock, Recorder
 
 import models
 import settings
 from app import create_app
 from panel import accounts, services
 from panel.money import MICROS
+from panel.providers import Listing
 
 # Property tests are never timed: a loaded machine is no bug.
 hypothesis.settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("untimed")
+
+pytest_plugins = ["panel_testing"]
+"""Our own plugin, as another project has it after an installation."""
 
 ROOT = Path(__file__).parent.parent
 PLENTY = "1000000/minute"
@@ -47,7 +53,8 @@ def make_app(path: Path, **variables: str) -> Flask:
 
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[Flask]:
-    yield make_app(tmp_path / "panel.db")
+    # The power is not cut here; the real servers below keep to the default.
+    yield make_app(tmp_path / "panel.db", PANEL_SYNCHRONOUS="OFF")
     models.close_database()
 
 
@@ -124,6 +131,11 @@ def crowd() -> Iterator[Crowd]:
     crowd.close()
 
 
+def listed(service: str, cost_micros: int) -> Listing:
+    """A provider's service at this cost."""
+    return Listing(service, "S", "C", "Default", cost_micros, 1, 10**6, False, False)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -138,6 +150,7 @@ class Server:
     environ: dict[str, str]
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def log(self) -> Path:
@@ -175,11 +188,32 @@ class Server:
             self.process.wait(timeout=40)
             self.process = None
 
-    def flask(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def worker(self) -> subprocess.Popen[bytes]:
+        """Start a worker in a process group of its own; its log is worker-1.log, -2 and so on."""
+        path = self.folder / f"worker-{len(self.workers) + 1}.log"
+        with path.open("ab") as log:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "flask", "worker"],
+                cwd=ROOT, env=self._environ(), stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        self.workers.append(worker)
+        return worker
+
+    def kill_workers(self) -> None:
+        """Kill every worker that still runs."""
+        for worker in self.workers:
+            if worker.poll() is None:
+                os.killpg(worker.pid, signal.SIGKILL)
+                worker.wait()
+
+    def flask(
+        self, *args: str, check: bool = True, input: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run an operator's command."""
         return subprocess.run(
             [sys.executable, "-m", "flask", *args],
-            cwd=ROOT, env=self._environ(), capture_output=True, text=True, check=check,
+            cwd=ROOT, env=self._environ(), input=input, capture_output=True, text=True,
+            check=check,
         )  # fmt: skip
 
     def request(
@@ -231,4 +265,40 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 
     yield make
     for server in servers:
+        server.kill_workers()
         server.kill()
+
+
+@pytest.fixture(scope="session")
+def faulty_server() -> Iterator[FaultyProvider]:
+    provider = FaultyProvider()
+    yield provider
+    provider.close()
+
+
+@pytest.fixture
+def faulty(faulty_server: FaultyProvider) -> Iterator[FaultyProvider]:
+    """A provider that works well until the test tells it otherwise."""
+    faulty_server.renew()
+    yield faulty_server
+    faulty_server.renew()
+
+
+@pytest.fixture(scope="session")
+def recorder_server() -> Iterator[Recorder]:
+    recorder = Recorder()
+    yield recorder
+    recorder.close()
+
+
+@pytest.fixture
+def recorder(recorder_server: Recorder) -> Recorder:
+    """A provider that has seen nothing yet, and takes everything."""
+    recorder_server.renew()
+    return recorder_server
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time, standing still."""
+    return Clock(monkeypatch)

@@ -298,7 +298,7 @@ TABLE = [
 ]
 
 FRAMEWORK: list[tuple[str, int, Message]] = [
-    ("the root", 404, Message("GET", "/")),
+    ("another page", 404, Message("GET", "/api")),
     ("another path", 404, Message("POST", "/api/v3")),
     ("below the endpoint", 404, form({"key": ALICE})._replace(target="/api/v2/balance")),
     ("two slashes", 404, form({"key": ALICE})._replace(target="/api/v2//")),

@@ -175,7 +175,8 @@ def test_orders_that_share_a_commit_are_judged_each_by_itself(
         assert caller is not None
         offer = services.find(caller, cast.followers)
         assert offer is not None
-        return partial(orders.place, caller.id, offer, "https://a.example", quantity)
+        wanted = orders.Wanted("https://a.example", quantity)
+        return partial(orders.place, caller.id, offer, wanted)
 
     accounts.fund("alice", -85 * MICROS)  # three times 1000 are left, at 5.00
     begun.clear()

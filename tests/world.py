@@ -100,9 +100,10 @@ def fill() -> None:
     services.add(name="Dust", category="Test", rate_micros=1, min=1, max=10_000)
     services.add(name="Drops", category="Test", rate_micros=1500, min=1, max=10_000)
     for number, account, service_id, quantity, changes in ORDERS:
-        offer = services.find(accounts.Caller(0, "active", 0, 0), service_id)
+        caller = accounts.caller(accounts.get(account).id)
+        offer = services.find(caller, service_id)
         assert offer is not None
-        placed = orders.place(accounts.get(account).id, offer, LINK, quantity)
+        placed = orders.place(caller.id, offer, orders.Wanted(LINK, quantity))
         assert placed == number
         for change in changes:
             orders.change(number, **change)

@@ -3,8 +3,11 @@
 from models import Provider as ProviderRow
 from panel.providers import SANDBOX_URL
 from upstream.http import HttpProvider
-from upstream.provider import Provider
+from upstream.provider import NotSentError, Provider, RefusedError, UnknownError
 from upstream.sandbox import SandboxProvider
+
+UNHEARD = (NotSentError, RefusedError, UnknownError)
+"""What a provider that gives no answer may raise."""
 
 
 def connect(row: ProviderRow, *, currency: str, timeout_s: int, sandbox_seconds: int) -> Provider:

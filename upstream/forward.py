@@ -30,6 +30,9 @@ def send(provider: Provider, order: Outgoing, ask_after_s: int, retry_after_s: i
         forwarding.not_sent(order.order_id, str(error), int(time.time()) + retry_after_s)
         raise
     except RefusedError as error:
+        if wording.key_was_used(str(error)):
+            forwarding.unknown(order.order_id, str(error), resend=False)
+            return
         passes = wording.may_pass(str(error))
         log.warning("order %d refused: %s", order.order_id, error)
         forwarding.refused(order.order_id, str(error), passes)

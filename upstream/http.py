@@ -5,20 +5,22 @@ raises, and says which of the three errors it is.
 """
 
 import json
+import re
 import ssl
-import time
-from decimal import Decimal, InvalidOperation
+from collections.abc import Iterator
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any
 
 import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, SSLError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueError, SSLError
 from urllib3.exceptions import NewConnectionError as NoConnectionError
 
-from panel.catalogue import Listing
+from panel import services
 from panel.forwarding import Outgoing
 from panel.money import MICROS
 from panel.progress import Report
-from upstream import wording
+from panel.providers import Listing
+from upstream import connection, wording
 from upstream.provider import NotSentError, RefusedError, UnknownError
 
 CONNECT_TIMEOUT_S = 10
@@ -26,8 +28,14 @@ ANSWER_TIMEOUT_S = 30
 """For the whole answer: a provider that trickles does not hold a connection for ever."""
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 
+IDEMPOTENT_HEADER = "X-Idempotent-Add"
+"""What a panel like ours answers with: it takes an order under one key once."""
+
 _NUMBER = 18
 """Most digits of a number that is believed."""
+
+_SHORTEST_SECRET = 16
+"""Keys are longer; a shorter one could be a part of any word."""
 
 
 class HttpProvider:
@@ -45,12 +53,11 @@ class HttpProvider:
         self._key = key
         self._currency = currency
         self._timeout_s = timeout_s
-        self._pool = urllib3.PoolManager(maxsize=connections, retries=False)
+        self.idempotent = False
+        self._pool = connection.pools(connections)
         # An order never goes over a connection that was kept: if the provider had just closed
         # it, nobody could tell whether the order arrived.
-        self._fresh = urllib3.PoolManager(
-            maxsize=connections, retries=False, headers={"Connection": "close"}
-        )
+        self._fresh = connection.pools(connections, keep=False)
 
     def services(self) -> list[Listing]:
         """The whole catalogue; entries that cannot be understood are left out."""
@@ -63,21 +70,15 @@ class HttpProvider:
     def balance(self) -> str:
         """Our funds there, as the provider writes them, with the currency."""
         answer = _object(self._call({"action": "balance"}))
-        if "balance" not in answer:
+        if not _text(answer.get("balance")):
             raise _not_understood(answer)
         text = f"{_text(answer['balance'])} {_text(answer.get('currency'))}".strip()
         return "".join(c for c in text if c.isprintable())[:64]
 
     def add(self, order: Outgoing) -> str:
         """Place an order; the provider's number for it."""
-        params = {
-            "action": "add",
-            "service": order.provider_service,
-            "link": order.link,
-        }
-        if not order.package:
-            params["quantity"] = str(order.quantity)
-        return _ident(_object(self._call(params, self._fresh)), "order")
+        params = {"action": "add", **order.parameters}
+        return _ident(_object(self._call(params, self._fresh, order.key)), "order")
 
     def statuses(self, provider_orders: list[str]) -> dict[str, Report]:
         """How far up to 100 orders are."""
@@ -111,9 +112,9 @@ class HttpProvider:
         return {refill: word for refill, word in words.items() if word is not None}
 
     def _report(self, entry: Any) -> Report:
-        if not isinstance(entry, dict) or "error" in entry:
+        if not isinstance(entry, dict) or entry.get("error"):
             text = entry.get("error") if isinstance(entry, dict) else entry
-            return Report(odd=f"the provider says: {_text(text)[:200]}")
+            return Report(odd=f"the provider says: {_printable(text)[:200]}")
         word = _text(entry.get("status"))
         status = wording.status(word)
         odd = [] if status else [f"status {word[:50]!r}"]
@@ -123,30 +124,44 @@ class HttpProvider:
             numbers[name] = _integer(raw)
             if numbers[name] is None and raw not in (None, ""):
                 odd.append(f"{name} {_text(raw)[:50]!r}")
-        same_currency = entry.get("currency") in (None, "", self._currency)
-        charge = _micros(entry.get("charge")) if same_currency else None
-        return Report(status, numbers["start_count"], numbers["remains"], charge, ", ".join(odd))
+        posts = tuple(_posts(entry.get("posts")))
+        charge = _micros(entry.get("charge"))
+        if charge and entry.get("currency") not in (None, "", self._currency):
+            charge = None  # nothing at all is the same in every currency
+        return Report(
+            status, numbers["start_count"], numbers["remains"], charge, ", ".join(odd), posts
+        )
 
-    def _call(self, params: dict[str, str], pool: urllib3.PoolManager | None = None) -> Any:
+    def _call(
+        self,
+        params: dict[str, str],
+        pool: urllib3.PoolManager | None = None,
+        idempotency_key: str | None = None,
+    ) -> Any:
         """POST an action and give the decoded answer, its numbers as texts.
 
         :raises RefusedError: for an answer with an error, whatever its HTTP status but 5xx.
         """
-        deadline = time.monotonic() + self._timeout_s
         try:
             pool = pool or self._pool
+            headers = {**pool.headers, "Accept": "application/json", "User-Agent": "panel"}
+            if idempotency_key is not None:
+                headers["Idempotency-Key"] = idempotency_key
             response = pool.request(
                 "POST",
                 self._url,
                 fields={"key": self._key, **params},
                 encode_multipart=False,
-                headers={**pool.headers, "Accept": "application/json", "User-Agent": "panel"},
+                headers=headers,
                 timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=self._timeout_s),
                 redirect=False,
                 preload_content=False,
             )
             status = response.status
-            body = _read(response, deadline)
+            self.idempotent = self.idempotent or IDEMPOTENT_HEADER in response.headers
+            body = self._hide_key(_read(response))
+        except LocationValueError:
+            raise NotSentError("the provider's address cannot be used") from None
         except (NoConnectionError, ConnectTimeoutError) as error:
             raise NotSentError(
                 f"the provider cannot be reached ({type(error).__name__})"
@@ -164,38 +179,49 @@ class HttpProvider:
             answer = json.loads(body, parse_int=str, parse_float=str, parse_constant=str)
         except (ValueError, RecursionError):
             raise UnknownError(f"HTTP {status} without readable JSON") from None
-        if status == 429:
-            raise RefusedError(_refusal(answer) or "Too many requests")
-        if (text := _refusal(answer)) is not None:
-            raise RefusedError(text)
+        if (text := _refusal(answer, status)) is not None:
+            raise UnknownError(text) if wording.unclear(text) else RefusedError(text)
         return answer
 
+    def _hide_key(self, body: bytes) -> bytes:
+        """Some providers repeat a request in what they answer, and answers come into logs."""
+        if len(self._key) < _SHORTEST_SECRET:
+            return body
+        return body.replace(self._key.encode(), b"[key]")
 
-def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+
+def _read(response: urllib3.BaseHTTPResponse) -> bytes:
     chunks, size = [], 0
     try:
         for chunk in response.stream(65536):
             chunks.append(chunk)
             size += len(chunk)
-            if size > MAX_ANSWER_BYTES or time.monotonic() > deadline:
+            if size > MAX_ANSWER_BYTES:
                 response.close()
-                raise UnknownError("the answer was too large or too slow")
+                raise UnknownError("the answer was too large")
     finally:
         response.release_conn()
     return b"".join(chunks)
 
 
-def _refusal(answer: Any) -> str | None:
-    """The error's text, where an answer is one and nothing else."""
-    if not isinstance(answer, dict) or "order" in answer or "refill" in answer:
+def _refusal(answer: Any, http_status: int) -> str | None:
+    """The error's text, where an answer is one and nothing else.
+
+    A `message` alone is an error only where something else says so: it may tell of success.
+    """
+    default = "Too many requests" if http_status == 429 else None
+    if not isinstance(answer, dict):
+        return default
+    if "order" in answer or "refill" in answer:
         return None
     failed = _text(answer.get("status")).lower() in ("error", "fail", "failed")
-    text = answer.get("error") or (answer.get("message") if "balance" not in answer else None)
+    failed = failed or answer.get("success") is False
+    text = answer.get("error") or (answer.get("message") if failed or http_status >= 400 else None)
     if isinstance(text, dict):
         text = text.get("message") or text.get("text")
     if isinstance(text, str) and text:
-        return text[:300]
-    return "refused without a reason" if failed else None
+        return _printable(text)[:300] or "refused with an unprintable text"
+    return default or ("refused without a reason" if failed else None)
 
 
 def _not_understood(answer: Any) -> UnknownError:
@@ -212,12 +238,27 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _posts(value: Any) -> Iterator[tuple[str, int]]:
+    """A subscription's posts; anything else under that name is somebody else's meaning."""
+    for entry in value if isinstance(value, list) else ():
+        if not isinstance(entry, dict):
+            continue
+        order, quantity = entry.get("order"), _integer(entry.get("quantity"))
+        if isinstance(order, str) and order.isalnum() and quantity is not None:
+            yield order, quantity
+
+
 def _ident(answer: dict[str, Any], name: str) -> str:
     """The number that the provider gave to what it took."""
     text = _text(answer.get(name))
-    if not (0 < len(text) <= 64 and text.isascii() and text.isalnum()) or text.strip("0") == "":
+    # Words such as NaN have no digit, and zero is nobody's number.
+    if not (_is_ident(text) and re.search("[1-9]", text)):
         raise _not_understood(answer)
     return text
+
+
+def _is_ident(text: str) -> bool:
+    return len(text) <= 64 and text.isascii() and text.isalnum()
 
 
 def _integer(value: Any) -> int | None:
@@ -236,7 +277,7 @@ def _micros(value: Any) -> int | None:
         return None
     if not amount.is_finite() or not 0 <= amount <= 10**9:
         return None
-    return -int(-amount * MICROS // 1)
+    return int((amount * MICROS).to_integral_value(ROUND_CEILING))
 
 
 def _flag(value: Any) -> bool:
@@ -255,19 +296,25 @@ def _listing(entry: Any) -> Listing | None:
         _micros(entry.get("rate")), _integer(entry.get("min")), _integer(entry.get("max"))
     )  # fmt: skip
     service, name = _text(entry.get("service")), _printable(entry.get("name"))
-    if rate is None or least is None or most is None or not service.isalnum() or not name:
+    if rate is None or least is None or most is None or not _is_ident(service) or not name:
         return None
     return Listing(
         service,
         name,
         _printable(entry.get("category")) or "Other",
-        _text(entry.get("type")) or "Default",
+        _type(_text(entry.get("type")) or "Default"),
         rate,
         least,
-        most,
+        min(most, services.MAX_QUANTITY),
         _flag(entry.get("refill")),
         _flag(entry.get("cancel")),
+        _flag(entry.get("dripfeed")),
     )
+
+
+def _type(word: str) -> str:
+    """Our spelling of a service's type, where it is one of ours in other capitals."""
+    return {name.lower(): name for name in services.TYPES}.get(word.lower(), word)
 
 
 def _printable(value: Any) -> str:

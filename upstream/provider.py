@@ -2,9 +2,9 @@
 
 from typing import Protocol
 
-from panel.catalogue import Listing
 from panel.forwarding import Outgoing
 from panel.progress import Report
+from panel.providers import Listing
 
 
 class NotSentError(Exception):
@@ -24,7 +24,11 @@ class Provider(Protocol):
 
     Every method may raise the three errors above. Where several things are asked for at once,
     the answer holds only what was asked for and was understood.
+
+    idempotent: whether it has said that it takes an order under one key once.
     """
+
+    idempotent: bool
 
     def services(self) -> list[Listing]:
         """The whole catalogue."""

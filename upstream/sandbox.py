@@ -2,19 +2,23 @@
 
 Nothing is random: a link says how its order ends. `sandbox=partial`, `sandbox=canceled`,
 `sandbox=slow` (ten times as long), `sandbox=fail` (refused) or `sandbox=busy` (refused for
-something that passes), anywhere in the link; every other order is completed.
+something that passes), anywhere in the link; every other order is completed. A subscription
+has its posts one after the other, and each is delivered like an order.
 """
 
 import time
 
 from models import SandboxOrder, immediate
-from panel.catalogue import Listing
 from panel.forwarding import Outgoing
 from panel.money import MICROS
 from panel.progress import Report
+from panel.providers import Listing
 from upstream.provider import RefusedError
 
 START_COUNT = 1000
+POSTS = 3
+"""What a subscription without a number of posts has."""
+SLOWER = 10
 CATALOGUE = (
     Listing("1", "Channel members", "Telegram", "Default", 900_000, 10, 50_000, True, True),
     Listing("2", "Post views", "Telegram", "Default", 10_000, 100, 1_000_000, False, True),
@@ -23,12 +27,17 @@ CATALOGUE = (
         "4", "Starter pack: 1000 views and 50 likes", "YouTube", "Package", 3 * MICROS,
         1, 1, False, False,
     ),
+    Listing("5", "Comments", "Instagram", "Custom Comments", 8 * MICROS, 5, 500, False, True),
+    Listing(
+        "6", "Likes on new posts", "Instagram", "Subscriptions", 600_000, 20, 5_000, False, True
+    ),
 )  # fmt: skip
-SLOWER = 10
 
 
 class SandboxProvider:
     """Takes every order that it can sell, and completes it within some seconds."""
+
+    idempotent = False
 
     def __init__(self, seconds: int) -> None:
         self._life_ms = max(seconds * 1000, 1)
@@ -43,33 +52,46 @@ class SandboxProvider:
 
     def add(self, order: Outgoing) -> str:
         """Take the order, or refuse it where its link says so."""
-        if "sandbox=fail" in order.link:
+        wanted = order.parameters
+        link = wanted.get("link", "")
+        if "sandbox=fail" in link:
             raise RefusedError("Incorrect link")
-        if "sandbox=busy" in order.link:
+        if "sandbox=busy" in link:
             raise RefusedError(
                 "You have active order with this link. Please wait until order being completed."
             )
+        posts = int(wanted.get("posts", POSTS)) if "delay" in wanted else 0
         with immediate():
             row = SandboxOrder.create(
-                link=order.link, quantity=order.quantity, added_at_ms=_now_ms()
+                link=link, quantity=_quantity(wanted), added_at_ms=_now_ms(), posts=posts
             )
         return str(row.id)
 
     def statuses(self, provider_orders: list[str]) -> dict[str, Report]:
         """How far the orders are by now."""
-        rows = SandboxOrder.select().where(SandboxOrder.id.in_(provider_orders))
-        return {str(row.id): self._report(row) for row in rows}
+        wanted = {number: number.partition("p") for number in provider_orders}
+        ids = {order for order, _, _ in wanted.values()}
+        found = {str(row.id): row for row in SandboxOrder.select().where(SandboxOrder.id.in_(ids))}
+        return {
+            number: self._report(found[order], int(post or 0))
+            for number, (order, _, post) in wanted.items()
+            if order in found
+        }
 
     def cancel(self, provider_orders: list[str]) -> dict[str, bool]:
-        """Stop the orders that are not through."""
+        """Stop the orders that are not through; one that was stopped before is stopped."""
         answers = {}
-        for row in SandboxOrder.select().where(SandboxOrder.id.in_(provider_orders)):
-            answers[str(row.id)] = self._report(row).status in ("Pending", "In progress")
-            if answers[str(row.id)]:
-                with immediate():
+        with immediate():
+            for number in provider_orders:
+                row = SandboxOrder.get_or_none(SandboxOrder.id == number)
+                if row is None or not number.isdigit():
+                    continue
+                stops = self._report(row, 0).status in ("Pending", "In progress", "Active")
+                if stops:
                     SandboxOrder.update(canceled_at_ms=_now_ms()).where(
                         SandboxOrder.id == row.id
                     ).execute()
+                answers[number] = stops or row.canceled_at_ms is not None
         return answers
 
     def refill(self, provider_order: str) -> str:
@@ -84,13 +106,17 @@ class SandboxProvider:
             for refill in provider_refills
         }
 
-    def _report(self, row: SandboxOrder) -> Report:
-        """A tenth of its life an order is pending, then it progresses evenly to its end."""
+    def _report(self, row: SandboxOrder, post: int) -> Report:
+        """How far an order is, or the so-manyeth post of a subscription."""
+        if row.posts and not post:
+            return self._subscription(row)
         life_ms = self._life_ms * (SLOWER if "sandbox=slow" in row.link else 1)
-        until = row.canceled_at_ms or _now_ms()
-        share = min(1000 * (until - row.added_at_ms) // life_ms, 1000)
-        delivered = row.quantity * max(share - 100, 0) // 900
-        if row.canceled_at_ms is not None:
+        began_at_ms = row.added_at_ms + post * life_ms
+        canceled_at_ms = None if post else row.canceled_at_ms
+        # A tenth of its life an order is pending, then it progresses evenly to its end.
+        share = 1000 * ((canceled_at_ms or _now_ms()) - began_at_ms) // life_ms
+        delivered = row.quantity * min(max(share - 100, 0), 900) // 900
+        if canceled_at_ms is not None:
             return Report("Canceled", START_COUNT, row.quantity - delivered)
         if share < 100:
             return Report("Pending", START_COUNT, row.quantity)
@@ -101,6 +127,26 @@ class SandboxProvider:
         if share < 1000:
             return Report("In progress", START_COUNT, row.quantity - delivered)
         return Report("Completed", START_COUNT, 0)
+
+    def _subscription(self, row: SandboxOrder) -> Report:
+        """A new post each lifetime of an order, until there are enough."""
+        age_ms = (row.canceled_at_ms or _now_ms()) - row.added_at_ms
+        count = min(age_ms // self._life_ms, row.posts)
+        status = "Completed" if count == row.posts else "Active"
+        if row.canceled_at_ms is not None:
+            status = "Canceled"
+        posts = tuple((f"{row.id}p{n}", row.quantity) for n in range(1, count + 1))
+        return Report(status, posts=posts)
+
+
+def _quantity(wanted: dict[str, str]) -> int:
+    """What an order comes to: its quantity, its lines, or the least of a subscription's posts."""
+    if "delay" in wanted:
+        return int(wanted["min"])
+    if "quantity" in wanted:
+        return int(wanted["quantity"])
+    lines = wanted.get("comments") or wanted.get("usernames") or ""
+    return lines.count("\n") + 1
 
 
 def _now_ms() -> int:

@@ -3,7 +3,7 @@
 from panel import progress, refills
 from panel.progress import Report
 from upstream import wording
-from upstream.provider import Provider, RefusedError
+from upstream.provider import NotSentError, Provider, RefusedError, UnknownError
 
 BATCH = 100
 """The most orders that one request of the contract asks for."""
@@ -13,12 +13,17 @@ def ask_statuses(provider: Provider, batch: list[tuple[int, str]], ask_every_s: 
     """Ask for the statuses of up to 100 orders and apply them.
 
     :param batch: our numbers with the provider's.
-    :raises NotSentError, RefusedError, UnknownError: with nothing applied.
+    :raises NotSentError, RefusedError, UnknownError: with nothing applied, and the orders put
+        off, so that a batch that always fails does not stay the first.
     """
     try:
         answers = provider.statuses([provider_order for _, provider_order in batch])
+    except (NotSentError, UnknownError):
+        progress.put_off([order_id for order_id, _ in batch], ask_every_s)
+        raise
     except RefusedError as error:
         if wording.may_pass(str(error)):
+            progress.put_off([order_id for order_id, _ in batch], ask_every_s)
             raise
         answers = dict.fromkeys((n for _, n in batch), Report(odd=f"the provider says: {error}"))
     silent = Report(odd="the provider says nothing of this order")

@@ -19,9 +19,9 @@ from tqdm import tqdm
 
 from models import Provider as ProviderRow
 from models import close_database
-from panel import catalogue, forwarding, progress, providers
+from panel import catalogue, forwarding, overview, parts, progress, providers
 from panel.errors import Invalid
-from upstream import forward, sync
+from upstream import forward, sync, wording
 from upstream.provider import NotSentError, Provider, RefusedError, UnknownError
 
 log = logging.getLogger("panel.worker")
@@ -32,8 +32,8 @@ SENDS_A_CYCLE = 16
 BATCHES_A_CYCLE = 8
 """So much of each kind before the others have their turn again."""
 IDLE_S = 1
-NEWS_S = 5
-"""How often new and removed providers are looked for."""
+NEWS_S = 2
+"""How often new and removed providers are looked for, and drip-feeds moved on."""
 FIRST_PAUSE_S = 5
 LONGEST_PAUSE_S = 300
 BALANCE_EVERY_S = 600
@@ -105,10 +105,9 @@ class Lane:
     def _cycle(self, pool: ThreadPoolExecutor) -> bool:
         """Do a share of everything that is due; tell whether more may be."""
         batches = self._due_batches()
-        tasks: list[Callable[[], bool]] = [self._send_some] * CONNECTIONS
+        tasks = self._chores() + [self._send_some] * CONNECTIONS
         tasks += [self._pass_on_cancels, self._pass_on_refill, self._ask_refills]
         tasks += [lambda batch=batch: self._ask(batch) for batch in batches]  # type: ignore[misc]
-        tasks += self._chores()
         results = pool.map(self._guarded, tasks)
         # A bar for whoever watches a terminal; silent anywhere else.
         bar = tqdm(results, self.row.name, len(tasks), leave=False, disable=None, delay=1)
@@ -124,8 +123,14 @@ class Lane:
             return False
         try:
             done = task()
-        except (NotSentError, UnknownError, RefusedError) as error:
+        except (NotSentError, UnknownError) as error:
             self._pause(str(error))
+            return False
+        except RefusedError as error:
+            if wording.may_pass(str(error)):
+                self._pause(str(error))
+            else:  # what it does not offer is no reason to stop the rest
+                log.warning("%s: %s", self.row.name, error)
             return False
         if done:
             self._failures = 0
@@ -172,6 +177,8 @@ class Lane:
     def _note_balance(self) -> bool:
         if self._throttle.wait():
             providers.note_balance(self.row.id, self._provider.balance())
+            if self._provider.idempotent:
+                providers.note_idempotent(self.row.id)
         return False
 
     def _follow_prices(self) -> bool:
@@ -216,12 +223,14 @@ def run(
         if not first:
             return
         if left := forwarding.orphans():
-            log.warning("%d orders were being sent when a worker ended: they need review", left)
+            log.warning("%d orders were being sent when a worker ended", left)
         log.info("the worker is ready")
         lanes: dict[int, tuple[Lane, threading.Event]] = {}
         try:
             while not stop.is_set():
+                overview.worker_alive()
                 _open_and_close(lanes, make, pace)
+                parts.tend(pace.ask_every_s)
                 stop.wait(NEWS_S)
         finally:
             for _, lane_stop in lanes.values():

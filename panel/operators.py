@@ -1,0 +1,126 @@
+"""Operators: who may sign in to the dashboard, and what they did there."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from peewee import IntegrityError
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from models import AuditLine, Operator, immediate
+from panel.errors import Invalid, Refused
+
+MIN_PASSWORD = 10
+MAX_PASSWORD = 1000
+"""A longer one would only keep the hash busy."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", re.ASCII)
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that cannot be used, before the password is asked for.
+
+    :raises Invalid: naming what is wrong.
+    """
+    if not _NAME.fullmatch(name):
+        raise Invalid(
+            f"the name {name!r} cannot be used: 1 to 64 letters, digits and . _ @ + -, "
+            "beginning with a letter or digit"
+        )
+    if Operator.select().where(Operator.name == name).exists():
+        raise Invalid(f"there is an operator {name} already")
+
+
+def add(name: str, password: str) -> None:
+    """Add an operator.
+
+    :raises Invalid: for a name or a password that cannot be used.
+    """
+    check_name(name)
+    hashed = _hash(password)
+    with immediate():
+        try:
+            Operator.create(name=name, password_hash=hashed)
+        except IntegrityError:
+            raise Invalid(f"there is an operator {name} already") from None
+
+
+def set_password(name: str, password: str) -> None:
+    """Give an operator another password; who is signed in with the old one no longer is.
+
+    :raises Invalid: for no such operator, or a password that cannot be used.
+    """
+    hashed = _hash(password)
+    with immediate():
+        found = Operator.update(password_hash=hashed).where(Operator.name == name).execute()
+        if not found:
+            raise Invalid(f"there is no operator {name}")
+
+
+def remove(name: str) -> None:
+    """Remove an operator; the lines of what it did stay.
+
+    :raises Invalid: if there is none of this name.
+    """
+    with immediate():
+        if not Operator.delete().where(Operator.name == name).execute():
+            raise Invalid(f"there is no operator {name}")
+
+
+def listing() -> list[Operator]:
+    """All operators, oldest first."""
+    return list(Operator.select().order_by(Operator.id))
+
+
+def any_exists() -> bool:
+    """Whether there is an operator at all: without one there is no dashboard."""
+    return Operator.select().exists()
+
+
+def find(operator_id: int) -> Operator | None:
+    """The operator of this number, or None."""
+    return Operator.get_or_none(Operator.id == operator_id)
+
+
+def sign_in(name: str, password: str) -> Operator | None:
+    """The operator of this name and password, or None.
+
+    An unknown name takes as long as a wrong password.
+    """
+    operator = Operator.get_or_none(Operator.name == name)
+    hashed = operator.password_hash if operator else _nobody()
+    right = check_password_hash(hashed, password[:MAX_PASSWORD])
+    return operator if right else None
+
+
+@contextmanager
+def audited(operator: str, address: str, act: str) -> Iterator[None]:
+    """Write down that an operator does something, and afterwards what came of it.
+
+    The line is on disk before the act begins: whatever happens, it is not done unseen.
+    """
+    with immediate():
+        line = AuditLine.create(operator=operator, address=address, act=act[:1000])
+    try:
+        yield
+    except (Invalid, Refused) as error:
+        _end(line.id, f"refused: {error}")
+        raise
+    _end(line.id, "done")
+
+
+def _end(line_id: int, outcome: str) -> None:
+    with immediate():
+        AuditLine.update(outcome=outcome[:1000]).where(AuditLine.id == line_id).execute()
+
+
+def _hash(password: str) -> str:
+    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        raise Invalid(f"the password must have at least {MIN_PASSWORD} characters")
+    return generate_password_hash(password)
+
+
+@cache
+def _nobody() -> str:
+    return generate_password_hash("nobody's password")
