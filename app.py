@@ -41,7 +41,8 @@ from panel.errors import (
 from settings import Settings, SettingsError
 from web.control import Control
 
-IDEMPOTENCY_HEADER = "Idempotency-Key"
+IDEMPOTENCY_HEADER = "HTTP_IDEMPOTENCY_KEY"
+"""The header Idempotency-Key, as WSGI writes it."""
 IDEMPOTENT_HEADER = "X-Idempotent-Add"
 """Told with every answer: an `add` sent twice under one key is one order here."""
 
@@ -111,6 +112,7 @@ def _limiter(app: Flask, settings: Settings) -> QuickLimiter:
             app=app,
             storage_uri=settings.ratelimit_uri,
             strategy="fixed-window",
+            request_identifier=lambda: "api",  # the limited function's name is known
             # A storage that is down must not take the panel with it: each worker counts by
             # itself until it is back.
             in_memory_fallback_enabled=True,
@@ -158,7 +160,8 @@ def _add_api(app: Flask, settings: Settings) -> None:
         name = texts.get("action", "")
         if name not in ACTIONS:
             raise Refused(INCORRECT_REQUEST)
-        action, shape = ACTIONS[name], _dialect().shapes[name]
+        dialect = dialects.DIALECTS[caller.dialect or settings.dialect]
+        action, shape = ACTIONS[name], dialect.shapes[name]
 
         def make() -> Any:
             return shape(action.run(caller, texts), settings.currency)
@@ -178,11 +181,11 @@ def _add_api(app: Flask, settings: Settings) -> None:
             # half of a quantity is a quantity too.
             asked.environ.pop("wsgi.input_terminated", None)
         texts = params.collect(asked)
-        if IDEMPOTENCY_HEADER in asked.headers and not texts.get(IDEMPOTENCY_KEY):
-            texts[IDEMPOTENCY_KEY] = asked.headers[IDEMPOTENCY_HEADER]
+        if IDEMPOTENCY_HEADER in asked.environ and not texts.get(IDEMPOTENCY_KEY):
+            texts[IDEMPOTENCY_KEY] = asked.environ[IDEMPOTENCY_HEADER]
         caller = g.caller = accounts.find(_key(asked, texts))
         response = answer(asked, texts, caller)
-        response.headers[IDEMPOTENT_HEADER] = "1"
+        response.headers.add(IDEMPOTENT_HEADER, "1")
         return response
 
     app.add_url_rule(

@@ -82,16 +82,24 @@ class SQLiteStorage(Storage):
             if self._local.hits % PURGE_EVERY == 0:
                 connection.execute("DELETE FROM hits WHERE expires_at <= ?", (time.time(),))
             count, expires_at = connection.execute(_HIT, values).fetchone()
-        self._local.counted = dict.fromkeys(("get", "get_expiry"), (key, count, expires_at))
+        self._local.counted = key, expires_at
         return count
 
     def get(self, key: str) -> int:
         """The hits of a key's present window."""
-        return self._live(key, "get")[0]
+        return self._live(key)[0]
 
     def get_expiry(self, key: str) -> float:
-        """When a key's window ends, in seconds since 1970; now, if there is none."""
-        return self._live(key, "get_expiry")[1]
+        """When a key's window ends, in seconds since 1970; now, if there is none.
+
+        A thread that has just counted a hit knows it, and tells it once: the headers of the
+        same request ask for it, and the file need not be read for them.
+        """
+        counted = getattr(self._local, "counted", None)
+        self._local.counted = None
+        if counted is not None and counted[0] == key and counted[1] > time.time():
+            return counted[1]
+        return self._live(key)[1]
 
     def check(self) -> bool:
         """Whether the file can be read."""
@@ -103,28 +111,18 @@ class SQLiteStorage(Storage):
 
     def reset(self) -> int:
         """Forget everything, and tell how many keys there were."""
-        connection = self._connection()
-        self._local.counted.clear()
-        return connection.execute("DELETE FROM hits").rowcount
+        self._local.counted = None
+        return self._connection().execute("DELETE FROM hits").rowcount
 
     def clear(self, key: str) -> None:
         """Forget one key."""
-        connection = self._connection()
-        self._local.counted.clear()
-        connection.execute("DELETE FROM hits WHERE key = ?", (key,))
+        self._local.counted = None
+        self._connection().execute("DELETE FROM hits WHERE key = ?", (key,))
 
-    def _live(self, key: str, asks: str = "") -> tuple[int, float]:
-        """A key's present window: the hits and the end.
-
-        A thread that has just counted a hit knows both, and the headers of the same request
-        ask for each of them: the file is read only when they are asked for again.
-        """
+    def _live(self, key: str) -> tuple[int, float]:
         now = time.time()
-        connection = self._connection()
-        counted_key, *row = self._local.counted.pop(asks, (None,))
-        if counted_key != key:
-            row = connection.execute(_WINDOW, (key,)).fetchone()
-        return (row[0], row[1]) if row and row[1] > now else (0, now)
+        row = self._connection().execute(_WINDOW, (key,)).fetchone()
+        return row if row and row[1] > now else (0, now)
 
     def _connection(self) -> sqlite3.Connection:
         """This thread's own connection, opened at its first hit (hence after a fork)."""
@@ -132,7 +130,6 @@ class SQLiteStorage(Storage):
             self._local.turn = self._turn()
             self._local.connection = self._connect()
             self._local.hits = 0
-            self._local.counted = {}
         return self._local.connection
 
     def _turn(self) -> _Turn:
