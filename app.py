@@ -21,7 +21,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import cli
-import panel.ratelimit  # noqa: F401  (registers the sqlite:// storage with limits)
+import panel.ratelimit  # noqa: F401  (registers the mapped:// storage with limits)
 import settings as panel_settings
 import web
 from actions import ACTIONS, answers, dialects, params

@@ -189,8 +189,8 @@ class Settings:
     @property
     def ratelimit_uri(self) -> str:
         """The address of the counters' storage, for the limits package."""
-        beside = self.database.with_name(self.database.stem + "-ratelimit.db")
-        return self.ratelimit_storage or f"sqlite:///{beside}"
+        beside = self.database.with_name(self.database.stem + "-ratelimit.counters")
+        return self.ratelimit_storage or f"mapped:///{beside}"
 
 
 def variable(name: str) -> str:

@@ -204,8 +204,8 @@ def test_no_sql_changes_a_table_behind_the_models() -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
         if node.value.lstrip().startswith(words)
     }
-    # The counters are a file of their own, without money; a renumbering is one statement.
-    assert found == {"panel.ratelimit", "panel.services"}
+    # A renumbering is one statement.
+    assert found == {"panel.services"}
 
 
 # How the code is written

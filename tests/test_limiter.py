@@ -1,8 +1,6 @@
 """The limiter while its storage is down: the panel goes on, and each worker counts by itself."""
 
-import sqlite3
 import time
-from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +10,7 @@ from flask.testing import FlaskClient
 
 import models
 from panel import accounts
-from panel.ratelimit import SQLiteStorage
+from panel.ratelimit import MappedStorage
 
 NOW = 1_800_000_000.25
 
@@ -37,20 +35,22 @@ FOUR = [(200, "2", None), (200, "1", None), (200, "0", None), (429, "0", "60")]
 
 
 def test_without_its_file_it_counts_by_itself_and_with_it_the_file_counts_again(
-    tmp_path: Path, clock: SimpleNamespace
+    tmp_path: Path, clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = make_app(tmp_path / "panel.db", PANEL_RATE_LIMIT="3").test_client()
     key = accounts.add("alice")
-    path = tmp_path / "panel-ratelimit.db"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("DROP TABLE hits")
-    assert [ask(client, key) for _ in range(4)] == FOUR
+    storage = MappedStorage(f"mapped:///{tmp_path / 'panel-ratelimit.counters'}")
+    with monkeypatch.context() as patched:
+        patched.setattr("panel.ratelimit.fcntl.flock", broken)
+        assert [ask(client, key) for _ in range(4)] == FOUR
+    assert storage.reset() == 0
 
-    storage = SQLiteStorage(f"sqlite:///{path}")
     clock.now = NOW + 3600  # the limiter looks after it again and again, ever less often
     assert [ask(client, key) for _ in range(4)] == FOUR
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT count FROM hits").fetchall() == [(4,)]
-    storage.reset()
+    assert storage.reset() == 1
     assert [ask(client, key) for _ in range(4)] == FOUR
     models.close_database()
+
+
+def broken(*args: object) -> None:
+    raise OSError("Input/output error")

@@ -1,7 +1,8 @@
 """The rate limit: fixed windows in a file that all workers share, and what clients see of it."""
 
+import os
+import resource
 import shutil
-import sqlite3
 import subprocess
 import time
 from collections import Counter
@@ -21,7 +22,7 @@ from werkzeug.test import TestResponse
 
 import models
 from panel import accounts
-from panel.ratelimit import SQLiteStorage
+from panel.ratelimit import FIRST_SLOTS, REACH, MappedStorage
 
 MakeServer = Callable[..., Server]
 
@@ -38,8 +39,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 @pytest.fixture
-def storage(tmp_path: Path) -> SQLiteStorage:
-    return SQLiteStorage(f"sqlite:///{tmp_path / 'hits.db'}")
+def storage(tmp_path: Path) -> MappedStorage:
+    return MappedStorage(f"mapped:///{tmp_path / 'hits'}")
 
 
 # The storage
@@ -48,14 +49,14 @@ def storage(tmp_path: Path) -> SQLiteStorage:
 def test_exactly_the_limit_passes_from_eight_processes(tmp_path: Path, crowd: Crowd) -> None:
     # Each time on a new file: creating it at once is part of the test.
     for number in range(5):
-        uri = f"sqlite:///{tmp_path / f'hits-{number}.db'}"
+        uri = f"mapped:///{tmp_path / f'hits-{number}'}"
         passed = crowd.begin(hit, [(uri, "100/minute", 25)] * SIZE).get()
         assert sum(passed) == 100
-        assert SQLiteStorage(uri).get("LIMITER/account:1/100/1/minute") == 200
+        assert MappedStorage(uri).get("LIMITER/account:1/100/1/minute") == 200
 
 
 def test_a_window_begins_with_the_first_hit_and_ends_after_its_time(
-    storage: SQLiteStorage, clock: SimpleNamespace
+    storage: MappedStorage, clock: SimpleNamespace
 ) -> None:
     assert storage.incr("key", 60) == 1
     clock.now = NOW + 40
@@ -69,7 +70,7 @@ def test_a_window_begins_with_the_first_hit_and_ends_after_its_time(
     assert storage.get_expiry("key") == NOW + 120
 
 
-def test_a_hit_may_count_for_several(storage: SQLiteStorage, clock: SimpleNamespace) -> None:
+def test_a_hit_may_count_for_several(storage: MappedStorage, clock: SimpleNamespace) -> None:
     assert storage.incr("key", 60, amount=5) == 5
     assert storage.incr("key", 60, amount=2) == 7
     clock.now = NOW + 60
@@ -77,7 +78,7 @@ def test_a_hit_may_count_for_several(storage: SQLiteStorage, clock: SimpleNamesp
 
 
 def test_a_key_without_a_window_has_no_hits_and_expires_now(
-    storage: SQLiteStorage, clock: SimpleNamespace
+    storage: MappedStorage, clock: SimpleNamespace
 ) -> None:
     assert storage.get("key") == 0
     assert storage.get_expiry("key") == NOW
@@ -87,7 +88,7 @@ def test_a_key_without_a_window_has_no_hits_and_expires_now(
     assert storage.get_expiry("key") == NOW + 61
 
 
-def test_keys_have_windows_of_their_own(storage: SQLiteStorage, clock: SimpleNamespace) -> None:
+def test_keys_have_windows_of_their_own(storage: MappedStorage, clock: SimpleNamespace) -> None:
     storage.incr("one", 60)
     clock.now = NOW + 30
     storage.incr("other", 60)
@@ -95,7 +96,7 @@ def test_keys_have_windows_of_their_own(storage: SQLiteStorage, clock: SimpleNam
     assert (storage.get("other"), storage.get_expiry("other")) == (1, NOW + 90)
 
 
-def test_clear_forgets_one_key_and_reset_all(storage: SQLiteStorage) -> None:
+def test_clear_forgets_one_key_and_reset_all(storage: MappedStorage) -> None:
     for key in ("one", "two", "three"):
         storage.incr(key, 60)
     storage.clear("one")
@@ -105,41 +106,124 @@ def test_clear_forgets_one_key_and_reset_all(storage: SQLiteStorage) -> None:
     assert storage.incr("two", 60) == 1
 
 
-def test_check_tells_whether_the_file_can_be_read(tmp_path: Path, storage: SQLiteStorage) -> None:
-    assert storage.check() is True
-    connection = sqlite3.connect(tmp_path / "hits.db")
-    connection.execute("DROP TABLE hits")
-    connection.close()
-    assert storage.check() is False
+def keys(count: int) -> list[str]:
+    return [f"address:{n}" for n in range(count)]
 
 
-def test_what_has_expired_is_removed_in_the_end(
-    tmp_path: Path,
-    storage: SQLiteStorage,
-    clock: SimpleNamespace,
-    monkeypatch: pytest.MonkeyPatch,
+def test_the_file_grows_with_the_keys_and_loses_none(
+    tmp_path: Path, storage: MappedStorage
 ) -> None:
-    monkeypatch.setattr("panel.ratelimit.PURGE_EVERY", 10)
-    for number in range(8):
-        storage.incr(f"address:{number}", 60)
-    clock.now = NOW + 60
-    storage.incr("live", 60)
+    size = (tmp_path / "hits").stat().st_size
+    other = MappedStorage(f"mapped:///{tmp_path / 'hits'}")  # as another process has it
+    for times, one in enumerate((storage, other), start=1):
+        assert [one.incr(key, 60) for key in keys(4 * FIRST_SLOTS)] == [times] * 4 * FIRST_SLOTS
+    assert (tmp_path / "hits").stat().st_size > 4 * size
+    assert {storage.get(key) for key in keys(4 * FIRST_SLOTS)} == {2}
+    assert storage.reset() == 4 * FIRST_SLOTS
 
-    def kept() -> int:
-        connection = sqlite3.connect(tmp_path / "hits.db")
-        try:
-            return connection.execute("SELECT COUNT(*) FROM hits").fetchone()[0]
-        finally:
-            connection.close()
 
-    assert kept() == 9
-    storage.incr("live", 60)
-    assert kept() == 1
-    assert storage.get("live") == 2
+def test_windows_that_are_over_make_room(
+    tmp_path: Path, storage: MappedStorage, clock: SimpleNamespace
+) -> None:
+    size = (tmp_path / "hits").stat().st_size
+    for minute in range(20):
+        clock.now = NOW + 60 * minute
+        hits = [storage.incr(f"{minute}-{key}", 60) for key in keys(FIRST_SLOTS // 4)]
+        assert set(hits) == {1}
+    assert (tmp_path / "hits").stat().st_size == size
+
+
+def test_eight_processes_let_the_file_grow_and_count_exactly(tmp_path: Path, crowd: Crowd) -> None:
+    uri = f"mapped:///{tmp_path / 'hits'}"
+    storage = MappedStorage(uri)
+    counting = crowd.begin(hit, [(uri, "1000000/minute", 1000)] * SIZE)
+    for key in keys(8 * FIRST_SLOTS):
+        storage.incr(key, 60)
+    assert sum(counting.get()) == SIZE * 1000
+    assert storage.get("LIMITER/account:1/1000000/1/minute") == SIZE * 1000
+    assert {storage.get(key) for key in keys(8 * FIRST_SLOTS)} == {1}
+
+
+def test_keys_that_would_collide_cannot_be_foreseen(tmp_path: Path) -> None:
+    """Each file has slots of its own for them: nobody can choose addresses that fill one place."""
+
+    def slots(name: str) -> list[int]:
+        storage = MappedStorage(f"mapped:///{tmp_path / name}")
+        places = []
+        for key in keys(REACH):
+            storage.incr(key, 60)
+            content = (tmp_path / name).read_bytes()
+            places.append(
+                next(at for at in range(32, len(content), 32) if any(content[at : at + 32]))
+            )
+            storage.reset()
+        return places
+
+    assert slots("one") != slots("other")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda content: b"", id="empty"),
+        pytest.param(lambda content: content[: len(content) // 2], id="half of it"),
+        pytest.param(lambda content: content + b"more", id="longer"),
+        pytest.param(lambda content: bytes(len(content)), id="zeros"),
+        pytest.param(lambda content: os.urandom(len(content)), id="noise"),
+        pytest.param(lambda content: b"no counters at all", id="something else"),
+    ],
+)
+def test_a_damaged_file_still_counts(
+    tmp_path: Path, storage: MappedStorage, damage: Callable[[bytes], bytes]
+) -> None:
+    """It may forget what it knew, as after a power cut, but what comes now is counted."""
+    for key in keys(100):
+        storage.incr(key, 60)
+    content = (tmp_path / "hits").read_bytes()
+    (tmp_path / "found").write_bytes(damage(content))
+    found = MappedStorage(f"mapped:///{tmp_path / 'found'}")
+    before = {key: found.get(key) for key in keys(300)}
+    assert {key: found.incr(key, 60) - before[key] for key in keys(300)} == dict.fromkeys(
+        keys(300), 1
+    )
+
+
+def test_a_full_disk_is_an_error_and_what_was_counted_stays(
+    tmp_path: Path, storage: MappedStorage
+) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = (tmp_path / "hits").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        counted = []
+        with pytest.raises(storage.base_exceptions):
+            for key in keys(4 * FIRST_SLOTS):
+                storage.incr(key, 60)
+                counted.append(key)
+        assert len(counted) > FIRST_SLOTS // 2
+        assert {storage.get(key) for key in counted} == {1}
+        assert storage.incr("address:0", 60) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert storage.check()
+
+
+def test_check_tells_whether_the_file_can_be_used(
+    storage: MappedStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert storage.check() is True
+    monkeypatch.setattr("panel.ratelimit.fcntl.flock", broken)
+    assert storage.check() is False
+    monkeypatch.undo()
+    assert storage.check() is True
+
+
+def broken(*args: object) -> None:
+    raise OSError("Input/output error")
 
 
 def test_the_strategy_of_the_limits_package_works_on_it(
-    storage: SQLiteStorage, clock: SimpleNamespace
+    storage: MappedStorage, clock: SimpleNamespace
 ) -> None:
     windows = FixedWindowRateLimiter(storage)
     item = RateLimitItemPerMinute(3)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import runpy
 import socket
 import sqlite3
 import subprocess
@@ -102,7 +103,7 @@ def refused_start(folder: Path, **environ: str) -> str:
         ("PANEL_RATE_LIMIT", "0", "write a number of requests per minute"),
         ("PANEL_RATELIMIT_STORAGE", "hunter2", "write a storage address"),
         ("PANEL_RATELIMIT_STORAGE", "nosuch://:hunter2@127.0.0.1", "no such storage"),
-        ("PANEL_RATELIMIT_STORAGE", "sqlite:////hunter2/hits.db", "it cannot be used"),
+        ("PANEL_RATELIMIT_STORAGE", "mapped:////hunter2/hits", "it cannot be used"),
         ("PANEL_RATELIMIT_STORAGE_FILE", "/nowhere/storage", "cannot read the file"),
         ("PANEL_SYNCHRONOUS", "SOMETIMES", "write EXTRA, FULL, NORMAL or OFF"),
         ("PANEL_TRUSTED_PROXIES", "all", "write a whole number from 0 to 99"),
@@ -229,6 +230,22 @@ def test_a_stop_waits_for_the_request_that_is_still_arriving(make_server: MakeSe
     server.start()
     status, state = server.call(key, "status", order=1)
     assert (status, state["status"]) == (200, "Pending")
+
+
+def test_a_worker_that_is_busy_leaves_new_clients_to_the_other(make_server: MakeServer) -> None:
+    server = make_server(WEB_CONCURRENCY="2")
+    key = furnish(server)
+    one_at_a_time = each_worker(server)
+    next(one_at_a_time)
+    threads = runpy.run_path(str(ROOT / "gunicorn.conf.py"))["threads"]
+    slow = [begin_order(server, key) for _ in range(threads)]
+    one_at_a_time.close()  # now the other one is awake too
+
+    assert [server.call(key, "balance")[0] for _ in range(20)] == [200] * 20
+    for connection, last in slow:
+        with connection:
+            connection.sendall(last)
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_stop_reaches_a_worker_that_has_only_just_begun(tmp_path: Path) -> None:
