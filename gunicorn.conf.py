@@ -11,15 +11,47 @@ from pathlib import Path
 from gunicorn import util
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
+from gunicorn.workers.gthread import ThreadWorker
+
+REQUESTS_BETWEEN_CLIENTS = 8
+"""After so many a busy worker takes a new client all the same, so that none waits forever."""
 
 wsgi_app = "app:create_app()"
 bind = os.environ.get("BIND", f"127.0.0.1:{os.environ.get('PORT', '8000')}")
 
+
+class EvenWorker(ThreadWorker):
+    """gunicorn's gthread, where a worker whose threads are all busy leaves clients to the others.
+
+    Otherwise the first to wake takes all that connect at once, and keeps them for as long as
+    they keep their connections, while another worker and its core have nothing to do.
+    """
+
+    _at_last_accept = 0
+
+    def accept(self, listener: socket.socket) -> None:
+        """Accept a new client."""
+        super().accept(listener)
+        self._at_last_accept = self.nr
+
+    @property
+    def worker_connections(self) -> int:
+        """How many clients may be connected; gunicorn asks whether it may accept one more."""
+        busy = self.nr_conns - len(self.keepalived_conns) - len(self.pending_conns)
+        if busy < self.cfg.threads or self.nr - self._at_last_accept >= REQUESTS_BETWEEN_CLIENTS:
+            return self.cfg.worker_connections
+        return 0
+
+    @worker_connections.setter
+    def worker_connections(self, number: int) -> None:
+        """Do nothing: gunicorn copies the setting that is read above."""
+
+
 # Threads keep slow clients' connections open without holding up the others; two processes use
-# the second core where there is one.
-worker_class = "gthread"
+# the second core where there is one. More threads gain nothing: one computes at a time.
+worker_class = EvenWorker
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-threads = 8
+threads = 4
 keepalive = 15
 
 # Loaded once: a wrong setting is told once, and the workers share the code's memory.

@@ -4,7 +4,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 from conftest import Server
@@ -33,7 +33,7 @@ def workers(server: Server) -> list[int]:
     raise AssertionError(f"too few workers began:\n{server.log.read_text()}")
 
 
-def each_worker(server: Server) -> Iterator[int]:
+def each_worker(server: Server) -> Generator[int, None, None]:
     """Each worker's process id, while all the others sleep: what is asked then, that one does."""
     for pid in workers(server):
         others = [other for other in workers(server) if other != pid]
