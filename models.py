@@ -506,8 +506,11 @@ def _do_all(own: _Work) -> None:
             # Only now: whoever came while other processes were in the queue is in.
             works = _brought[:]
             del _brought[: len(works)]
-            for work in works:
-                _do(work)
+            if len(works) == 1:
+                own.value = own.do()  # alone, it is the transaction
+            else:
+                for work in works:
+                    _do(work)
     except BaseException as error:  # a full disk, for one: nothing is left of the transaction
         for work in works:
             work.error = error
