@@ -109,10 +109,11 @@ def _limiter(app: Flask, settings: Settings) -> QuickLimiter:
     try:
         return QuickLimiter(
             _bucket,
+            settings.rate_limit,
+            scope="api",
             app=app,
             storage_uri=settings.ratelimit_uri,
             strategy="fixed-window",
-            request_identifier=lambda: "api",  # the limited function's name is known
             # A storage that is down must not take the panel with it: each worker counts by
             # itself until it is back.
             in_memory_fallback_enabled=True,
@@ -151,7 +152,6 @@ def _add_api(app: Flask, settings: Settings) -> None:
     shelf = answers.Shelf()
     limiter = _limiter(app, settings)
 
-    @limiter.shared_limit(settings.rate_limit, scope="api")
     def answer(asked: Request, texts: params.Texts, caller: Caller | None) -> Response:
         if caller is None:
             raise Refused(INVALID_API_KEY)
@@ -184,6 +184,7 @@ def _add_api(app: Flask, settings: Settings) -> None:
         if IDEMPOTENCY_HEADER in asked.environ and not texts.get(IDEMPOTENCY_KEY):
             texts[IDEMPOTENCY_KEY] = asked.environ[IDEMPOTENCY_HEADER]
         caller = g.caller = accounts.find(_key(asked, texts))
+        limiter.count()
         response = answer(asked, texts, caller)
         response.headers.add(IDEMPOTENT_HEADER, "1")
         return response

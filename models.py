@@ -395,8 +395,11 @@ class Statement:
         """Run with the slots' values and give the cursor, whose rows are plain tuples."""
         sql, parameters = self._built or self.built()
         filled = [values[p.name] if type(p) is _Slot else p for p in parameters]
-        with _as_peewee_errors:  # what execute_sql() does besides takes as long as the query
+        try:  # what execute_sql() does besides takes as long as the query
             return database.connection().execute(sql, filled)
+        except sqlite3.Error:
+            with _as_peewee_errors:
+                raise
 
     def row(self, **values: Any) -> Any:
         """Run, and give the only row as a tuple, or None."""

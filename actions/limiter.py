@@ -1,8 +1,8 @@
-"""The rate limit at the door: Flask-Limiter, made quick for limits that are decorators alone."""
+"""The rate limit at the door: Flask-Limiter, made quick for one limit that is always asked."""
 
 import math
 import time
-from functools import cache
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from flask import Flask, Response, g
@@ -18,46 +18,49 @@ class Count(NamedTuple):
 
 
 class QuickLimiter(Limiter):
-    """Flask-Limiter where each limit is the decorator of a function, one a function.
+    """Flask-Limiter with one limit, of which a request is counted where count() is called.
 
     Flask-Limiter searches at each request, twice, for the limits of the app, of blueprints and
     of functions, parses what it finds, and asks the storage four times: that takes as long as
-    all else that the panel does. Here a function's limit is looked up once, and a request is
-    one count. While the storage is down all is Flask-Limiter's own.
+    all else that the panel does. Here the limit is known, and a request is one count. While
+    the storage is down all is Flask-Limiter's own.
     """
+
+    def __init__(
+        self, key_func: Callable[[], str], limit: str, scope: str, **options: Any
+    ) -> None:
+        """Count by what `key_func` says of a request; the options are Flask-Limiter's."""
+        super().__init__(key_func, **options)
+        self._scope = scope
+        shared = self.shared_limit(limit, scope=scope)
+        self.limit_manager.add_decorated_limit(scope, shared)
+        (self._limit,) = shared
 
     def init_app(self, app: Flask) -> None:
         """As Flask-Limiter's, without its work before and after the requests of all routes."""
-        self._limit_of = cache(self._find_limit)
         app.extensions.setdefault("limiter", set()).add(self)  # so it adds none
         super().init_app(app)
         app.after_request(self._tell)
 
-    def _check_request_limit(
-        self, callable_name: str | None = None, in_middleware: bool = True
-    ) -> None:
-        """Count a call of a decorated function.
+    def count(self) -> None:
+        """Count this request.
 
         :raises RateLimitExceeded: if it is one too many.
         """
         if not self._storage_dead:
-            limit = self._limit_of(callable_name)
-            key = limit.limit.key_for(limit.key_func(), limit.scope)
+            limit = self._limit.limit
+            key = limit.key_for(self._key_func(), self._scope)
             try:
-                counted = self.storage.incr(key, limit.limit.get_expiry())
+                counted = self.storage.incr(key, limit.get_expiry())
                 ends = self.storage.get_expiry(key)
             except self.storage.base_exceptions:
                 pass
             else:
-                g.count = Count(limit.limit.amount, counted, ends)
-                if counted > limit.limit.amount:
-                    raise RateLimitExceeded(limit)
+                g.count = Count(limit.amount, counted, ends)
+                if counted > limit.amount:
+                    raise RateLimitExceeded(self._limit)
                 return
-        super()._check_request_limit(callable_name, in_middleware)
-
-    def _find_limit(self, callable_name: str | None) -> Any:
-        (limit,) = self.limit_manager.decorated_limits(callable_name or "")
-        return limit
+        self._check_request_limit(self._scope, in_middleware=False)
 
     def _tell(self, response: Response) -> Response:
         """Add the headers of the limit, and to a refusal how many seconds to wait."""

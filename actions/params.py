@@ -129,7 +129,7 @@ def _flatten(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     texts: dict[str, str] = {}
     gathered: dict[str, dict[str, str]] = {}
     for position, (name, text) in enumerate(pairs):
-        indexed = _INDEXED.fullmatch(name)
+        indexed = _INDEXED.fullmatch(name) if "[" in name else None
         if indexed and indexed[1] in LISTS:
             gathered.setdefault(indexed[1], {}).setdefault(indexed[2] or f"at {position}", text)
         elif not texts.get(name):
