@@ -48,10 +48,10 @@ class EvenWorker(ThreadWorker):
 
 
 # Threads keep slow clients' connections open without holding up the others; two processes use
-# the second core where there is one. More threads gain nothing: one computes at a time.
+# the second core where there is one. Of eight, some answer while the others wait for the disk.
 worker_class = EvenWorker
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-threads = 4
+threads = 8
 keepalive = 15
 
 # Loaded once: a wrong setting is told once, and the workers share the code's memory.
