@@ -4,11 +4,11 @@ import hashlib
 import re
 import secrets
 import threading
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from peewee import IntegrityError
+from peewee import IntegrityError, fn
 
-from models import Account, Statement, immediate, slot
+from models import Account, AccountRate, Catalogue, Statement, immediate, slot
 from panel import ledger, money
 from panel.errors import Invalid, Refused
 
@@ -16,25 +16,31 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", re.ASCII)
 
 
 class Caller(NamedTuple):
-    """The account behind a request's key."""
+    """The account behind a request's key, and what the catalogue that it sees depends on."""
 
     id: int
     status: str
     balance_micros: int
     discount_micros: int
     dialect: str | None
+    catalogue_version: int
+    has_own_rates: bool
 
 
-_FIND = Statement(
-    lambda: Account.select(
+def _caller_query() -> Any:
+    return Account.select(
         Account.id,
         Account.status,
         Account.balance_micros,
         Account.discount_micros,
         Account.dialect,
-    ).where(Account.key_hash == slot("key_hash"))
-)
+        Catalogue.select(Catalogue.version).where(Catalogue.id == 1),
+        fn.EXISTS(AccountRate.select().where(AccountRate.account == Account.id)),
+    )
 
+
+_FIND = Statement(lambda: _caller_query().where(Account.key_hash == slot("key_hash")))
+_GET = Statement(lambda: _caller_query().where(Account.id == slot("id")))
 
 _at_the_door = threading.Lock()
 
@@ -52,8 +58,7 @@ def find(key: str) -> Caller | None:
 
 def caller(account_id: int) -> Caller:
     """An account as the caller it would be: for what is charged on its behalf."""
-    account = Account.get_by_id(account_id)
-    return Caller(*(getattr(account, name) for name in Caller._fields))
+    return Caller(*_GET.row(id=account_id))
 
 
 def hash_key(key: str) -> bytes:

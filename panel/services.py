@@ -2,12 +2,11 @@
 
 from typing import Any, NamedTuple
 
-from peewee import JOIN, fn
+from peewee import JOIN
 
 from models import (
     Account,
     AccountRate,
-    Catalogue,
     Service,
     Source,
     Statement,
@@ -125,19 +124,20 @@ def _offer_query() -> Any:
 IN_ORDER = (Service.position, Service.id)
 """How the catalogue stands."""
 
-_ANYBODY = Caller(id=0, status="", balance_micros=0, discount_micros=0, dialect=None)
+_ANYBODY = Caller(
+    id=0,
+    status="",
+    balance_micros=0,
+    discount_micros=0,
+    dialect=None,
+    catalogue_version=0,
+    has_own_rates=False,
+)
 """No account has this number, hence no rates of its own."""
 
 _FIND = Statement(lambda: _offer_query().where(Service.id == slot("id"), Service.active))
 _PRICE = Statement(lambda: _offer_query().where(Service.id == slot("id")))
 _ALL = Statement(lambda: _offer_query().where(Service.active).order_by(*IN_ORDER))
-
-_VERSION = Statement(
-    lambda: Catalogue.select(
-        Catalogue.version,
-        fn.EXISTS(AccountRate.select().where(AccountRate.account == slot("account_id"))),
-    ).where(Catalogue.id == 1)
-)
 
 
 def find(caller: Caller, service_id: int | None) -> Offer | None:
@@ -174,8 +174,7 @@ def version(caller: Caller) -> tuple[int, int] | None:
 
     :returns: None for an account with rates of its own, whose offers are only its own.
     """
-    number, own_rates = _VERSION.row(account_id=caller.id)
-    return None if own_rates else (number, caller.discount_micros)
+    return None if caller.has_own_rates else (caller.catalogue_version, caller.discount_micros)
 
 
 def _offer(caller: Caller, row: tuple[Any, ...]) -> Offer:
