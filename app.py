@@ -6,8 +6,10 @@ gunicorn serves 'app:create_app()', and the `flask` command finds create_app() b
 import os
 import sqlite3
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
+from threading import Lock
 from typing import Any
 
 import click
@@ -24,7 +26,7 @@ import cli
 import panel.ratelimit  # noqa: F401  (registers the mapped:// storage with limits)
 import settings as panel_settings
 import web
-from actions import ACTIONS, answers, dialects, params
+from actions import ACTIONS, Action, answers, dialects, params
 from actions.add import IDEMPOTENCY_KEY
 from actions.limiter import QuickLimiter
 from models import DatabaseError, database, open_database
@@ -151,17 +153,21 @@ def _is_searched_for_a_command() -> bool:
 def _add_api(app: Flask, settings: Settings) -> None:
     shelf = answers.Shelf()
     limiter = _limiter(app, settings)
+    # Threads that all want the interpreter hold each other up, so quick requests take turns.
+    # Not where they are counted over a network: the others can go on meanwhile.
+    turns: AbstractContextManager[Any] = nullcontext() if settings.ratelimit_storage else Lock()
 
-    def answer(asked: Request, texts: params.Texts, caller: Caller | None) -> Response:
+    def answer(
+        asked: Request, texts: params.Texts, caller: Caller | None, action: Action | None
+    ) -> Response:
         if caller is None:
             raise Refused(INVALID_API_KEY)
         if caller.status != "active":
             raise Refused(ACCOUNT_SUSPENDED)
-        name = texts.get("action", "")
-        if name not in ACTIONS:
+        if action is None:
             raise Refused(INCORRECT_REQUEST)
         dialect = dialects.DIALECTS[caller.dialect or settings.dialect]
-        action, shape = ACTIONS[name], dialect.shapes[name]
+        shape = dialect.shapes[texts["action"]]
 
         def make() -> Any:
             return shape(action.run(caller, texts), settings.currency)
@@ -183,9 +189,11 @@ def _add_api(app: Flask, settings: Settings) -> None:
         texts = params.collect(asked)
         if IDEMPOTENCY_HEADER in asked.environ and not texts.get(IDEMPOTENCY_KEY):
             texts[IDEMPOTENCY_KEY] = asked.environ[IDEMPOTENCY_HEADER]
-        caller = g.caller = accounts.find(_key(asked, texts))
-        limiter.count()
-        response = answer(asked, texts, caller)
+        action = ACTIONS.get(texts.get("action", ""))
+        with turns if action is not None and action.quick else nullcontext():
+            caller = g.caller = accounts.find(_key(asked, texts))
+            limiter.count()
+            response = answer(asked, texts, caller, action)
         response.headers.add(IDEMPOTENT_HEADER, "1")
         return response
 

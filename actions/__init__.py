@@ -20,6 +20,7 @@ class Action(NamedTuple):
     (panel.services.TYPES).
     version: of an answer that depends on nothing else and can be kept: what it was made from;
         or None, where this caller's answer cannot.
+    quick: it reads a few rows, and waits for nothing.
     """
 
     help: str
@@ -28,6 +29,7 @@ class Action(NamedTuple):
     parameters: tuple[Parameter, ...] = ()
     one_of: bool = False
     version: Callable[[Caller], Hashable] | None = None
+    quick: bool = False
 
 
 _OFFERS = [
@@ -43,7 +45,7 @@ ACTIONS = {
         (_OFFERS,),
         version=services.version,
     ),
-    "balance": Action("The account's balance.", balance.run, (100_000_000,)),
+    "balance": Action("The account's balance.", balance.run, (100_000_000,), quick=True),
     "add": Action("Place an order.", add.run, (4218,), (SERVICE, *DETAILS.values())),
     "status": Action(
         "The state of orders.",
@@ -51,6 +53,7 @@ ACTIONS = {
         (_ORDER, {"4218": _ORDER, "4219": INCORRECT_ORDER_ID}),
         (ORDER, ORDERS),
         one_of=True,
+        quick=True,
     ),
     "refill": Action(
         "Ask for a refill of orders.",
@@ -65,6 +68,7 @@ ACTIONS = {
         ("pending", {42: "completed", 43: REFILL_NOT_FOUND}),
         (REFILL, REFILLS),
         one_of=True,
+        quick=True,
     ),
     "cancel": Action(
         "Ask to cancel orders.",
