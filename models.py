@@ -38,6 +38,9 @@ MIGRATIONS = HERE / "migrations"
 BUSY_TIMEOUT_MS = 30_000
 """How long a statement waits for a writer that does not queue, such as the sqlite3 shell."""
 
+MAPPED_BYTES = 2_000_000_000
+"""How much of the database file is read from memory that all connections share."""
+
 Result = TypeVar("Result")
 
 database = SqliteDatabase(None)
@@ -431,6 +434,8 @@ def open_database(path: Path, synchronous: str = "FULL") -> list[str]:
             ("synchronous", synchronous),
             ("foreign_keys", 1),
             ("cache_size", -16_000),
+            # All threads read the same pages, not each a copy of its own.
+            ("mmap_size", MAPPED_BYTES),
         ],
         timeout=BUSY_TIMEOUT_MS // 1000,
     )
