@@ -439,6 +439,7 @@ def test_behind_a_trusted_proxy_each_address_has_its_own_window(make_server: Mak
     assert [forwarded(server, "2001:db8::2") for _ in range(4)] == [401, 401, 401, 429]
     # What a client writes before the proxy's own entry opens no further window.
     assert forwarded(server, "198.51.100.7, 203.0.113.1") == 429
+    server.stop()  # a line is written after its answer
     log = server.log.read_text()
     assert ' 203.0.113.1 "POST /api/v2" 401 ' in log
     assert ' 2001:db8::2 "POST /api/v2" 429 ' in log
