@@ -202,5 +202,5 @@ class MappedStorage(Storage):
         with self._table as table:
             hashed = table.hash(key)
             window = table.find(hashed, time.time())
-            if window:
+            if window and window.hits:
                 table.write(window.at, hashed, 0.0, 0)

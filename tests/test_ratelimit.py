@@ -372,6 +372,36 @@ def test_the_setting_gives_the_number_and_the_time(
     models.close_database()
 
 
+def standing(client: FlaskClient, key: str) -> tuple[int, str, str | None]:
+    """The status, what remains in the window, and how long to wait."""
+    answer = ask(client, key)
+    headers = answer.headers
+    return answer.status_code, headers["X-RateLimit-Remaining"], headers.get("Retry-After")
+
+
+FOUR = [(200, "2", None), (200, "1", None), (200, "0", None), (429, "0", "60")]
+"""Four requests where three are allowed."""
+
+
+def test_without_its_file_it_counts_by_itself_and_with_it_the_file_counts_again(
+    tmp_path: Path,
+    limited: SimpleNamespace,
+    clock: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client, key = limited.client, limited.alice
+    storage = MappedStorage(f"mapped:///{tmp_path / 'panel-ratelimit.counters'}")
+    with monkeypatch.context() as patched:
+        patched.setattr("panel.ratelimit.fcntl.flock", broken)
+        assert [standing(client, key) for _ in range(4)] == FOUR
+    assert storage.reset() == 0
+
+    clock.now = NOW + 3600  # the limiter looks after it again and again, ever less often
+    assert [standing(client, key) for _ in range(4)] == FOUR
+    assert storage.reset() == 1
+    assert [standing(client, key) for _ in range(4)] == FOUR
+
+
 # Over a real gunicorn
 
 
