@@ -26,10 +26,13 @@ import cli
 import panel.ratelimit  # noqa: F401  (registers the mapped:// storage with limits)
 import settings as panel_settings
 import web
-from actions import ACTIONS, Action, answers, dialects, params
+from actions import ACTIONS, Action, parameters
 from actions.add import IDEMPOTENCY_KEY
 from actions.limiter import QuickLimiter
-from models import DatabaseError, database, open_database
+from api import dialects, response_cache
+from api.request import collect
+from database.connection import DatabaseError, database
+from database.migrate import open_database
 from panel import accounts
 from panel.accounts import Caller
 from panel.errors import (
@@ -38,10 +41,10 @@ from panel.errors import (
     INVALID_API_KEY,
     TOO_MANY_REQUESTS,
     Problem,
-    Refused,
+    RequestRejected,
 )
 from settings import Settings, SettingsError
-from web.control import Control
+from test_server.control import Control
 
 IDEMPOTENCY_HEADER = "HTTP_IDEMPOTENCY_KEY"
 """The header Idempotency-Key, as WSGI writes it."""
@@ -151,21 +154,21 @@ def _is_searched_for_a_command() -> bool:
 
 
 def _add_api(app: Flask, settings: Settings) -> None:
-    shelf = answers.Shelf()
+    shelf = response_cache.ResponseCache()
     limiter = _limiter(app, settings)
     # Threads that all want the interpreter hold each other up, so quick requests take turns.
     # Not where they are counted over a network: the others can go on meanwhile.
     turns: AbstractContextManager[Any] = nullcontext() if settings.ratelimit_storage else Lock()
 
     def answer(
-        asked: Request, texts: params.Texts, caller: Caller | None, action: Action | None
+        asked: Request, texts: parameters.Texts, caller: Caller | None, action: Action | None
     ) -> Response:
         if caller is None:
-            raise Refused(INVALID_API_KEY)
+            raise RequestRejected(INVALID_API_KEY)
         if caller.status != "active":
-            raise Refused(ACCOUNT_SUSPENDED)
+            raise RequestRejected(ACCOUNT_SUSPENDED)
         if action is None:
-            raise Refused(INCORRECT_REQUEST)
+            raise RequestRejected(INCORRECT_REQUEST)
         dialect = dialects.DIALECTS[caller.dialect or settings.dialect]
         shape = dialect.shapes[texts["action"]]
 
@@ -173,10 +176,10 @@ def _add_api(app: Flask, settings: Settings) -> None:
             return shape(action.run(caller, texts), settings.currency)
 
         if action.version is None:
-            return Response(answers.encode(make()), mimetype="application/json")
+            return Response(response_cache.encode(make()), mimetype="application/json")
         version = action.version(caller)
         encoded = shelf.take(None if version is None else (shape, version), make)
-        return answers.respond(asked, encoded)
+        return response_cache.respond(asked, encoded)
 
     def api() -> Response:
         asked = request_ctx.request  # itself, for each use of the proxy costs a look-up
@@ -186,7 +189,7 @@ def _add_api(app: Flask, settings: Settings) -> None:
             # So Werkzeug counts the body itself, and refuses one that was cut off on its way:
             # half of a quantity is a quantity too.
             asked.environ.pop("wsgi.input_terminated", None)
-        texts = params.collect(asked)
+        texts = collect(asked)
         if IDEMPOTENCY_HEADER in asked.environ and not texts.get(IDEMPOTENCY_KEY):
             texts[IDEMPOTENCY_KEY] = asked.environ[IDEMPOTENCY_HEADER]
         action = ACTIONS.get(texts.get("action", ""))
@@ -206,7 +209,7 @@ def _add_api(app: Flask, settings: Settings) -> None:
     )
 
 
-def _key(asked: Request, texts: params.Texts) -> str:
+def _key(asked: Request, texts: parameters.Texts) -> str:
     """The request's key: the parameter, else the bearer header, else nothing."""
     if key := texts.get("key"):
         return key
@@ -235,8 +238,8 @@ def _add_errors(app: Flask) -> None:
         response.status_code = status
         return response
 
-    @app.errorhandler(Refused)
-    def refused(error: Refused) -> Response:
+    @app.errorhandler(RequestRejected)
+    def refused(error: RequestRejected) -> Response:
         return refuse(error.problem, _dialect().status(error.problem))
 
     @app.errorhandler(RateLimitExceeded)

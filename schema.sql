@@ -10,7 +10,7 @@ CREATE TABLE accounts (
         CHECK (balance_micros BETWEEN 0 AND 1000000000000000000),
     created_at INTEGER NOT NULL,
     -- What the account gets off every rate, in millionths: 50000 is 5 %.
-    discount_micros INTEGER NOT NULL DEFAULT 0 CHECK (discount_micros BETWEEN 0 AND 1000000),
+    discount_ppm INTEGER NOT NULL DEFAULT 0 CHECK (discount_ppm BETWEEN 0 AND 1000000),
     -- How answers are shaped for it; NULL: as the panel's default says.
     dialect TEXT CHECK (dialect IN ('sns', 'perfectpanel'))
 ) STRICT;
@@ -29,7 +29,7 @@ CREATE TABLE services (
     created_at INTEGER NOT NULL,
     -- How the rate follows the cost: the cost plus this many millionths, rounded up to a step.
     -- NULL: the rate was set by hand and stays.
-    markup_micros INTEGER CHECK (markup_micros >= 0),
+    markup_ppm INTEGER CHECK (markup_ppm >= 0),
     round_micros INTEGER NOT NULL DEFAULT 1 CHECK (round_micros >= 1),
     -- Why a service that is not active is not: '' is the operator's own act.
     inactive_because TEXT NOT NULL DEFAULT ''
@@ -37,8 +37,8 @@ CREATE TABLE services (
     dripfeed INTEGER NOT NULL DEFAULT 0 CHECK (dripfeed IN (0, 1)),
     -- Whether a link may have only one open order at a time.
     one_per_link INTEGER NOT NULL DEFAULT 0 CHECK (one_per_link IN (0, 1)),
-    -- Where it stands in the catalogue; those of one position stand by number.
-    position INTEGER NOT NULL DEFAULT 1000000000 CHECK (position >= 0),
+    -- Where it stands in the catalogue; those of one place stand by number.
+    sort_order INTEGER NOT NULL DEFAULT 1000000000 CHECK (sort_order >= 0),
     CHECK (min <= max)
 ) STRICT;
 
@@ -88,16 +88,16 @@ CREATE TABLE providers (
     idempotent INTEGER NOT NULL DEFAULT 0 CHECK (idempotent IN (0, 1))
 ) STRICT;
 
--- Where a service is bought: first at position 1, after a clear refusal at position 2.
+-- Where a service is bought: first at the source of rank 1, after a clear refusal at rank 2.
 CREATE TABLE sources (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     service_id INTEGER NOT NULL REFERENCES services (id),
-    position INTEGER NOT NULL CHECK (position IN (1, 2)),
+    source_rank INTEGER NOT NULL CHECK (source_rank IN (1, 2)),
     provider_id INTEGER NOT NULL REFERENCES providers (id),
     provider_service TEXT NOT NULL CHECK (length(provider_service) BETWEEN 1 AND 64),
     cost_micros INTEGER NOT NULL CHECK (cost_micros BETWEEN 0 AND 1000000000000),
     dripfeed INTEGER NOT NULL DEFAULT 0 CHECK (dripfeed IN (0, 1)),
-    UNIQUE (service_id, position)
+    UNIQUE (service_id, source_rank)
 ) STRICT;
 
 CREATE INDEX sources_by_provider ON sources (provider_id, provider_service);
@@ -124,18 +124,19 @@ CREATE TABLE orders (
     -- The way to the provider. '': fulfilled by hand; waiting: to be sent; sending: a request
     -- may be under way; sent: the provider has it; review: nobody knows whether it has;
     -- failed: no provider took it; parts: a drip-feed that is sent part by part.
-    forward TEXT NOT NULL DEFAULT ''
-        CHECK (forward IN ('', 'waiting', 'sending', 'sent', 'review', 'failed', 'parts')),
+    dispatch_state TEXT NOT NULL DEFAULT ''
+        CHECK (dispatch_state IN ('', 'waiting', 'sending', 'sent', 'review', 'failed', 'parts')),
     provider_id INTEGER REFERENCES providers (id),
     provider_order TEXT
-        CHECK (forward <> 'sent' OR (provider_id IS NOT NULL AND provider_order IS NOT NULL)),
+        CHECK (dispatch_state <> 'sent' OR (provider_id IS NOT NULL AND provider_order IS NOT NULL)),
     cost_micros INTEGER NOT NULL DEFAULT 0 CHECK (cost_micros >= 0),
     -- Which source is tried, whether one of them refused for something that passes by itself,
     -- how often all of them refused, and when to send or to ask again.
-    position INTEGER NOT NULL DEFAULT 1 CHECK (position IN (1, 2)),
-    may_pass INTEGER NOT NULL DEFAULT 0 CHECK (may_pass IN (0, 1)),
+    source_rank INTEGER NOT NULL DEFAULT 1 CHECK (source_rank IN (1, 2)),
+    is_temporary INTEGER NOT NULL DEFAULT 0 CHECK (is_temporary IN (0, 1)),
     attempts INTEGER NOT NULL DEFAULT 0,
-    due_at INTEGER NOT NULL DEFAULT 0,
+    send_at INTEGER NOT NULL DEFAULT 0,
+    poll_at INTEGER NOT NULL DEFAULT 0,
     -- What an operator should know; '' when all is well.
     warning TEXT NOT NULL DEFAULT '',
     -- What the service's type needs beside link and quantity, as a JSON object of texts.
@@ -150,7 +151,7 @@ CREATE TABLE orders (
     -- Sent along with the order, so that a provider that knows such keys takes it once.
     send_key TEXT,
     -- Whether the provider may have it from an earlier try, though it is to be sent again.
-    maybe_taken INTEGER NOT NULL DEFAULT 0 CHECK (maybe_taken IN (0, 1)),
+    may_be_at_provider INTEGER NOT NULL DEFAULT 0 CHECK (may_be_at_provider IN (0, 1)),
     CHECK ((runs IS NULL) = (interval IS NULL)),
     CHECK (refunded_micros BETWEEN 0 AND charge_micros),
     CHECK (refunded_micros = 0 OR status IN ('Partial', 'Canceled'))
@@ -158,15 +159,15 @@ CREATE TABLE orders (
 
 CREATE INDEX orders_by_account ON orders (account_id, id);
 CREATE INDEX orders_by_status ON orders (status, id);
-CREATE INDEX orders_to_send ON orders (provider_id, due_at) WHERE forward = 'waiting';
-CREATE INDEX orders_to_ask ON orders (provider_id, due_at)
-WHERE forward = 'sent'
+CREATE INDEX orders_to_send ON orders (provider_id, send_at) WHERE dispatch_state = 'waiting';
+CREATE INDEX orders_to_poll ON orders (provider_id, poll_at)
+WHERE dispatch_state = 'sent'
     AND status IN ('Pending', 'Processing', 'In progress', 'Active', 'Paused');
-CREATE INDEX orders_in_doubt ON orders (forward) WHERE forward IN ('sending', 'review');
+CREATE INDEX orders_in_doubt ON orders (dispatch_state) WHERE dispatch_state IN ('sending', 'review');
 CREATE INDEX orders_with_warning ON orders (id) WHERE warning <> '';
 CREATE INDEX orders_by_time ON orders (created_at);
-CREATE INDEX orders_in_parts ON orders (due_at)
-WHERE forward = 'parts'
+CREATE INDEX orders_in_parts ON orders (poll_at)
+WHERE dispatch_state = 'parts'
     AND status IN ('Pending', 'Processing', 'In progress', 'Active', 'Paused');
 CREATE INDEX orders_by_parent ON orders (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX orders_on_link ON orders (service_id, link)
@@ -257,7 +258,8 @@ CREATE TABLE refills (
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     provider_refill TEXT,
-    due_at INTEGER NOT NULL DEFAULT 0
+    send_at INTEGER NOT NULL DEFAULT 0,
+    poll_at INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE INDEX refills_by_order ON refills (order_id);
@@ -272,7 +274,7 @@ CREATE TABLE cancels (
     updated_at INTEGER NOT NULL,
     -- Whether the provider was asked; its answer comes as the order's status.
     passed_on INTEGER NOT NULL DEFAULT 0 CHECK (passed_on IN (0, 1)),
-    due_at INTEGER NOT NULL DEFAULT 0
+    send_at INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE INDEX cancels_by_order ON cancels (order_id);
@@ -289,7 +291,7 @@ CREATE TABLE sandbox_orders (
     posts INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
-CREATE INDEX services_by_position ON services (position, id);
+CREATE INDEX services_by_sort_order ON services (sort_order, id);
 
 -- The lists of the dashboard, newest first.
 CREATE INDEX orders_by_service ON orders (service_id, id);

@@ -4,11 +4,11 @@ from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 from actions import add, balance, cancel, refill, refill_status, services, status
-from actions.params import DETAILS, ORDER, ORDERS, REFILL, REFILLS, SERVICE, Parameter, Texts
+from actions.parameters import DETAILS, ORDER, ORDERS, REFILL, REFILLS, SERVICE, Parameter, Texts
 from panel.accounts import Caller
 from panel.errors import CANNOT_CANCEL, CANNOT_REFILL, INCORRECT_ORDER_ID, REFILL_NOT_FOUND
-from panel.orders import OrderState
-from panel.services import Offer
+from panel.orders.lookup import OrderState
+from panel.pricing import Offer
 
 
 class Action(NamedTuple):

@@ -3,17 +3,13 @@
 import hashlib
 import json
 
-from actions.params import DETAILS, SERVICE, Texts, read, read_sent
-from panel import orders, services
+from actions.parameters import DETAILS, SERVICE, Texts, read, read_sent
+from panel import pricing, service_types
 from panel.accounts import Caller
-from panel.errors import (
-    INCORRECT_REQUEST,
-    INCORRECT_SERVICE_ID,
-    Refused,
-    incorrect,
-)
-from panel.orders import Retry, Wanted
-from panel.services import Offer, ServiceType
+from panel.errors import INCORRECT_REQUEST, INCORRECT_SERVICE_ID, RequestRejected, incorrect
+from panel.orders.place import OrderRequest, Retry, place_order, placed_before
+from panel.pricing import Offer
+from panel.service_types import ServiceType
 
 DRIPFEED = ("runs", "interval")
 IDEMPOTENCY_KEY = "idempotency_key"
@@ -27,14 +23,14 @@ def run(caller: Caller, texts: Texts) -> int:
     exist is judged like one of type Default.
     """
     retry = _retry(texts)
-    if retry is not None and (order_id := orders.placed_before(caller.id, retry)):
+    if retry is not None and (order_id := placed_before(caller.id, retry)):
         return order_id
     service_id = read(texts, [SERVICE])["service"]
-    offer = services.find(caller, service_id)
-    wanted = _wanted(services.TYPES[offer.type if offer else "Default"], offer, texts)
+    offer = pricing.find_offer(caller, service_id)
+    wanted = _wanted(service_types.SERVICE_TYPES[offer.type if offer else "Default"], offer, texts)
     if offer is None:
-        raise Refused(INCORRECT_SERVICE_ID)
-    return orders.place(caller.id, offer, wanted, retry)
+        raise RequestRejected(INCORRECT_SERVICE_ID)
+    return place_order(caller.id, offer, wanted, retry)
 
 
 def _retry(texts: Texts) -> Retry | None:
@@ -43,13 +39,13 @@ def _retry(texts: Texts) -> Retry | None:
     if not key:
         return None
     if len(key) > MAX_IDEMPOTENCY_KEY or not (key.isascii() and key.isprintable()):
-        raise Refused(incorrect(IDEMPOTENCY_KEY))
+        raise RequestRejected(incorrect(IDEMPOTENCY_KEY))
     asked = {n: texts[n] for n in sorted(texts) if texts[n] and (n in DETAILS or n == "service")}
     digest = hashlib.sha256(json.dumps(asked).encode()).digest()
     return Retry(key, digest)
 
 
-def _wanted(type: ServiceType, offer: Offer | None, texts: Texts) -> Wanted:
+def _wanted(type: ServiceType, offer: Offer | None, texts: Texts) -> OrderRequest:
     """What the customer wants of a service of this type.
 
     :raises Refused: for what is missing or wrong.
@@ -62,8 +58,8 @@ def _wanted(type: ServiceType, offer: Offer | None, texts: Texts) -> Wanted:
     if type.dripfeed and offer is not None and offer.dripfeed:
         drip = read_sent(texts, [DETAILS[name] for name in DRIPFEED])
         if len(drip) == 1:
-            raise Refused(INCORRECT_REQUEST)
-    return Wanted(
+            raise RequestRejected(INCORRECT_REQUEST)
+    return OrderRequest(
         link=values.pop("link", ""),
         quantity=values.pop("quantity", None),
         details=values,

@@ -1,6 +1,6 @@
 """action=balance: what the account has."""
 
-from actions.params import Texts
+from actions.parameters import Texts
 from panel.accounts import Caller
 
 

@@ -1,9 +1,9 @@
 """action=refill: ask for completed orders to be made whole again."""
 
-from actions.params import ORDER, ORDERS, Texts, read_one
-from panel import refills
+from actions.parameters import ORDER, ORDERS, Texts, read_one
 from panel.accounts import Caller
-from panel.errors import Problem, Refused
+from panel.errors import Problem, RequestRejected
+from panel.orders import refills
 
 Answer = int | dict[int | str, int | Problem]
 
@@ -14,7 +14,7 @@ def run(caller: Caller, texts: Texts) -> Answer:
     if sent is ORDER:
         (refill,) = refills.request(caller.id, [value])
         if isinstance(refill, Problem):
-            raise Refused(refill)
+            raise RequestRejected(refill)
         return refill
     numbers = refills.request(caller.id, [ident.number for ident in value])
     return dict(zip((ident.shown for ident in value), numbers, strict=True))

@@ -1,9 +1,9 @@
 """action=refill_status: how far refills are."""
 
-from actions.params import REFILL, REFILLS, Texts, read_one
-from panel import refills
+from actions.parameters import REFILL, REFILLS, Texts, read_one
 from panel.accounts import Caller
 from panel.errors import Problem
+from panel.orders import refills
 
 Answer = str | dict[int | str, str | Problem]
 

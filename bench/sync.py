@@ -31,8 +31,11 @@ from statistics import median, quantiles
 from typing import Any
 from urllib.parse import urlencode
 
-import models
 from bench.provider import QUANTITY
+from database import compiled_query, transactions
+from database.clock import now
+from database.connection import close_database
+from database.migrate import open_database
 from models import Order, Provider, Service, Source
 from panel import accounts
 from panel.money import MICROS
@@ -108,11 +111,12 @@ class Bench:
 
     def wrong(self) -> int:
         """How many orders are not as the provider told last."""
-        models.open_database(self._database)
+        open_database(self._database)
         delivered = [
-            QUANTITY - left for (left,) in models.rows(Order.select(Order.remains).tuples())
+            QUANTITY - left
+            for (left,) in compiled_query.rows(Order.select(Order.remains).tuples())
         ]
-        models.close_database()
+        close_database()
         return delivered.count(0) + abs(sum(delivered) - self._asked())
 
     @contextlib.contextmanager
@@ -159,11 +163,11 @@ class Bench:
 
 def furnish(database: Path, provider_port: int, orders: int) -> str:
     """Make a panel with so many orders at the provider; give a customer's key."""
-    models.open_database(database)
+    open_database(database)
     key = accounts.add("customer", 10**9 * MICROS)
     # Older orders are asked for less often; these are to be always due.
-    created_at = models.now() + 24 * 3600
-    with models.immediate():
+    created_at = now() + 24 * 3600
+    with transactions.immediate():
         provider = Provider.create(
             name="loopback", url=f"http://127.0.0.1:{provider_port}/api/v2", key="key",
             requests_per_minute=10**6,
@@ -172,7 +176,11 @@ def furnish(database: Path, provider_port: int, orders: int) -> str:
             name="Views", category="Video", type="Default", rate_micros=1000, min=1, max=QUANTITY
         )
         Source.create(
-            service=service, position=1, provider=provider, provider_service="1", cost_micros=500
+            service=service,
+            source_rank=1,
+            provider=provider,
+            provider_service="1",
+            cost_micros=500,
         )
         rows = [
             {
@@ -185,7 +193,7 @@ def furnish(database: Path, provider_port: int, orders: int) -> str:
         ]  # fmt: skip
         for start in range(0, orders, 1000):
             Order.insert_many(rows[start : start + 1000]).execute()
-    models.close_database()
+    close_database()
     return key
 
 

@@ -10,11 +10,11 @@ from cli import (
     providers,
     refills,
     report,
-    sandbox,
     services,
     users,
     worker,
 )
+from test_server.command import command as test_server
 
 
 def register(app: Flask) -> None:
@@ -29,10 +29,10 @@ def register(app: Flask) -> None:
         providers.group,
         report.command,
         worker.command,
-        sandbox.command,
+        test_server,
         operators.group,
         database.init_db,
-        database.backup,
+        database.backup_command,
         database.demo,
     ):
         app.cli.add_command(command)

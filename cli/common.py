@@ -12,9 +12,10 @@ from peewee import PeeweeException
 from tabulate import tabulate
 
 import upstream
-from models import Provider, database
+from database.connection import database
+from models import Provider
 from panel import money
-from panel.errors import Invalid
+from panel.errors import OperatorError
 from upstream.provider import Provider as UpstreamProvider
 
 
@@ -40,7 +41,7 @@ def _one_line(ctx: click.Context) -> Iterator[None]:
     except click.UsageError as error:
         hint = f"(see flask {ctx.command_path.partition(' ')[2]} --help)"
         raise BadInputError(f"{error.format_message()} {hint}") from None
-    except Invalid as error:
+    except OperatorError as error:
         raise BadInputError(str(error)) from None
     except UnicodeEncodeError:
         raise BadInputError("an argument is not valid UTF-8") from None

@@ -7,11 +7,13 @@ from pathlib import Path
 import click
 from flask import current_app
 
-import models
 from cli.common import Command, FailedError, connect
-from panel import accounts, catalogue, ledger, providers, services
-from panel.errors import Invalid
+from database.backup import backup, damage, read_only
+from database.connection import database
+from panel import accounts, ledger, services
+from panel.errors import OperatorError
 from panel.money import MICROS, format_exact
+from panel.providers import import_services, registry
 
 DEMO_BALANCE_MICROS = 100 * MICROS
 DEMO_MARKUP_MICROS = 250_000
@@ -22,16 +24,16 @@ SANDBOX_REQUESTS_PER_MINUTE = 6000
 def init_db() -> None:
     """Create the database, or bring it up to date; one that is gets no change."""
     # Opening it did the work: every command and the server open it the same way.
-    click.echo(f"The database {models.database.database} is ready.")
+    click.echo(f"The database {database.database} is ready.")
 
 
 @click.command("backup", cls=Command)
 @click.argument("file", type=click.Path(path_type=Path))
-def backup(file: Path) -> None:
+def backup_command(file: Path) -> None:
     """Write a consistent copy to FILE while serving, and check it."""
     try:
         if file.exists():
-            raise Invalid(f"{file} exists already; a backup never overwrites")
+            raise OperatorError(f"{file} exists already; a backup never overwrites")
         part = file.with_name(file.name + ".part")
         part.unlink(missing_ok=True)
         try:
@@ -40,7 +42,7 @@ def backup(file: Path) -> None:
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
-        raise Invalid(f"cannot write {file}: {error.strerror}") from None
+        raise OperatorError(f"cannot write {file}: {error.strerror}") from None
     click.echo(f"Wrote {file} ({file.stat().st_size} bytes), checked.")
 
 
@@ -50,9 +52,9 @@ def _write_sound_copy(target: Path) -> None:
     :raises FailedError: if it is not sound.
     """
     try:
-        models.backup(target)
-        with models.read_only(target) as copy:
-            wrong = [*models.damage(copy), *ledger.check(copy.execute)]
+        backup(target)
+        with read_only(target) as copy:
+            wrong = [*damage(copy), *ledger.check(copy.execute)]
     except sqlite3.Error as error:
         wrong = [str(error)]
     if wrong:
@@ -67,8 +69,10 @@ def demo() -> None:
     """
     if accounts.any_exists() or services.listing():
         return
-    sandbox = providers.add("sandbox", providers.SANDBOX_URL, "", SANDBOX_REQUESTS_PER_MINUTE)
-    added = catalogue.take_over(sandbox.id, connect(sandbox).services(), DEMO_MARKUP_MICROS)
+    sandbox = registry.add("sandbox", registry.SANDBOX_URL, "", SANDBOX_REQUESTS_PER_MINUTE)
+    added = import_services.import_services(
+        sandbox.id, connect(sandbox).services(), DEMO_MARKUP_MICROS
+    )
     key = accounts.add("demo", DEMO_BALANCE_MICROS)
     amount = f"{format_exact(DEMO_BALANCE_MICROS)} {current_app.config['PANEL'].currency}"
     # As in gunicorn.conf.py, which this line is printed before.

@@ -6,7 +6,7 @@ import click
 
 from cli.common import Group, as_json, show_rows, when
 from panel import operators
-from panel.errors import Invalid
+from panel.errors import OperatorError
 
 COMMAND_LINE = "(command line)"
 
@@ -50,7 +50,7 @@ def list_(as_json: bool) -> None:
 def password(name: str) -> None:
     """Give an operator another password; sessions with the old one end."""
     if name not in {operator.name for operator in operators.listing()}:
-        raise Invalid(f"there is no operator {name}")
+        raise OperatorError(f"there is no operator {name}")
     new = _password()
     with operators.audited(COMMAND_LINE, "", f"operator {name}: new password"):
         operators.set_password(name, new)

@@ -6,8 +6,9 @@ from typing import Any
 import click
 
 from cli.common import NUMBER, Group, as_json, limit, show_one, show_rows, when
-from panel import accounts, forwarding, orders, parts
+from panel import accounts, queries
 from panel.money import format_exact
+from panel.orders import dispatch, events, state, subscriptions, transition
 
 
 @click.group("order", cls=Group)
@@ -28,7 +29,7 @@ def _row(order: dict[str, Any]) -> dict[str, Any]:
         "status": order["status"],
         "start_count": order["start_count"],
         "remains": order["remains"],
-        "forward": order["forward"],
+        "forward": order["dispatch_state"],
         "provider_order": order["provider_order"],
         "cost": format_exact(order["cost_micros"]),
         "warning": order["warning"],
@@ -55,13 +56,13 @@ def _show(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:
 
 @group.command("list")
 @click.option("--user", help="Only this customer's.")
-@click.option("--status", type=click.Choice(list(orders.FOLLOWS)), help="Only of this status.")
+@click.option("--status", type=click.Choice(list(state.FOLLOWS)), help="Only of this status.")
 @limit()
 @as_json
 def list_(user: str | None, status: str | None, limit: int, as_json: bool) -> None:
     """The newest orders."""
     account_id = accounts.get(user).id if user is not None else None
-    rows = [_row(order) for order in orders.listing(account_id, status, limit)]
+    rows = [_row(order) for order in queries.order_listing(account_id, status, limit)]
     _show(rows, as_json, "No such orders.")
 
 
@@ -72,9 +73,9 @@ def show(id: int, as_json: bool) -> None:
     """One order, and what happened on its way to the provider and back."""
     story = [
         {"at": when(event["created_at"]), "what": event["kind"], "text": event["text"]}
-        for event in forwarding.events(id)
+        for event in events.events(id)
     ]
-    row = _row(orders.details(id))
+    row = _row(queries.order_details(id))
     if as_json:
         show_one({**row, "events": story}, as_json)
         return
@@ -96,8 +97,8 @@ def set_(id: int, status: str | None, start_count: int | None, remains: int | No
     """
     if status is None and start_count is None and remains is None:
         raise click.UsageError("Give --status, --start-count or --remains.")
-    orders.change(id, status=status, start_count=start_count, remains=remains)
-    row = orders.details(id)
+    transition.change(id, status=status, start_count=start_count, remains=remains)
+    row = queries.order_details(id)
     refunded = format_exact(row["refunded_micros"])
     click.echo(f"Order {id} is {row['status']}, {row['remains']} remain, {refunded} refunded.")
 
@@ -107,7 +108,7 @@ def set_(id: int, status: str | None, start_count: int | None, remains: int | No
 @click.argument("quantity", type=click.IntRange(1))
 def post(id: int, quantity: int) -> None:
     """Charge a post of a subscription that is fulfilled by hand, and print its order's number."""
-    click.echo(parts.add_post(id, quantity))
+    click.echo(subscriptions.add_post(id, quantity))
 
 
 @group.command("review")
@@ -118,7 +119,7 @@ def review(as_json: bool) -> None:
     Look each one up at its provider, then: attach it if the provider has it, resend it or fail
     it if not.
     """
-    rows = [_row(order) for order in forwarding.in_review()]
+    rows = [_row(order) for order in queries.orders_in_review()]
     _show(rows, as_json, "No order needs review.")
 
 
@@ -126,7 +127,7 @@ def review(as_json: bool) -> None:
 @click.argument("id", type=NUMBER)
 def resend(id: int) -> None:
     """Send an order in review again: the provider does not have it."""
-    forwarding.resend(id)
+    dispatch.resend(id)
     click.echo(f"Order {id} will be sent again.")
 
 
@@ -135,7 +136,7 @@ def resend(id: int) -> None:
 @click.argument("provider_order")
 def attach(id: int, provider_order: str) -> None:
     """Follow an order in review: the provider has it under PROVIDER_ORDER."""
-    forwarding.attach(id, provider_order)
+    dispatch.attach(id, provider_order)
     click.echo(f"Order {id} is the provider's order {provider_order}.")
 
 
@@ -143,6 +144,6 @@ def attach(id: int, provider_order: str) -> None:
 @click.argument("id", type=NUMBER)
 def fail(id: int) -> None:
     """Give an order in review up: it is canceled and paid back."""
-    forwarding.fail(id)
-    refunded = format_exact(orders.details(id)["refunded_micros"])
+    dispatch.fail(id)
+    refunded = format_exact(queries.order_details(id)["refunded_micros"])
     click.echo(f"Order {id} is Canceled, {refunded} refunded.")

@@ -19,12 +19,12 @@ from cli.common import (
     when,
 )
 from models import Provider
-from panel import catalogue, providers
-from panel.catalogue import Change
-from panel.errors import Invalid
+from panel.errors import OperatorError
 from panel.money import format_exact
-from panel.providers import Listing
-from upstream import UNHEARD
+from panel.providers import import_services, price_sync, registry
+from panel.providers.import_services import CatalogueChange
+from panel.providers.listing import Listing
+from upstream import PROVIDER_ERRORS
 
 
 @click.group("provider", cls=Group)
@@ -46,7 +46,7 @@ def _row(provider: Provider) -> dict[str, Any]:
 def _catalogue(provider: Provider) -> list[Listing]:
     try:
         return connect(provider).services()
-    except UNHEARD as error:
+    except PROVIDER_ERRORS as error:
         raise FailedError(f"{provider.name}: {error}") from None
 
 
@@ -68,13 +68,13 @@ def add(name: str, url: str, key_env: str | None, requests_per_minute: int) -> N
 
     The address "sandbox:" adds the built-in sandbox, which needs no key.
     """
-    providers.check(name, url, requests_per_minute)
-    key = "" if url == providers.SANDBOX_URL else _key(key_env)
-    provider = providers.add(name, url, key, requests_per_minute)
+    registry.check(name, url, requests_per_minute)
+    key = "" if url == registry.SANDBOX_URL else _key(key_env)
+    provider = registry.add(name, url, key, requests_per_minute)
     click.echo(f"Provider {name} is added.")
     try:
         click.echo(f"Our balance there: {_ask_balance(provider)}")
-    except UNHEARD as error:
+    except PROVIDER_ERRORS as error:
         click.echo(f"Its balance could not be read: {error}", err=True)
 
 
@@ -82,7 +82,7 @@ def _key(variable: str | None) -> str:
     """The key, from where no process list shows it."""
     if variable is not None:
         if not os.environ.get(variable):
-            raise Invalid(f"the environment variable {variable} is not set")
+            raise OperatorError(f"the environment variable {variable} is not set")
         return os.environ[variable].strip()
     if sys.stdin.isatty():
         return click.prompt("API key", hide_input=True)
@@ -93,9 +93,9 @@ def _ask_balance(provider: Provider) -> str:
     """Our funds there; what the provider says of itself beside is kept."""
     upstream = connect(provider)
     text = upstream.balance()
-    providers.note_balance(provider.id, text)
+    registry.record_balance(provider.id, text)
     if upstream.idempotent:
-        providers.note_idempotent(provider.id)
+        registry.record_idempotent(provider.id)
     return text
 
 
@@ -103,7 +103,7 @@ def _ask_balance(provider: Provider) -> str:
 @as_json
 def list_(as_json: bool) -> None:
     """All providers."""
-    show_rows([_row(row) for row in providers.listing()], as_json, "No providers yet.")
+    show_rows([_row(row) for row in registry.listing()], as_json, "No providers yet.")
 
 
 @group.command("show")
@@ -111,7 +111,7 @@ def list_(as_json: bool) -> None:
 @as_json
 def show(name: str, as_json: bool) -> None:
     """One provider."""
-    show_one(_row(providers.get(name)), as_json)
+    show_one(_row(registry.get(name)), as_json)
 
 
 @group.command("balance")
@@ -119,8 +119,8 @@ def show(name: str, as_json: bool) -> None:
 def balance(name: str) -> None:
     """Ask for our funds there."""
     try:
-        click.echo(_ask_balance(providers.get(name)))
-    except UNHEARD as error:
+        click.echo(_ask_balance(registry.get(name)))
+    except PROVIDER_ERRORS as error:
         raise FailedError(f"{name}: {error}") from None
 
 
@@ -128,7 +128,7 @@ def balance(name: str) -> None:
 @click.argument("name")
 def remove(name: str) -> None:
     """Remove a provider and forget its key; services bought there first are disabled."""
-    count = providers.remove(name)
+    count = registry.remove(name)
     click.echo(f"Provider {name} is removed; {count} services were disabled.")
 
 
@@ -138,7 +138,7 @@ def remove(name: str) -> None:
 @as_json
 def services(name: str, words: tuple[str, ...], as_json: bool) -> None:
     """Their catalogue; with WORDS, only what has all of them in number, name or category."""
-    found = [item for item in _catalogue(providers.get(name)) if _has(item, words)]
+    found = [item for item in _catalogue(registry.get(name)) if _has(item, words)]
     rows = [
         {
             "service": item.service,
@@ -180,17 +180,19 @@ def import_(
 
     Example: flask provider import upstream --category Telegram --markup 25% --round 0.01
     """
-    provider = providers.get(name)
-    wanted = catalogue.choose(_catalogue(provider), categories, ids)
-    _print_changes(catalogue.take_over(provider.id, wanted, markup, step, dry_run=dry_run))
+    provider = registry.get(name)
+    wanted = import_services.select_listings(_catalogue(provider), categories, ids)
+    _print_changes(
+        import_services.import_services(provider.id, wanted, markup, step, dry_run=dry_run)
+    )
 
 
 @group.command("sync")
 @click.argument("name")
 def sync(name: str) -> None:
     """Re-read their prices and ranges, and follow them."""
-    provider = providers.get(name)
-    changes = catalogue.follow(provider.id, _catalogue(provider), _disable_below_cost())
+    provider = registry.get(name)
+    changes = price_sync.sync_prices(provider.id, _catalogue(provider), _disable_below_cost())
     _print_changes(changes)
 
 
@@ -198,7 +200,7 @@ def _disable_below_cost() -> bool:
     return current_app.config["PANEL"].below_cost == "disable"
 
 
-def _print_changes(changes: list[Change]) -> None:
+def _print_changes(changes: list[CatalogueChange]) -> None:
     rows = [
         {"service": c.service_id, "theirs": c.provider_service, "name": c.name, "change": c.what}
         for c in changes

@@ -6,7 +6,8 @@ import click
 
 from cli.common import NUMBER, Group, as_json, limit, show_rows, when
 from models import Cancel, Refill
-from panel import refills
+from panel import queries
+from panel.orders import cancels, refills
 
 
 @click.group("refill", cls=Group)
@@ -40,7 +41,7 @@ def _row(request: dict[str, Any]) -> dict[str, Any]:
 @as_json
 def refill_list(status: str | None, limit: int, as_json: bool) -> None:
     """The newest refills."""
-    rows = [_row(refill) for refill in refills.listing(Refill, status, limit)]
+    rows = [_row(refill) for refill in queries.request_listing(Refill, status, limit)]
     show_rows(rows, as_json, "No such refills.")
 
 
@@ -49,7 +50,7 @@ def refill_list(status: str | None, limit: int, as_json: bool) -> None:
 @click.option("--status", required=True, help="in progress, completed, rejected or error.")
 def refill_set(id: int, status: str) -> None:
     """Move a refill on."""
-    refills.set_refill_status(id, status)
+    refills.set_status(id, status)
     click.echo(f"Refill {id} is {status}.")
 
 
@@ -63,7 +64,7 @@ def refill_set(id: int, status: str) -> None:
 @as_json
 def cancel_list(status: str | None, limit: int, as_json: bool) -> None:
     """The newest cancel requests."""
-    rows = [_row(cancel) for cancel in refills.listing(Cancel, status, limit)]
+    rows = [_row(cancel) for cancel in queries.request_listing(Cancel, status, limit)]
     show_rows(rows, as_json, "No such cancel requests.")
 
 
@@ -71,7 +72,7 @@ def cancel_list(status: str | None, limit: int, as_json: bool) -> None:
 @click.argument("id", type=NUMBER)
 def accept(id: int) -> None:
     """Cancel the order and pay back what remains of it."""
-    refills.accept_cancel(id)
+    cancels.accept(id)
     click.echo(f"Cancel request {id} is accepted; the order is Canceled.")
 
 
@@ -79,5 +80,5 @@ def accept(id: int) -> None:
 @click.argument("id", type=NUMBER)
 def reject(id: int) -> None:
     """Let the order go on."""
-    refills.reject_cancel(id)
+    cancels.reject(id)
     click.echo(f"Cancel request {id} is rejected; the order goes on.")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cli.common import Command, as_json, show_rows
-from panel import report
+from panel import reports
 from panel.money import format_exact
 
 SUMS = ("revenue", "refunds", "cost", "profit")
@@ -20,7 +20,7 @@ SUMS = ("revenue", "refunds", "cost", "profit")
 )
 @click.option(
     "--by",
-    type=click.Choice(list(report.GROUPS)),
+    type=click.Choice(list(reports.REPORT_GROUPS)),
     default="service",
     show_default=True,
     help="A row for each.",
@@ -35,12 +35,12 @@ def command(since: datetime | None, by: str, as_json: bool, as_csv: bool) -> Non
     if as_json and as_csv:
         raise click.UsageError("Give --json or --csv, not both.")
     start = int(since.replace(tzinfo=UTC).timestamp()) if since else 0
-    sums = report.earnings(by, start)
+    sums = reports.earnings(by, start)
     rows = [_row(by, row) for row in sums]
     if as_csv:
         writer = csv.DictWriter(sys.stdout, [by, "orders", *SUMS])
         writer.writeheader()
-        writer.writerows({**row, by: report.harmless(row[by])} for row in rows)
+        writer.writerows({**row, by: reports.escape_formula(row[by])} for row in rows)
         return
     if not as_json and rows:
         names = ("orders", *SUMS)

@@ -17,10 +17,11 @@ from cli.common import (
     when,
 )
 from models import Service
-from panel import catalogue, providers, services
-from panel.errors import Invalid
+from panel import services
+from panel.errors import OperatorError
 from panel.money import format_exact
-from upstream import UNHEARD
+from panel.providers import import_services, registry, sources
+from upstream import PROVIDER_ERRORS
 
 
 @click.group("service", cls=Group)
@@ -77,7 +78,7 @@ def add(rate: int, **fields: Any) -> None:
 @as_json
 def list_(as_json: bool) -> None:
     """All services, disabled ones too."""
-    costs = providers.costs()
+    costs = sources.costs()
     rows = [_row(service, costs.get(service.id)) for service in services.listing()]
     show_rows(rows, as_json, "No services yet.")
 
@@ -88,12 +89,12 @@ def list_(as_json: bool) -> None:
 def show(id: int, as_json: bool) -> None:
     """One service."""
     service = services.get(id)
-    sources = [
+    bought_from = [
         f"{s['provider_name']} {s['provider_service']} at {format_exact(s['cost_micros'])}"
-        for s in providers.sources(id)
+        for s in sources.sources(id)
     ]
-    row = _row(service, providers.costs().get(id))
-    shown = sources if as_json else ", then ".join(sources)
+    row = _row(service, sources.costs().get(id))
+    shown = bought_from if as_json else ", then ".join(bought_from)
     show_one({**row, "bought_from": shown, "created": when(service.created_at)}, as_json)
 
 
@@ -108,14 +109,14 @@ def source(id: int, provider: str, their_service: str, second: bool) -> None:
     Example: flask service source 3 upstream 1204 --second
     """
     services.get(id)
-    row = providers.get(provider)
+    row = registry.get(provider)
     try:
         found = [item for item in connect(row).services() if item.service == their_service]
-    except UNHEARD as error:
+    except PROVIDER_ERRORS as error:
         raise FailedError(f"{provider}: {error}") from None
     if not found:
-        raise Invalid(f"{provider} has no service {their_service}")
-    providers.set_source(id, row.id, found[0], 2 if second else 1)
+        raise OperatorError(f"{provider} has no service {their_service}")
+    sources.set_source(id, row.id, found[0], 2 if second else 1)
     cost = format_exact(found[0].rate_micros)
     click.echo(f"Service {id} is bought from {provider}, service {their_service}, at {cost}.")
 
@@ -136,7 +137,9 @@ def source(id: int, provider: str, their_service: str, second: bool) -> None:
     default=None,
     help="A link has one open order at a time.",
 )
-@click.option("--position", type=int, help="Its place in the catalogue: smaller is earlier.")
+@click.option(
+    "--position", "sort_order", type=int, help="Its place in the catalogue: smaller is earlier."
+)
 def edit(id: int, **fields: Any) -> None:
     """Change a service, from the next request on. Orders keep what they were charged."""
     services.edit(id, **{name: value for name, value in fields.items() if value is not None})
@@ -165,7 +168,7 @@ def markup(percent: int, ids: tuple[int, ...], category: str | None, step: int) 
     chosen = set(ids)
     if category is not None:
         chosen |= {item.id for item in services.listing() if item.category == category}
-    changes = catalogue.mark_up(sorted(chosen), percent, step)
+    changes = import_services.mark_up(sorted(chosen), percent, step)
     rows = [{"service": c.service_id, "name": c.name, "change": c.what} for c in changes]
     show_rows(rows, False, "")
 

@@ -4,11 +4,12 @@ from typing import Any
 
 import click
 
-from actions.dialects import DIALECTS
+from api.dialects import DIALECTS
 from cli.common import AMOUNT, NUMBER, PERCENT, Group, as_json, show_one, show_rows, when
 from models import Account
-from panel import accounts, providers, services
+from panel import accounts, pricing
 from panel.money import format_exact
+from panel.providers import sources
 
 
 @click.group("user", cls=Group)
@@ -27,7 +28,7 @@ def _row(account: Account) -> dict[str, Any]:
         "name": account.name,
         "status": account.status,
         "balance": format_exact(account.balance_micros),
-        "discount": f"{format_exact(account.discount_micros * 100)}%",
+        "discount": f"{format_exact(account.discount_ppm * 100)}%",
         "dialect": account.dialect,
         "created": when(account.created_at),
     }
@@ -57,7 +58,7 @@ def list_(as_json: bool) -> None:
 def show(name: str, as_json: bool) -> None:
     """One customer, with the rates of its own."""
     account = accounts.get(name)
-    own = services.account_rates(account.id)
+    own = pricing.account_rates(account.id)
     rates = {str(service): format_exact(rate) for service, rate in own.items()}
     shown = rates if as_json else ", ".join(f"{s}: {r}" for s, r in rates.items())
     show_one({**_row(account), "rates": shown}, as_json)
@@ -108,7 +109,7 @@ def discount(name: str, percent: int) -> None:
     """
     accounts.set_discount(name, percent)
     click.echo(f"{name} now gets {format_exact(percent * 100)}% off.")
-    _warn_of_losses(services.rates_for(accounts.get(name)))
+    _warn_of_losses(pricing.rates_for(accounts.get(name)))
 
 
 @group.command("rate")
@@ -121,7 +122,7 @@ def rate(name: str, service: int, rate: str) -> None:
     Example: flask user rate alice 3 0.95
     """
     micros = None if rate == "none" else AMOUNT.convert(rate, None, None)
-    services.set_account_rate(accounts.get(name).id, service, micros)
+    pricing.set_account_rate(accounts.get(name).id, service, micros)
     if micros is None:
         click.echo(f"{name} pays the usual rate of service {service} again.")
         return
@@ -131,7 +132,7 @@ def rate(name: str, service: int, rate: str) -> None:
 
 def _warn_of_losses(rates: dict[int, int]) -> None:
     """Name the services that would be sold below their cost."""
-    for service, cost in providers.losses(rates).items():
+    for service, cost in sources.losses(rates).items():
         rate = format_exact(rates[service])
         click.echo(f"Service {service}: {rate} is below its cost {format_exact(cost)}.", err=True)
 

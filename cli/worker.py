@@ -10,7 +10,7 @@ from flask import current_app
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from cli.common import Command, connect
-from upstream.worker import Pace, run
+from worker.loop import Pace, run
 
 NICENESS = 5
 """The worker's turn on a busy machine comes after the server's: a customer waits for that one."""

@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 from peewee import IntegrityError, fn
 
-from models import Account, AccountRate, Catalogue, Statement, immediate, slot
+from database.compiled_query import CompiledQuery, param
+from database.transactions import immediate
+from models import Account, AccountRate, Catalogue
 from panel import ledger, money
-from panel.errors import Invalid, Refused
+from panel.errors import OperatorError, RequestRejected
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", re.ASCII)
 
@@ -21,7 +23,7 @@ class Caller(NamedTuple):
     id: int
     status: str
     balance_micros: int
-    discount_micros: int
+    discount_ppm: int
     dialect: str | None
     catalogue_version: int
     has_own_rates: bool
@@ -32,17 +34,17 @@ def _caller_query() -> Any:
         Account.id,
         Account.status,
         Account.balance_micros,
-        Account.discount_micros,
+        Account.discount_ppm,
         Account.dialect,
         Catalogue.select(Catalogue.version).where(Catalogue.id == 1),
         fn.EXISTS(AccountRate.select().where(AccountRate.account == Account.id)),
     )
 
 
-_FIND = Statement(lambda: _caller_query().where(Account.key_hash == slot("key_hash")))
-_GET = Statement(lambda: _caller_query().where(Account.id == slot("id")))
+_FIND = CompiledQuery(lambda: _caller_query().where(Account.key_hash == param("key_hash")))
+_GET = CompiledQuery(lambda: _caller_query().where(Account.id == param("id")))
 
-_at_the_door = threading.Lock()
+_lookup_lock = threading.Lock()
 
 
 def find(key: str) -> Caller | None:
@@ -51,7 +53,7 @@ def find(key: str) -> Caller | None:
     Threads take turns: at each step of a query another may run, and where several wait for
     just that, changing places costs more than the look-ups.
     """
-    with _at_the_door:
+    with _lookup_lock:
         row = _FIND.row(key_hash=hash_key(key))
     return Caller(*row) if row else None
 
@@ -82,18 +84,18 @@ def add(name: str, balance_micros: int = 0) -> str:
     :raises Invalid: for a name that cannot be used or is taken, or a negative balance.
     """
     if not _NAME.fullmatch(name):
-        raise Invalid(
+        raise OperatorError(
             f"the name {name!r} cannot be used: 1 to 64 letters, digits and . _ @ + -, "
             "beginning with a letter or digit"
         )
     if balance_micros < 0:
-        raise Invalid("the first balance cannot be negative")
+        raise OperatorError("the first balance cannot be negative")
     key = _new_key()
     with immediate():
         try:
             account = Account.create(name=name, key_hash=hash_key(key), status="active")
         except IntegrityError:
-            raise Invalid(f"there is a user {name} already") from None
+            raise OperatorError(f"there is a user {name} already") from None
         if balance_micros:
             ledger.post(account.id, "deposit", balance_micros)
     return key
@@ -106,7 +108,7 @@ def get(name: str) -> Account:
     """
     account = Account.get_or_none(Account.name == name)
     if account is None:
-        raise Invalid(f"there is no user {name}")
+        raise OperatorError(f"there is no user {name}")
     return account
 
 
@@ -147,29 +149,29 @@ def fund(name: str, amount_micros: int, note: str = "") -> int:
     :raises Invalid: for no such account, a zero amount, or a balance that it would overdraw.
     """
     if amount_micros == 0:
-        raise Invalid("an amount of zero changes nothing")
+        raise OperatorError("an amount of zero changes nothing")
     kind = "deposit" if amount_micros > 0 else "withdrawal"
     with immediate():
         account = get(name)
         try:
             return ledger.post(account.id, kind, amount_micros, note=note)
-        except Refused:
+        except RequestRejected:
             balance = money.format_exact(account.balance_micros)
-            raise Invalid(f"{name} has only {balance}") from None
+            raise OperatorError(f"{name} has only {balance}") from None
         except IntegrityError:
-            raise Invalid("the balance would be larger than the panel can hold") from None
+            raise OperatorError("the balance would be larger than the panel can hold") from None
 
 
-def set_discount(name: str, discount_micros: int) -> None:
+def set_discount(name: str, discount_ppm: int) -> None:
     """Give an account a discount on every rate, from the next request on.
 
-    :param discount_micros: in millionths of the rate; 50000 is 5 %.
+    :param discount_ppm: in millionths of the rate; 50000 is 5 %.
     :raises Invalid: for no such account, or a discount below 0 or above 100 %.
     """
-    if not 0 <= discount_micros <= money.MICROS:
-        raise Invalid("the discount must be from 0 to 100 percent")
+    if not 0 <= discount_ppm <= money.MICROS:
+        raise OperatorError("the discount must be from 0 to 100 percent")
     with immediate():
-        Account.update(discount_micros=discount_micros).where(Account.id == get(name).id).execute()
+        Account.update(discount_ppm=discount_ppm).where(Account.id == get(name).id).execute()
 
 
 def set_dialect(name: str, dialect: str | None) -> None:

@@ -80,7 +80,7 @@ def catalogue() -> list[Problem]:
     return [value for value in globals().values() if isinstance(value, Problem)]
 
 
-class Refused(Exception):
+class RequestRejected(Exception):
     """A client's request is refused, and nothing was changed."""
 
     def __init__(self, problem: Problem) -> None:
@@ -88,5 +88,5 @@ class Refused(Exception):
         self.problem = problem
 
 
-class Invalid(Exception):
+class OperatorError(Exception):
     """What the operator asked cannot be done, and nothing was changed; the text says why."""

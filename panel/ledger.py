@@ -3,26 +3,29 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from models import Account, LedgerEntry, Statement, database, now, rows, slot
-from panel.errors import NOT_ENOUGH_FUNDS, Refused
+from database.clock import now
+from database.compiled_query import CompiledQuery, param, rows
+from database.connection import database
+from models import Account, LedgerEntry
+from panel.errors import NOT_ENOUGH_FUNDS, RequestRejected
 from panel.money import format_exact
 
-_MOVE = Statement(
+_MOVE = CompiledQuery(
     lambda: (
-        Account.update(balance_micros=Account.balance_micros + slot("amount"))
-        .where(Account.id == slot("account_id"), Account.balance_micros + slot("amount") >= 0)
+        Account.update(balance_micros=Account.balance_micros + param("amount"))
+        .where(Account.id == param("account_id"), Account.balance_micros + param("amount") >= 0)
         .returning(Account.balance_micros)
     )
 )
-_ENTER = Statement(
+_ENTER = CompiledQuery(
     lambda: LedgerEntry.insert(
-        account=slot("account_id"),
-        kind=slot("kind"),
-        amount_micros=slot("amount"),
-        balance_micros=slot("balance"),
-        order=slot("order_id"),
-        note=slot("note"),
-        created_at=slot("now"),
+        account=param("account_id"),
+        kind=param("kind"),
+        amount_micros=param("amount"),
+        balance_micros=param("balance"),
+        order=param("order_id"),
+        note=param("note"),
+        created_at=param("now"),
     )
 )
 
@@ -39,7 +42,7 @@ def post(
     """
     row = _MOVE.row(account_id=account_id, amount=amount_micros)
     if row is None:
-        raise Refused(NOT_ENOUGH_FUNDS)
+        raise RequestRejected(NOT_ENOUGH_FUNDS)
     (balance_micros,) = row
     _ENTER.run(
         account_id=account_id,

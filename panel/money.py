@@ -70,15 +70,15 @@ def refund(charge_micros: int, remains: int, quantity: int) -> int:
     return half_up(charge_micros * remains, quantity)
 
 
-def less(rate_micros: int, discount_micros: int) -> int:
+def less(rate_micros: int, discount_ppm: int) -> int:
     """A rate less a discount given in millionths of it."""
-    return half_up(rate_micros * (MICROS - discount_micros), MICROS)
+    return half_up(rate_micros * (MICROS - discount_ppm), MICROS)
 
 
-def marked_up(cost_micros: int, markup_micros: int, round_micros: int) -> int:
+def marked_up(cost_micros: int, markup_ppm: int, round_micros: int) -> int:
     """A cost with a markup given in millionths of it, rounded up to a multiple of a step.
 
     Up, so that rounding never eats the markup.
     """
     step = MICROS * round_micros
-    return -(-cost_micros * (MICROS + markup_micros) // step) * round_micros
+    return -(-cost_micros * (MICROS + markup_ppm) // step) * round_micros

@@ -8,8 +8,9 @@ from functools import cache
 from peewee import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from models import AuditLine, Operator, immediate
-from panel.errors import Invalid, Refused
+from database.transactions import immediate
+from models import AuditLine, Operator
+from panel.errors import OperatorError, RequestRejected
 
 MIN_PASSWORD = 10
 MAX_PASSWORD = 1000
@@ -24,12 +25,12 @@ def check_name(name: str) -> None:
     :raises Invalid: naming what is wrong.
     """
     if not _NAME.fullmatch(name):
-        raise Invalid(
+        raise OperatorError(
             f"the name {name!r} cannot be used: 1 to 64 letters, digits and . _ @ + -, "
             "beginning with a letter or digit"
         )
     if Operator.select().where(Operator.name == name).exists():
-        raise Invalid(f"there is an operator {name} already")
+        raise OperatorError(f"there is an operator {name} already")
 
 
 def add(name: str, password: str) -> None:
@@ -43,7 +44,7 @@ def add(name: str, password: str) -> None:
         try:
             Operator.create(name=name, password_hash=hashed)
         except IntegrityError:
-            raise Invalid(f"there is an operator {name} already") from None
+            raise OperatorError(f"there is an operator {name} already") from None
 
 
 def set_password(name: str, password: str) -> None:
@@ -55,7 +56,7 @@ def set_password(name: str, password: str) -> None:
     with immediate():
         found = Operator.update(password_hash=hashed).where(Operator.name == name).execute()
         if not found:
-            raise Invalid(f"there is no operator {name}")
+            raise OperatorError(f"there is no operator {name}")
 
 
 def remove(name: str) -> None:
@@ -65,7 +66,7 @@ def remove(name: str) -> None:
     """
     with immediate():
         if not Operator.delete().where(Operator.name == name).execute():
-            raise Invalid(f"there is no operator {name}")
+            raise OperatorError(f"there is no operator {name}")
 
 
 def listing() -> list[Operator]:
@@ -104,7 +105,7 @@ def audited(operator: str, address: str, act: str) -> Iterator[None]:
         line = AuditLine.create(operator=operator, address=address, act=act[:1000])
     try:
         yield
-    except (Invalid, Refused) as error:
+    except (OperatorError, RequestRejected) as error:
         _end(line.id, f"refused: {error}")
         raise
     _end(line.id, "done")
@@ -117,7 +118,7 @@ def _end(line_id: int, outcome: str) -> None:
 
 def _hash(password: str) -> str:
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-        raise Invalid(f"the password must have at least {MIN_PASSWORD} characters")
+        raise OperatorError(f"the password must have at least {MIN_PASSWORD} characters")
     return generate_password_hash(password)
 
 

@@ -1,12 +1,12 @@
 """The panels that we buy from: sending orders on, and bringing their progress back."""
 
 from models import Provider as ProviderRow
-from panel.providers import SANDBOX_URL
+from panel.providers.registry import SANDBOX_URL
 from upstream.http import HttpProvider
-from upstream.provider import NotSentError, Provider, RefusedError, UnknownError
+from upstream.provider import OutcomeUnknown, Provider, ProviderRejected, ProviderUnreachable
 from upstream.sandbox import SandboxProvider
 
-UNHEARD = (NotSentError, RefusedError, UnknownError)
+PROVIDER_ERRORS = (ProviderUnreachable, ProviderRejected, OutcomeUnknown)
 """What a provider that gives no answer may raise."""
 
 

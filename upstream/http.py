@@ -15,13 +15,13 @@ import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueError, SSLError
 from urllib3.exceptions import NewConnectionError as NoConnectionError
 
-from panel import services
-from panel.forwarding import Outgoing
+from panel import service_types, services
 from panel.money import MICROS
-from panel.progress import Report
-from panel.providers import Listing
-from upstream import connection, wording
-from upstream.provider import NotSentError, RefusedError, UnknownError
+from panel.orders.dispatch import Outgoing
+from panel.orders.status_sync import ProviderStatus
+from panel.providers.listing import Listing
+from upstream import connection, vocabulary
+from upstream.provider import OutcomeUnknown, ProviderRejected, ProviderUnreachable
 
 CONNECT_TIMEOUT_S = 10
 ANSWER_TIMEOUT_S = 30
@@ -80,7 +80,7 @@ class HttpProvider:
         params = {"action": "add", **order.parameters}
         return _ident(_object(self._call(params, self._fresh, order.key)), "order")
 
-    def statuses(self, provider_orders: list[str]) -> dict[str, Report]:
+    def statuses(self, provider_orders: list[str]) -> dict[str, ProviderStatus]:
         """How far up to 100 orders are."""
         answer = _object(self._call({"action": "status", "orders": ",".join(provider_orders)}))
         if not answer.keys() & set(provider_orders):
@@ -108,15 +108,15 @@ class HttpProvider:
         if not isinstance(answer, list):
             raise _not_understood(answer)
         entries = {_text(e.get("refill")): e.get("status") for e in answer if isinstance(e, dict)}
-        words = {r: wording.refill_status(_text(entries.get(r))) for r in provider_refills}
+        words = {r: vocabulary.refill_status(_text(entries.get(r))) for r in provider_refills}
         return {refill: word for refill, word in words.items() if word is not None}
 
-    def _report(self, entry: Any) -> Report:
+    def _report(self, entry: Any) -> ProviderStatus:
         if not isinstance(entry, dict) or entry.get("error"):
             text = entry.get("error") if isinstance(entry, dict) else entry
-            return Report(odd=f"the provider says: {_printable(text)[:200]}")
+            return ProviderStatus(odd=f"the provider says: {_printable(text)[:200]}")
         word = _text(entry.get("status"))
-        status = wording.status(word)
+        status = vocabulary.status(word)
         odd = [] if status else [f"status {word[:50]!r}"]
         numbers: dict[str, int | None] = {}
         for name in ("start_count", "remains"):
@@ -128,7 +128,7 @@ class HttpProvider:
         charge = _micros(entry.get("charge"))
         if charge and entry.get("currency") not in (None, "", self._currency):
             charge = None  # nothing at all is the same in every currency
-        return Report(
+        return ProviderStatus(
             status, numbers["start_count"], numbers["remains"], charge, ", ".join(odd), posts
         )
 
@@ -161,26 +161,26 @@ class HttpProvider:
             self.idempotent = self.idempotent or IDEMPOTENT_HEADER in response.headers
             body = self._hide_key(_read(response))
         except LocationValueError:
-            raise NotSentError("the provider's address cannot be used") from None
+            raise ProviderUnreachable("the provider's address cannot be used") from None
         except (NoConnectionError, ConnectTimeoutError) as error:
-            raise NotSentError(
+            raise ProviderUnreachable(
                 f"the provider cannot be reached ({type(error).__name__})"
             ) from None
         except SSLError as error:
             if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in error.args):
-                raise NotSentError("the provider's certificate is not valid") from None
-            raise UnknownError("the encrypted connection broke") from None
+                raise ProviderUnreachable("the provider's certificate is not valid") from None
+            raise OutcomeUnknown("the encrypted connection broke") from None
         except (HTTPError, OSError) as error:
-            raise UnknownError(f"no whole answer ({type(error).__name__})") from None
+            raise OutcomeUnknown(f"no whole answer ({type(error).__name__})") from None
         if status >= 500:
-            raise UnknownError(f"HTTP {status}")
+            raise OutcomeUnknown(f"HTTP {status}")
         try:
             # ValueError covers bytes that are no UTF-8; numbers stay as they were written.
             answer = json.loads(body, parse_int=str, parse_float=str, parse_constant=str)
         except (ValueError, RecursionError):
-            raise UnknownError(f"HTTP {status} without readable JSON") from None
+            raise OutcomeUnknown(f"HTTP {status} without readable JSON") from None
         if (text := _refusal(answer, status)) is not None:
-            raise UnknownError(text) if wording.unclear(text) else RefusedError(text)
+            raise OutcomeUnknown(text) if vocabulary.unclear(text) else ProviderRejected(text)
         return answer
 
     def _hide_key(self, body: bytes) -> bytes:
@@ -198,7 +198,7 @@ def _read(response: urllib3.BaseHTTPResponse) -> bytes:
             size += len(chunk)
             if size > MAX_ANSWER_BYTES:
                 response.close()
-                raise UnknownError("the answer was too large")
+                raise OutcomeUnknown("the answer was too large")
     finally:
         response.release_conn()
     return b"".join(chunks)
@@ -224,8 +224,8 @@ def _refusal(answer: Any, http_status: int) -> str | None:
     return default or ("refused without a reason" if failed else None)
 
 
-def _not_understood(answer: Any) -> UnknownError:
-    return UnknownError(f"an answer that was not understood: {json.dumps(answer)[:200]}")
+def _not_understood(answer: Any) -> OutcomeUnknown:
+    return OutcomeUnknown(f"an answer that was not understood: {json.dumps(answer)[:200]}")
 
 
 def _object(answer: Any) -> dict[str, Any]:
@@ -314,7 +314,7 @@ def _listing(entry: Any) -> Listing | None:
 
 def _type(word: str) -> str:
     """Our spelling of a service's type, where it is one of ours in other capitals."""
-    return {name.lower(): name for name in services.TYPES}.get(word.lower(), word)
+    return {name.lower(): name for name in service_types.SERVICE_TYPES}.get(word.lower(), word)
 
 
 def _printable(value: Any) -> str:

@@ -2,20 +2,20 @@
 
 from typing import Protocol
 
-from panel.forwarding import Outgoing
-from panel.progress import Report
-from panel.providers import Listing
+from panel.orders.dispatch import Outgoing
+from panel.orders.status_sync import ProviderStatus
+from panel.providers.listing import Listing
 
 
-class NotSentError(Exception):
+class ProviderUnreachable(Exception):
     """It is certain that the request did not reach the provider: it may be tried again."""
 
 
-class RefusedError(Exception):
+class ProviderRejected(Exception):
     """The provider answered clearly that it did not do it; the text is the provider's."""
 
 
-class UnknownError(Exception):
+class OutcomeUnknown(Exception):
     """Nobody knows whether the provider did it; the text says what was seen."""
 
 
@@ -39,7 +39,7 @@ class Provider(Protocol):
     def add(self, order: Outgoing) -> str:
         """Place an order; the provider's number for it."""
 
-    def statuses(self, provider_orders: list[str]) -> dict[str, Report]:
+    def statuses(self, provider_orders: list[str]) -> dict[str, ProviderStatus]:
         """How far up to 100 orders are."""
 
     def cancel(self, provider_orders: list[str]) -> dict[str, bool]:

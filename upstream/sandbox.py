@@ -8,12 +8,13 @@ has its posts one after the other, and each is delivered like an order.
 
 import time
 
-from models import SandboxOrder, immediate
-from panel.forwarding import Outgoing
+from database.transactions import immediate
+from models import SandboxOrder
 from panel.money import MICROS
-from panel.progress import Report
-from panel.providers import Listing
-from upstream.provider import RefusedError
+from panel.orders.dispatch import Outgoing
+from panel.orders.status_sync import ProviderStatus
+from panel.providers.listing import Listing
+from upstream.provider import ProviderRejected
 
 START_COUNT = 1000
 POSTS = 3
@@ -55,9 +56,9 @@ class SandboxProvider:
         wanted = order.parameters
         link = wanted.get("link", "")
         if "sandbox=fail" in link:
-            raise RefusedError("Incorrect link")
+            raise ProviderRejected("Incorrect link")
         if "sandbox=busy" in link:
-            raise RefusedError(
+            raise ProviderRejected(
                 "You have active order with this link. Please wait until order being completed."
             )
         posts = int(wanted.get("posts", POSTS)) if "delay" in wanted else 0
@@ -67,7 +68,7 @@ class SandboxProvider:
             )
         return str(row.id)
 
-    def statuses(self, provider_orders: list[str]) -> dict[str, Report]:
+    def statuses(self, provider_orders: list[str]) -> dict[str, ProviderStatus]:
         """How far the orders are by now."""
         wanted = {number: number.partition("p") for number in provider_orders}
         ids = {order for order, _, _ in wanted.values()}
@@ -106,7 +107,7 @@ class SandboxProvider:
             for refill in provider_refills
         }
 
-    def _report(self, row: SandboxOrder, post: int) -> Report:
+    def _report(self, row: SandboxOrder, post: int) -> ProviderStatus:
         """How far an order is, or the so-manyeth post of a subscription."""
         if row.posts and not post:
             return self._subscription(row)
@@ -117,18 +118,18 @@ class SandboxProvider:
         share = 1000 * ((canceled_at_ms or _now_ms()) - began_at_ms) // life_ms
         delivered = row.quantity * min(max(share - 100, 0), 900) // 900
         if canceled_at_ms is not None:
-            return Report("Canceled", START_COUNT, row.quantity - delivered)
+            return ProviderStatus("Canceled", START_COUNT, row.quantity - delivered)
         if share < 100:
-            return Report("Pending", START_COUNT, row.quantity)
+            return ProviderStatus("Pending", START_COUNT, row.quantity)
         if share >= 500 and "sandbox=canceled" in row.link:
-            return Report("Canceled", START_COUNT, row.quantity)
+            return ProviderStatus("Canceled", START_COUNT, row.quantity)
         if share >= 500 and "sandbox=partial" in row.link and row.quantity > 1:
-            return Report("Partial", START_COUNT, row.quantity - row.quantity // 2)
+            return ProviderStatus("Partial", START_COUNT, row.quantity - row.quantity // 2)
         if share < 1000:
-            return Report("In progress", START_COUNT, row.quantity - delivered)
-        return Report("Completed", START_COUNT, 0)
+            return ProviderStatus("In progress", START_COUNT, row.quantity - delivered)
+        return ProviderStatus("Completed", START_COUNT, 0)
 
-    def _subscription(self, row: SandboxOrder) -> Report:
+    def _subscription(self, row: SandboxOrder) -> ProviderStatus:
         """A new post each lifetime of an order, until there are enough."""
         age_ms = (row.canceled_at_ms or _now_ms()) - row.added_at_ms
         count = min(age_ms // self._life_ms, row.posts)
@@ -136,7 +137,7 @@ class SandboxProvider:
         if row.canceled_at_ms is not None:
             status = "Canceled"
         posts = tuple((f"{row.id}p{n}", row.quantity) for n in range(1, count + 1))
-        return Report(status, posts=posts)
+        return ProviderStatus(status, posts=posts)
 
 
 def _quantity(wanted: dict[str, str]) -> int:

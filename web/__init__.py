@@ -9,7 +9,8 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, request
 
-from web import admin, openapi, reference, sessions
+from web import dashboard, openapi, sessions
+from web.reference import page
 
 STATIC = Path(__file__).parent / "static"
 
@@ -25,8 +26,8 @@ def register(app: Flask, settings: Any) -> None:
     app.jinja_env.globals["panel_name"] = settings.name
     app.jinja_env.globals["currency"] = settings.currency
     app.register_blueprint(_assets())
-    reference.register(app, settings.currency)
-    admin.register(app)
+    page.register(app, settings.currency)
+    dashboard.register(app)
     described = openapi.document(settings.currency, settings.name)
 
     @app.get("/openapi.json")

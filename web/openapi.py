@@ -7,10 +7,11 @@ from typing import Any
 
 from actions import ACTIONS
 from actions.add import IDEMPOTENCY_KEY, MAX_IDEMPOTENCY_KEY
-from actions.params import Parameter
-from panel import errors, orders, refills, services
-from web import calls
-from web.calls import Call
+from actions.parameters import Parameter
+from panel import errors, service_types
+from panel.orders import refills, state
+from web.reference import calls
+from web.reference.calls import Call
 
 VERSION = "2"
 
@@ -50,7 +51,7 @@ SCHEMAS = {
         {
             "charge": _AMOUNT,
             "start_count": _COUNT,
-            "status": {"enum": list(orders.FOLLOWS)},
+            "status": {"enum": list(state.FOLLOWS)},
             "remains": _COUNT,
             "currency": {"type": "string"},
             "posts": {"type": "array", "items": _object({"order": _ID, "quantity": _COUNT})},
@@ -63,7 +64,7 @@ SCHEMAS = {
             "service": _ID,
             "name": {"type": "string"},
             "category": {"type": "string"},
-            "type": {"enum": list(services.TYPES)},
+            "type": {"enum": list(service_types.SERVICE_TYPES)},
             "rate": _AMOUNT,
             "min": _COUNT,
             "max": _COUNT,

@@ -1,0 +1,103 @@
+"""A request's parameters as one dict of texts, whatever form they were sent in."""
+
+import json
+import re
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qsl
+
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
+from werkzeug.wrappers import Request
+
+from actions.parameters import LISTS, UNUSABLE
+
+_INDEXED = re.compile(r"(\w+)\[([0-9]*)\]", re.ASCII)
+
+
+def collect(request: Request) -> dict[str, str]:
+    """All parameters of a request as one dict of texts, the body's before the query's.
+
+    A body that cannot be read gives no parameters, and keeps the query from standing in for
+    it: only a key is then taken from there, so that the request is refused in the right order.
+    """
+    query = _flatten(_urlencoded(request.query_string)) if request.query_string else {}
+    body = _body(request)
+    if body is None:
+        return {name: text for name, text in query.items() if name == "key"}
+    for name, text in query.items():
+        body[name] = body.get(name) or text
+    return body
+
+
+def _body(request: Request) -> dict[str, str] | None:
+    data = request.get_data()  # kept, for the multipart parser reads it again
+    if request.content_length is None and len(data) == request.max_content_length:
+        raise RequestEntityTooLarge  # Werkzeug cuts a chunked body off at the limit
+    if not data:
+        return {}
+    if request.mimetype == "application/x-www-form-urlencoded":
+        return _flatten(_urlencoded(data))
+    if request.mimetype == "multipart/form-data":
+        return _multipart(request)
+    return _json(data) if request.is_json else None
+
+
+def _urlencoded(data: bytes) -> list[tuple[str, str]]:
+    """The pairs of a form or a query; bytes that are no UTF-8 leave a mark that no kind takes."""
+    return parse_qsl(data.decode(errors="replace"), keep_blank_values=True, errors="replace")
+
+
+def _multipart(request: Request) -> dict[str, str] | None:
+    # Werkzeug takes a malformed body for an empty one unless told otherwise.
+    request.form_data_parser_class = partial(FormDataParser, silent=False)  # type: ignore[assignment]
+    try:
+        parts = list(request.form.items(multi=True))
+    except ValueError:
+        return None
+    nameless = any(name is None for name, _ in parts)
+    return None if nameless else _flatten(parts)
+
+
+def _json(data: bytes) -> dict[str, str] | None:
+    try:
+        # Numbers stay the text that was sent: 10^30 and 1e400 are judged like any other text.
+        pairs = json.loads(
+            data,
+            object_pairs_hook=tuple,
+            parse_int=str,
+            parse_float=str,
+            parse_constant=lambda _: UNUSABLE,
+        )
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(pairs, tuple):
+        return None
+    return _flatten((name, text) for name, value in pairs for text in _json_texts(name, value))
+
+
+def _json_texts(name: str, value: Any) -> list[str]:
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list) and name in LISTS and all(isinstance(v, str) for v in value):
+        return [",".join(value)]
+    return [UNUSABLE]
+
+
+def _flatten(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Keep each parameter's first value, and gather orders[], orders[0], … into orders."""
+    texts: dict[str, str] = {}
+    gathered: dict[str, dict[str, str]] = {}
+    for position, (name, text) in enumerate(pairs):
+        indexed = _INDEXED.fullmatch(name) if "[" in name else None
+        if indexed and indexed[1] in LISTS:
+            gathered.setdefault(indexed[1], {}).setdefault(indexed[2] or f"at {position}", text)
+        elif not texts.get(name):
+            # An empty value counts as not sent, so a later one may still fill it.
+            texts[name] = text
+    for name, parts in gathered.items():
+        texts[name] = texts.get(name) or ",".join(parts.values())
+    return texts

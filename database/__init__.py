@@ -1,0 +1,1 @@
+"""What knows SQLite: connections, transactions, compiled queries, upgrades and backups."""

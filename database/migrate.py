@@ -1,0 +1,126 @@
+"""Opening a database file: it is created, or brought up to date, where needed."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from peewee import PeeweeException
+
+from database.backup import backup
+from database.connection import (
+    BUSY_TIMEOUT_MS,
+    MAPPED_BYTES,
+    DatabaseError,
+    close_database,
+    database,
+)
+from database.transactions import write_queue
+
+ROOT = Path(__file__).parent.parent
+SCHEMA = ROOT / "schema.sql"
+MIGRATIONS = ROOT / "migrations"
+
+
+def open_database(path: Path, synchronous: str = "FULL") -> list[str]:
+    """Point the models at a database file; create it or bring it up to date where needed.
+
+    No connection stays open, so that a server can fork afterwards. Each thread connects by
+    itself at its first query.
+
+    :param synchronous: SQLite's setting of that name.
+    :returns: what was done, a line each; mostly nothing.
+    :raises DatabaseError: if the file cannot be used.
+    """
+    close_database()
+    database.init(
+        str(path),
+        pragmas=[
+            ("busy_timeout", BUSY_TIMEOUT_MS),  # first: the next ones may already have to wait
+            ("journal_mode", "wal"),
+            ("synchronous", synchronous),
+            ("foreign_keys", 1),
+            ("cache_size", -16_000),
+            # All threads read the same pages, not each a copy of its own.
+            ("mmap_size", MAPPED_BYTES),
+        ],
+        timeout=BUSY_TIMEOUT_MS // 1000,
+    )
+    try:
+        with write_queue():
+            return _create(path) or _upgrade(path)
+    except (OSError, PeeweeException, sqlite3.Error) as error:
+        raise DatabaseError(f"cannot use the database {path}: {error}") from error
+    finally:
+        close_database()
+
+
+def schema_version() -> int:
+    """The number of the schema that this code works with."""
+    return max(number for number, _ in _migrations()) if _migrations() else 1
+
+
+def _migrations() -> list[tuple[int, Path]]:
+    return sorted((int(path.name.split("_")[0]), path) for path in MIGRATIONS.glob("[0-9]*.sql"))
+
+
+def _create(path: Path) -> list[str]:
+    if database.pragma("user_version") != 0:
+        return []
+    if database.get_tables():
+        raise DatabaseError(f"{path} is a database of something else")
+    _execute([(schema_version(), SCHEMA)])
+    return [f"created the database {path}"]
+
+
+def _upgrade(path: Path) -> list[str]:
+    """Run the migrations that this database has not seen, after keeping a copy beside it.
+
+    All of them or none: after a failure the release that made the database can still serve it.
+    """
+    if not {"accounts", "orders", "ledger_entries"} <= set(database.get_tables()):
+        raise DatabaseError(f"{path} is a database of something else")
+    found = database.pragma("user_version")
+    if found > schema_version():
+        raise DatabaseError(f"{path} was made by a newer version of the panel")
+    steps = [(number, step) for number, step in _migrations() if number > found]
+    if not steps:
+        return []
+    kept = path.with_name(f"{path.name}.version-{found}")
+    kept.unlink(missing_ok=True)
+    backup(kept)
+    _execute(steps)
+    return [
+        f"kept a copy of the database before its upgrade: {kept}",
+        *(f"upgraded the database to version {number} ({step.stem})" for number, step in steps),
+    ]
+
+
+def _execute(scripts: list[tuple[int, Path]]) -> None:
+    """Run scripts and set the schema's version to each one's number, all or nothing.
+
+    Statement by statement: sqlite3's executescript() would commit the transaction first. The
+    foreign keys rest meanwhile, as SQLite asks where a table is rebuilt, and are checked at
+    the end.
+    """
+    database.pragma("foreign_keys", 0)
+    try:
+        with database.atomic("IMMEDIATE"):
+            for version, script in scripts:
+                for statement in _statements(script.read_text()):
+                    database.execute_sql(statement)
+                database.execute_sql(f"PRAGMA user_version = {version}")
+            if broken := database.execute_sql("PRAGMA foreign_key_check").fetchall():
+                raise DatabaseError(f"the upgrade would break references: {broken[:3]}")
+    finally:
+        database.pragma("foreign_keys", 1)
+
+
+def _statements(script: str) -> Iterator[str]:
+    """A script's statements; each begins on a line of its own."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    yield statement  # what no semicolon ends is a comment, or a statement all the same

@@ -1,0 +1,19 @@
+"""When the worker was last alive."""
+
+from database.clock import now
+from database.transactions import immediate
+from models import Heartbeat
+
+WORKER = "worker"
+
+
+def record_alive() -> None:
+    """Write down that the worker is at work."""
+    with immediate():
+        Heartbeat.replace(name=WORKER, seen_at=now()).execute()
+
+
+def last_seen_at() -> int | None:
+    """When the worker was last alive; None if it never was."""
+    beat = Heartbeat.get_or_none(Heartbeat.name == WORKER)
+    return beat.seen_at if beat else None

@@ -1,0 +1,1 @@
+"""The life of an order: placing, sending, following, changing, paying back."""

@@ -1,0 +1,192 @@
+"""Placing an order: the debit, the order and its ledger entry in one transaction."""
+
+import json
+from functools import partial
+from typing import Any, NamedTuple
+
+from database.clock import now
+from database.compiled_query import CompiledQuery, param
+from database.transactions import group_commit
+from models import IdempotencyKey, Order
+from panel import ledger, pricing, service_types
+from panel.errors import (
+    ACTIVE_LINK,
+    IDEMPOTENCY_KEY_REUSED,
+    RequestRejected,
+    incorrect,
+    quantity_above,
+    quantity_below,
+)
+from panel.orders.state import order_is_open
+
+
+class OrderRequest(NamedTuple):
+    """What a customer wants of a service, read and checked, but for the service's range.
+
+    quantity: of one run; None for a type that takes none.
+    details: what the service's type needs beside, by parameter.
+    runs, interval: drip-feed, so many times, so many minutes apart; both or neither.
+    """
+
+    link: str
+    quantity: int | None = None
+    details: dict[str, Any] = {}
+    runs: int | None = None
+    interval: int | None = None
+
+
+class Retry(NamedTuple):
+    """A client's idempotency key, and a hash of what it asks for under it."""
+
+    key: str
+    parameters_hash: bytes
+
+
+_RETRIED = CompiledQuery(
+    lambda: IdempotencyKey.select(IdempotencyKey.order, IdempotencyKey.parameters_hash).where(
+        IdempotencyKey.account == param("account_id"), IdempotencyKey.key == param("key")
+    )
+)
+
+
+_ON_LINK = CompiledQuery(
+    lambda: (
+        Order.select(Order.id)
+        .where(Order.service == param("service_id"), Order.link == param("link"))
+        .where(order_is_open())
+        .limit(1)
+    )
+)
+
+
+_PLACE = CompiledQuery(
+    lambda: Order.insert(
+        account=param("account_id"),
+        service=param("service_id"),
+        link=param("link"),
+        quantity=param("quantity"),
+        charge_micros=param("charge"),
+        status=param("status"),
+        remains=param("quantity"),
+        created_at=param("now"),
+        updated_at=param("now"),
+        dispatch_state=param("dispatch_state"),
+        provider=param("provider_id"),
+        parameters=param("parameters"),
+        runs=param("runs"),
+        interval=param("interval"),
+        parent=param("parent_id"),
+        part=param("part"),
+    ).returning(Order.id)
+)
+
+
+def placed_before(account_id: int, retry: Retry) -> int | None:
+    """The order that this idempotency key gave before, if any.
+
+    :raises Refused: if it was used with other parameters.
+    """
+    row = _RETRIED.row(account_id=account_id, key=retry.key)
+    if row is None:
+        return None
+    order_id, parameters_hash = row
+    if parameters_hash != retry.parameters_hash:
+        raise RequestRejected(IDEMPOTENCY_KEY_REUSED)
+    return order_id
+
+
+def place_order(
+    account_id: int, offer: pricing.Offer, wanted: OrderRequest, retry: Retry | None = None
+) -> int:
+    """Place an order and debit its charge; with a retry's key, once.
+
+    :returns: the order's number.
+    :raises Refused: for a quantity outside the service's range, a link that has an open order
+        where the service allows one, or not enough funds.
+    """
+    quantity = _whole_quantity(offer, wanted)
+    charge = pricing.charge(offer, quantity)
+    return group_commit(partial(_place_order, account_id, offer, wanted, retry, quantity, charge))
+
+
+def _place_order(
+    account_id: int,
+    offer: pricing.Offer,
+    wanted: OrderRequest,
+    retry: Retry | None,
+    quantity: int,
+    charge_micros: int,
+) -> int:
+    if retry is not None and (before := placed_before(account_id, retry)):
+        return before
+    if offer.one_per_link and _ON_LINK.row(service_id=offer.id, link=wanted.link):
+        raise RequestRejected(ACTIVE_LINK)
+    order_id = insert_order(account_id, offer, wanted, quantity, charge_micros)
+    if retry is not None:
+        IdempotencyKey.create(
+            account=account_id,
+            key=retry.key,
+            parameters_hash=retry.parameters_hash,
+            order=order_id,
+        )
+    return order_id
+
+
+def insert_order(
+    account_id: int,
+    offer: pricing.Offer,
+    wanted: OrderRequest,
+    quantity: int,
+    charge_micros: int,
+    parent_id: int | None = None,
+    part: int | None = None,
+) -> int:
+    """Write an order and debit its charge; to be called inside immediate().
+
+    :param quantity: the whole quantity, all runs together.
+    :param parent_id: the drip-feed or subscription that this belongs to.
+    :param part: which part of a drip-feed this is.
+    :raises Refused: Not enough funds on balance.
+    """
+    (order_id,) = _PLACE.row(
+        account_id=account_id,
+        service_id=offer.id,
+        link=wanted.link,
+        quantity=quantity,
+        charge=charge_micros,
+        status="Pending" if quantity else "Active",
+        now=now(),
+        dispatch_state="" if offer.provider_id is None else "waiting",
+        provider_id=offer.provider_id,
+        parameters=json.dumps(wanted.details) if wanted.details else "{}",
+        runs=wanted.runs,
+        interval=wanted.interval,
+        parent_id=parent_id,
+        part=part,
+    )
+    ledger.post(account_id, "charge", -charge_micros, order_id=order_id)
+    return order_id
+
+
+def _whole_quantity(offer: pricing.Offer, wanted: OrderRequest) -> int:
+    """What an order comes to, all runs together; 0 for a subscription, 1 for a package.
+
+    :raises Refused: if it is outside the service's range.
+    """
+    charged = service_types.SERVICE_TYPES[offer.type].charged
+    if charged == "package":
+        return 1
+    if charged == "posts":
+        least, most = wanted.details["min"], wanted.details["max"]
+    elif charged == "quantity":
+        least = wanted.quantity or 0
+        most = least * (wanted.runs or 1)
+    else:
+        least = most = wanted.details[charged].count("\n") + 1
+    if least < offer.min:
+        raise RequestRejected(quantity_below(offer.min))
+    if most > offer.max:
+        raise RequestRejected(quantity_above(offer.max))
+    if least > most:
+        raise RequestRejected(incorrect("max"))
+    return 0 if charged == "posts" else most

@@ -1,0 +1,183 @@
+"""Refills: what customers ask for when a completed order has lost something."""
+
+from functools import cache
+
+from database.clock import now
+from database.compiled_query import CompiledQuery, literal, param, rows
+from database.transactions import immediate
+from models import Order, Refill, Service
+from panel.errors import (
+    CANNOT_REFILL,
+    INCORRECT_ORDER_ID,
+    REFILL_NOT_FOUND,
+    OperatorError,
+    Problem,
+    RequestRejected,
+)
+
+REFILL_FOLLOWS: dict[str, tuple[str, ...]] = {
+    "pending": ("in progress", "completed", "rejected", "error"),
+    "in progress": ("completed", "rejected", "error"),
+    "completed": (),
+    "rejected": (),
+    "error": (),
+}
+"""Which status of a refill may follow which."""
+
+
+OPEN_REFILLS = ("pending", "in progress")
+
+
+_OPEN = Refill.status.in_([literal(status) for status in OPEN_REFILLS])
+"""Written as the index refills_one_open has it, so that it is used."""
+
+
+_ORDER = CompiledQuery(
+    lambda: (
+        Order.select(
+            Order.status,
+            Service.refill,
+            Service.cancel,
+            Order.dispatch_state,
+            Order.may_be_at_provider,
+        )
+        .join(Service)
+        .where(Order.id == param("id"), Order.account == param("account_id"), Order.part.is_null())
+    )
+)
+
+
+@cache
+def _find_many(count: int) -> CompiledQuery:
+    ids = [param(f"id{n}") for n in range(count)]
+    return CompiledQuery(
+        lambda: (
+            Refill.select(Refill.id, Refill.status)
+            .join(Order)
+            # The sum keeps the index of all the account's orders out of the plan.
+            .where(Refill.id.in_(ids), Order.account + 0 == param("account_id"))
+        )
+    )
+
+
+def request(account_id: int, order_ids: list[int | None]) -> list[int | Problem]:
+    """Ask for refills of completed orders; for each the refill's number or why not."""
+    with immediate():
+        return [_request(account_id, order_id) for order_id in order_ids]
+
+
+def _request(account_id: int, order_id: int | None) -> int | Problem:
+    row = _ORDER.row(account_id=account_id, id=order_id) if order_id is not None else None
+    if row is None:
+        return INCORRECT_ORDER_ID
+    status, refill, *_ = row
+    open_ones = Refill.select().where(Refill.order == order_id, Refill.status.in_(OPEN_REFILLS))
+    if not refill or status != "Completed" or open_ones.exists():
+        return CANNOT_REFILL
+    return Refill.create(order=order_id, status="pending").id
+
+
+def status(account_id: int, refill_id: int | None) -> str:
+    """The status of one refill of this account's orders.
+
+    :raises Refused: Refill not found, for no such refill and for somebody else's alike.
+    """
+    (found,) = statuses(account_id, [refill_id]).values()
+    if isinstance(found, Problem):
+        raise RequestRejected(found)
+    return found
+
+
+def statuses(account_id: int, refill_ids: list[int | None]) -> dict[int | None, str | Problem]:
+    """The statuses of refills by number, in one query; what is not there has its problem."""
+    found: dict[int | None, str | Problem] = dict.fromkeys(refill_ids, REFILL_NOT_FOUND)
+    known = [refill_id for refill_id in found if refill_id is not None]
+    values = {f"id{n}": refill_id for n, refill_id in enumerate(known)}
+    if known:
+        found.update(_find_many(len(known)).run(account_id=account_id, **values))
+    return found
+
+
+def set_status(refill_id: int, status: str) -> None:
+    """Move a refill on.
+
+    :raises Invalid: for no such refill, or a status that cannot follow.
+    """
+    if status not in REFILL_FOLLOWS:
+        raise OperatorError(
+            f"there is no status {status!r}; there are: {', '.join(REFILL_FOLLOWS)}"
+        )
+    with immediate():
+        refill = Refill.get_or_none(Refill.id == refill_id)
+        if refill is None:
+            raise OperatorError(f"there is no refill {refill_id}")
+        if status == refill.status:
+            return
+        if status not in REFILL_FOLLOWS[refill.status]:
+            raise OperatorError(
+                f"refill {refill_id} is {refill.status} and cannot become {status}"
+            )
+        Refill.update(status=status, updated_at=now()).where(
+            Refill.id == refill_id, Refill.status == refill.status
+        ).execute()
+
+
+def next_for_provider(provider_id: int) -> tuple[int, str] | None:
+    """The next waiting refill that the provider does not know yet, with its order's number."""
+    query = (
+        Refill.select(Refill.id, Order.provider_order)
+        .join(Order)
+        .where(_OPEN, Refill.status == "pending", Refill.provider_refill.is_null())
+        .where(
+            Refill.send_at <= now(), Order.provider == provider_id, Order.dispatch_state == "sent"
+        )
+        .order_by(Refill.order)
+        .limit(1)
+    )
+    return query.tuples().first()
+
+
+def record_accepted(refill_id: int, provider_refill: str, ask_after_s: int) -> None:
+    """The provider has the refill, under this number of its own."""
+    with immediate():
+        Refill.update(
+            provider_refill=provider_refill,
+            status="in progress",
+            poll_at=now() + ask_after_s,
+            updated_at=now(),
+        ).where(Refill.id == refill_id, Refill.status == "pending").execute()
+
+
+def put_refill_off(refill_id: int, seconds: int) -> None:
+    """Pass a refill on later."""
+    with immediate():
+        Refill.update(send_at=now() + seconds).where(Refill.id == refill_id).execute()
+
+
+def due_for_status(provider_id: int, limit: int = 100) -> list[tuple[int, str]]:
+    """The open refills whose status is due, as our number and the provider's."""
+    query = (
+        Refill.select(Refill.id, Refill.provider_refill)
+        .join(Order)
+        .where(_OPEN, Refill.provider_refill.is_null(False))
+        .where(Refill.poll_at <= now(), Order.provider == provider_id)
+        .order_by(Refill.order)
+        .limit(limit)
+    )
+    return rows(query.tuples())
+
+
+def poll_later(refill_ids: list[int], seconds: int) -> None:
+    """Ask for refills again after some time."""
+    with immediate():
+        Refill.update(poll_at=now() + seconds).where(Refill.id.in_(refill_ids)).execute()
+
+
+def apply_statuses(statuses: dict[int, str]) -> None:
+    """Apply what a provider said of refills; what cannot follow is late, and changes nothing."""
+    with immediate():
+        for refill_id, status in statuses.items():
+            before = [old for old, after in REFILL_FOLLOWS.items() if status in after]
+            Refill.update(status=status, updated_at=now()).where(
+                Refill.id == refill_id, Refill.status.in_(before)
+            ).execute()

@@ -1,0 +1,123 @@
+"""Our accounts at providers: address, key, balance."""
+
+import re
+
+from database.clock import now
+from database.transactions import immediate
+from models import Order, Provider, Service, Source
+from panel import money
+from panel.errors import OperatorError
+from panel.orders.state import OPEN
+
+SANDBOX_URL = "sandbox:"
+"""The address of the provider that needs no network."""
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+
+
+_URL = re.compile(r"https?://[^/@\s?#]+(/[^@\s?#]*)?", re.ASCII)
+
+
+def check(name: str, url: str, requests_per_minute: int) -> None:
+    """Refuse what cannot be a provider, before its key is asked for.
+
+    :raises Invalid: naming what is wrong.
+    """
+    if not _NAME.fullmatch(name):
+        raise OperatorError(f"the name {name!r} cannot be used: 1 to 64 letters, digits and . _ -")
+    if url != SANDBOX_URL and not _URL.fullmatch(url):
+        raise OperatorError(
+            f"the address {url!r} cannot be used: write https://panel.example/api/v2, "
+            f"or {SANDBOX_URL} for the built-in sandbox"
+        )
+    if not 1 <= requests_per_minute <= 10**6:
+        raise OperatorError("the requests per minute must be from 1 to 1000000")
+    if Provider.get_or_none(Provider.name == name, Provider.active) is not None:
+        raise OperatorError(f"there is a provider {name} already")
+
+
+def add(name: str, url: str, key: str, requests_per_minute: int) -> Provider:
+    """Add a provider, or bring a removed one back with a new address and key.
+
+    :raises Invalid: see check(); or for an empty key where one is needed.
+    """
+    check(name, url, requests_per_minute)
+    if url != SANDBOX_URL and not (key and key.isprintable() and key.isascii()):
+        raise OperatorError("the key must be printable characters")
+    values = {
+        "url": url,
+        "key": key,
+        "requests_per_minute": requests_per_minute,
+        "active": True,
+        "idempotent": False,  # another address has yet to say so
+    }
+    with immediate():
+        Provider.insert(name=name, **values).on_conflict(
+            conflict_target=[Provider.name], update=values
+        ).execute()
+        return get(name)
+
+
+def get(name: str) -> Provider:
+    """The provider of this name.
+
+    :raises Invalid: if there is none.
+    """
+    provider = Provider.get_or_none(Provider.name == name, Provider.active)
+    if provider is None:
+        raise OperatorError(f"there is no provider {name}")
+    return provider
+
+
+def listing() -> list[Provider]:
+    """All providers, oldest first."""
+    return list(Provider.select().where(Provider.active).order_by(Provider.id))
+
+
+def remove(name: str) -> int:
+    """Remove a provider and forget its key; services bought only there are disabled.
+
+    :returns: how many services were disabled.
+    :raises Invalid: for no such provider, or while orders are on their way with it.
+    """
+    with immediate():
+        provider = get(name)
+        on_the_way = Order.select().where(
+            Order.provider == provider,
+            Order.dispatch_state.in_(("waiting", "sending"))
+            | (Order.dispatch_state.in_(("sent", "review", "parts")) & Order.status.in_(OPEN)),
+        )
+        if count := on_the_way.count():
+            raise OperatorError(f"{count} orders are still on their way with {name}")
+        first = Source.select(Source.service).where(
+            Source.provider == provider, Source.source_rank == 1
+        )
+        disabled = (
+            Service.update(active=False, inactive_because="vanished")
+            .where(Service.id.in_(first), Service.active)
+            .execute()
+        )
+        Source.delete().where(Source.provider == provider).execute()
+        Provider.update(active=False, key="").where(Provider.id == provider.id).execute()
+    return disabled
+
+
+def record_balance(provider_id: int, balance: str) -> None:
+    """Keep what a provider said of our funds there."""
+    with immediate():
+        Provider.update(balance=balance, balance_at=now()).where(
+            Provider.id == provider_id
+        ).execute()
+
+
+def record_idempotent(provider_id: int) -> None:
+    """Keep that a provider takes an order under one key once."""
+    with immediate():
+        Provider.update(idempotent=True).where(Provider.id == provider_id).execute()
+
+
+def is_low(provider: Provider, threshold_micros: int) -> bool:
+    """Whether a provider said that our funds there are under a threshold."""
+    amount = re.match(r"-?[0-9]{1,10}(\.[0-9]{1,6})?", provider.balance)
+    return amount is not None and money.parse(amount[0]) < threshold_micros

@@ -1,0 +1,62 @@
+"""Which of our services is bought where, and at which cost."""
+
+from typing import Any
+
+from database.compiled_query import rows
+from database.transactions import immediate
+from models import Provider, Source
+from panel.errors import OperatorError
+from panel.providers.listing import Listing
+
+
+def link(service_id: int, provider_id: int, listing: Listing, source_rank: int = 1) -> None:
+    """Say where a service is bought; to be called inside immediate().
+
+    :param source_rank: 1, or 2 for where to turn after a clear refusal.
+    """
+    values: dict[str, Any] = {
+        "provider": provider_id,
+        "provider_service": listing.service,
+        "cost_micros": listing.rate_micros,
+        "dripfeed": listing.dripfeed,
+    }
+    Source.insert(service=service_id, source_rank=source_rank, **values).on_conflict(
+        conflict_target=[Source.service, Source.source_rank], update=values
+    ).execute()
+
+
+def set_source(service_id: int, provider_id: int, listing: Listing, source_rank: int) -> None:
+    """Say where a service is bought, first or second.
+
+    :raises Invalid: for a second source without a first.
+    """
+    with immediate():
+        first = Source.get_or_none(Source.service == service_id, Source.source_rank == 1)
+        if source_rank == 2 and first is None:
+            raise OperatorError(f"service {service_id} has no first source yet")
+        link(service_id, provider_id, listing, source_rank)
+
+
+def sources(service_id: int) -> list[dict[str, Any]]:
+    """Where a service is bought, first and second, with the providers' names."""
+    query = (
+        Source.select(Source, Provider.name.alias("provider_name"))
+        .join(Provider)
+        .where(Source.service == service_id)
+        .order_by(Source.source_rank)
+    )
+    return rows(query.dicts())
+
+
+def costs() -> dict[int, int]:
+    """The cost in micros of every service that is bought, by number: its dearest source's."""
+    query = Source.select(Source.service, Source.cost_micros).order_by(Source.cost_micros)
+    return dict(rows(query.tuples()))
+
+
+def losses(rates: dict[int, int]) -> dict[int, int]:
+    """The costs in micros of those services that would be sold below them at these rates."""
+    known = costs()
+    return {
+        service: known[service] for service, rate in rates.items() if rate < known.get(service, 0)
+    }

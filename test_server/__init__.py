@@ -1,0 +1,1 @@
+"""A panel to test API clients against, and its remote control."""

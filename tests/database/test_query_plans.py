@@ -1,0 +1,204 @@
+"""Every hot query is an index look-up, whatever the table's size: the query plans are read."""
+
+import importlib
+import pkgutil
+import re
+import sqlite3
+from collections.abc import Iterator
+from functools import _lru_cache_wrapper
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+import panel
+from database.compiled_query import CompiledQuery
+from database.connection import database
+from panel import accounts, pricing
+from panel.orders import cancels, refills, transition
+from panel.orders.place import OrderRequest, place_order
+
+KEYS = (
+    "rowid=?",
+    "id=?",
+    "key_hash=?",
+    "order_id=?",
+    "order_id=? AND kind=?",
+    "parent_id=?",
+    "account_id=? AND key=?",
+    "account_id=? AND rowid=?",
+    "account_id=? AND id=? AND rowid=?",
+    "account_id=? AND service_id=?",
+    "service_id=? AND source_rank=?",
+    "service_id=? AND link=?",
+    "provider_id=? AND send_at<?",
+    "provider_id=? AND poll_at<?",
+    "provider_id=? AND provider_order=?",
+)
+"""What finds a few rows. By account alone would be a walk through all that it ever ordered."""
+
+LOOKUP = re.compile(
+    r"SEARCH \w+ USING ((INTEGER )?PRIMARY KEY|(COVERING )?INDEX \w+) "
+    rf"\(({'|'.join(map(re.escape, KEYS))})\)( LEFT-JOIN)?"
+)
+NO_TABLE = (
+    "SCAN CONSTANT ROW",
+    "SCALAR SUBQUERY 1",
+    "SCALAR SUBQUERY 2",
+    "CORRELATED SCALAR SUBQUERY 2",
+    "SEARCH t3 USING PRIMARY KEY (account_id=?)",  # whether a caller has one own rate
+)
+
+
+def statements() -> Iterator[Any]:
+    """All Statements of panel/; of the builders, those for one id and for a hundred."""
+    for info in pkgutil.iter_modules(panel.__path__, "panel."):
+        for name, found in vars(importlib.import_module(info.name)).items():
+            if isinstance(found, CompiledQuery):
+                yield pytest.param(f"{info.name}.{name}", found, id=f"{info.name}.{name}")
+            if isinstance(found, _lru_cache_wrapper) and found.__module__ == info.name:
+                if found.__annotations__["return"] is str:
+                    continue  # no builder of queries
+                for count in (1, 100):
+                    label = f"{info.name}.{name}({count})"
+                    made = found(count)
+                    query = made[0] if isinstance(made, tuple) else made
+                    yield pytest.param(label, query, id=label)
+
+
+def plan(sql: str, parameters: tuple[Any, ...] = ()) -> list[str]:
+    """What SQLite would do, a line a step."""
+    rows = database.execute_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)
+    return [detail for *_, detail in rows]
+
+
+def assert_lookups(steps: list[str]) -> None:
+    wrong = [step for step in steps if step not in NO_TABLE and not LOOKUP.fullmatch(step)]
+    assert wrong == [], steps
+
+
+def test_the_scan_of_the_modules_finds_the_statements() -> None:
+    found = [param.values[0] for param in statements()]
+    assert len(found) == len(set(found))
+    assert {
+        "panel.accounts._FIND",
+        "panel.ledger._MOVE",
+        "panel.orders._FIND",
+        "panel.orders._find_many(1)",
+        "panel.orders._find_many(100)",
+        "panel.refills._find_many(100)",
+        "panel.services._ALL",
+    } <= set(found)
+
+
+@pytest.mark.usefixtures("app")
+@pytest.mark.parametrize(("name", "statement"), list(statements()))
+def test_a_statement_is_an_index_lookup(name: str, statement: CompiledQuery) -> None:
+    sql, parameters = statement.built()
+    steps = plan(sql, (1,) * len(parameters))
+    if name == "panel.services._ALL":
+        # The answer of action=services is the table itself.
+        assert steps.pop(0) == "SCAN t1 USING INDEX services_by_position"
+        assert_lookups(steps)
+    else:
+        assert steps or sql.startswith("INSERT ")
+        assert_lookups(steps)
+
+
+def test_what_the_triggers_ask_is_an_index_lookup(app: Flask) -> None:
+    triggers = database.execute_sql("SELECT sql FROM sqlite_master WHERE type = 'trigger'")
+    asked = [sql for (text,) in triggers for sql in re.findall(r"\((SELECT [^()]+)\)", text)]
+    assert len(asked) == 3
+    for sql in asked:
+        assert_lookups(plan(re.sub(r"NEW\.\w+", "1", sql)))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1 FROM orders WHERE link = 'l'",
+        "SELECT 1 FROM orders WHERE account_id = 1",
+        "SELECT 1 FROM orders WHERE status = 'Pending'",
+        "SELECT 1 FROM orders ORDER BY id DESC LIMIT 1",
+        "UPDATE cancels SET status = 'accepted' WHERE id IN (SELECT id FROM orders)",
+    ],
+)
+def test_a_walk_through_a_table_would_be_seen(app: Flask, sql: str) -> None:
+    with pytest.raises(AssertionError):
+        assert_lookups(plan(sql))
+
+
+@pytest.fixture
+def traced(client: FlaskClient) -> Iterator[list[str]]:
+    """All that SQLite is given to run, with its values written out."""
+    seen: list[str] = []
+    connection: sqlite3.Connection = database.connection()
+    connection.set_trace_callback(seen.append)
+    yield seen
+    connection.set_trace_callback(None)
+
+
+@pytest.fixture
+def ordered(cast: SimpleNamespace) -> list[int]:
+    """Alice's orders: 1 waits for its cancel, 2 for its refill, 3 is new, 4 is completed."""
+    caller = accounts.find(cast.alice)
+    assert caller is not None
+    offer = pricing.find_offer(caller, cast.followers)
+    assert offer is not None
+    numbers = [
+        place_order(caller.id, offer, OrderRequest("https://a.example/", 100)) for _ in range(4)
+    ]
+    transition.change(numbers[0], status="In progress")
+    transition.change(numbers[1], status="Completed")
+    transition.change(numbers[3], status="Completed")
+    cancels.request(caller.id, [numbers[0]])
+    refills.request(caller.id, [numbers[1]])
+    return numbers
+
+
+def assert_all_lookups(traced: list[str]) -> None:
+    asked = [sql for sql in traced if sql.startswith(("SELECT", "INSERT", "UPDATE", "DELETE"))]
+    assert asked
+    for sql in asked:
+        assert_lookups(plan(sql))
+
+
+@pytest.mark.usefixtures("ordered")
+@pytest.mark.parametrize(
+    ("action", "params"),
+    [
+        ("balance", {}),
+        ("add", {"service": "1", "link": "https://a.example/", "quantity": "100"}),
+        ("status", {"order": "1"}),
+        ("status", {"orders": "1,2,3,9999"}),
+        ("refill", {"order": "4"}),
+        ("refill", {"orders": "1,2,3"}),
+        ("refill_status", {"refill": "1"}),
+        ("refill_status", {"refills": "1,2,3"}),
+        ("cancel", {"order": "1"}),
+        ("cancel", {"orders": "1,2,3"}),
+    ],
+)
+def test_all_that_a_request_asks_is_an_index_lookup(
+    client: FlaskClient,
+    cast: SimpleNamespace,
+    traced: list[str],
+    action: str,
+    params: dict[str, str],
+) -> None:
+    traced.clear()
+    answer = client.post("/api/v2", data={"key": cast.alice, "action": action, **params})
+    assert answer.status_code == 200, answer.json
+    assert_all_lookups(traced)
+
+
+def test_moving_an_order_on_is_index_lookups(ordered: list[int], traced: list[str]) -> None:
+    traced.clear()
+    cancels.accept(1)
+    transition.change(ordered[1], status="Partial", remains=40)
+    refills.set_status(1, "completed")
+    for table in ("orders", "cancels", "refills", "ledger_entries", "accounts"):
+        assert any(f'"{table}"' in sql for sql in traced)
+    assert_all_lookups(traced)

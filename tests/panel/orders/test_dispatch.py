@@ -1,0 +1,740 @@
+"""The way of an order to a provider: its steps, its money, and what never happens."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from support.apps import listed
+
+from database.connection import close_database
+from database.transactions import immediate
+from models import Cancel, LedgerEntry, Order, Source
+from panel import accounts, ledger, pricing, queries, services
+from panel.errors import CANNOT_CANCEL, OperatorError
+from panel.money import MICROS
+from panel.orders import cancels, dispatch, events, lookup, transition
+from panel.orders.dispatch import MAX_ATTEMPTS
+from panel.orders.place import OrderRequest, place_order
+from panel.providers import registry, sources
+
+CHARGE = 500_000
+"""What 100 followers cost the customer, at 5.00 per 1000."""
+COST = 90_000
+"""What they cost us, at 0.90."""
+LINK = "https://a.example/?a=1&b=2"
+WAITS = "You have active order with this link"
+FINAL = "Incorrect link"
+
+Place = Callable[..., int]
+
+
+def asked(service: str, quantity: int, package: bool = False) -> dict[str, str]:
+    """What the provider is to receive."""
+    parameters = {"service": service, "link": LINK}
+    return parameters if package else parameters | {"quantity": str(quantity)}
+
+
+@pytest.fixture
+def shops(cast: SimpleNamespace) -> SimpleNamespace:
+    """Followers are bought from `first`, then from `second`; views and the pack from `first`."""
+    first = registry.add("first", "https://first.example/api/v2", "k" * 32, 600).id
+    second = registry.add("second", "https://second.example/api/v2", "k" * 32, 600).id
+    sources.set_source(cast.followers, first, listed("11", 900_000), 1)
+    sources.set_source(cast.followers, second, listed("22", 1_000_000), 2)
+    sources.set_source(cast.views, first, listed("12", 3300), 1)
+    sources.set_source(cast.pack, first, listed("13", 3 * MICROS), 1)
+    return SimpleNamespace(**vars(cast), first=first, second=second)
+
+
+@pytest.fixture
+def place(shops: SimpleNamespace) -> Place:
+    """Place Alice's order, by default of 100 views: their only source is `first`."""
+
+    def place(service: int | None = None, quantity: int | None = 100, link: str = LINK) -> int:
+        offer = pricing.find_offer(caller(), service or shops.views)
+        assert offer is not None
+        return place_order(caller().id, offer, OrderRequest(link, quantity))
+
+    return place
+
+
+def caller() -> accounts.Caller:
+    return accounts.caller(accounts.get("alice").id)
+
+
+def balance() -> int:
+    return accounts.get("alice").balance_micros
+
+
+def claimed(provider_id: int) -> int:
+    """Claim the next order there, which must be one."""
+    outgoing = dispatch.claim(provider_id)
+    assert outgoing is not None
+    return outgoing.order_id
+
+
+def come_due(order_id: int) -> None:
+    Order.update(send_at=0).where(Order.id == order_id).execute()
+
+
+def refunds(order_id: int) -> list[int]:
+    query = LedgerEntry.select().where(LedgerEntry.order == order_id, LedgerEntry.kind == "refund")
+    return [entry.amount_micros for entry in query]
+
+
+def story(order_id: int) -> list[tuple[str, str]]:
+    return [(event["kind"], event["text"]) for event in events.events(order_id)]
+
+
+@pytest.fixture(autouse=True)
+def books_are_right(cast: SimpleNamespace) -> Any:
+    """After every test here the ledger checks, whatever happened."""
+    yield
+    assert list(ledger.check()) == []
+
+
+# Waiting and being sent
+
+
+def test_an_order_of_a_service_that_is_bought_waits_for_its_provider(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    order = lookup.get(place(shops.followers))
+    assert (order.dispatch_state, order.provider_id, order.source_rank) == (
+        "waiting",
+        shops.first,
+        1,
+    )
+    assert dispatch.any_to_send(shops.first)
+    assert not dispatch.any_to_send(shops.second)
+
+
+def test_an_order_of_a_service_that_is_bought_nowhere_is_fulfilled_by_hand(
+    cast: SimpleNamespace, place: Place
+) -> None:
+    by_hand = services.add(name="By hand", category="Social", rate_micros=MICROS, min=1, max=10)
+    order = lookup.get(place(by_hand, 5))
+    assert (order.dispatch_state, order.provider_id) == ("", None)
+
+
+@pytest.mark.parametrize(
+    ("service", "quantity", "expected"),
+    [
+        ("followers", 100, ("11", 100, False)),
+        ("views", 101, ("12", 101, False)),
+        ("pack", None, ("13", 1, True)),
+    ],
+)
+def test_a_claimed_order_is_marked_as_being_sent(
+    shops: SimpleNamespace,
+    place: Place,
+    service: str,
+    quantity: int | None,
+    expected: tuple[str, int, bool],
+) -> None:
+    order_id = place(getattr(shops, service), quantity)
+    theirs, number, package = expected
+    outgoing = dispatch.claim(shops.first)
+    assert outgoing is not None
+    assert outgoing[:3] == (order_id, shops.first, asked(theirs, number, package))
+    assert lookup.get(order_id).dispatch_state == "sending"
+    assert story(order_id) == [("sending", f"as service {theirs}")]
+    assert dispatch.claim(shops.first) is None
+    assert not dispatch.any_to_send(shops.first)
+
+
+def test_the_oldest_order_is_claimed_first(shops: SimpleNamespace, place: Place) -> None:
+    placed = [place(link=f"https://a.example/{n}") for n in range(5)]
+    assert [claimed(shops.first) for _ in placed] == placed
+
+
+def test_an_order_is_claimed_by_one_of_eight_threads(shops: SimpleNamespace, place: Place) -> None:
+    placed = [place(link=f"https://a.example/{n}") for n in range(40)]
+
+    def claim_all(_: int) -> list[int]:
+        got = []
+        while outgoing := dispatch.claim(shops.first):
+            got.append(outgoing.order_id)
+        close_database()
+        return got
+
+    with ThreadPoolExecutor(8) as pool:
+        got = [order_id for some in pool.map(claim_all, range(8)) for order_id in some]
+    assert sorted(got) == placed
+
+
+def test_an_order_goes_to_where_its_service_is_bought_by_now(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    order_id = place()
+    sources.set_source(shops.views, shops.second, listed("99", 4000), 1)
+    assert dispatch.claim(shops.first) is None
+    outgoing = dispatch.claim(shops.second)
+    assert outgoing is not None
+    assert outgoing[:3] == (order_id, shops.second, asked("99", 100))
+
+
+# Taken
+
+
+@pytest.mark.parametrize(
+    ("service", "quantity", "cost"),
+    [("followers", 100, COST), ("views", 101, 333), ("pack", None, 3 * MICROS)],
+)
+def test_a_taken_order_keeps_its_number_there_and_its_cost(
+    shops: SimpleNamespace, place: Place, service: str, quantity: int | None, cost: int
+) -> None:
+    order_id = place(getattr(shops, service), quantity)
+    claimed(shops.first)
+    dispatch.record_accepted(order_id, "4711", 99)
+    order = lookup.get(order_id)
+    assert (order.dispatch_state, order.provider_order, order.poll_at) == ("sent", "4711", 99)
+    assert (order.status, order.cost_micros, order.warning) == ("Pending", cost, "")
+    assert story(order_id)[-1] == ("sent", "the provider's number is 4711")
+    assert dispatch.claim(shops.first) is None
+
+
+def test_an_order_that_was_canceled_by_hand_while_it_was_taken_is_a_warning(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    order_id = place()
+    claimed(shops.first)
+    transition.change(order_id, status="Canceled")
+    dispatch.record_accepted(order_id, "4711", 0)
+    order = lookup.get(order_id)
+    assert (order.status, order.dispatch_state) == ("Canceled", "sent")
+    assert order.warning == "sent, though it is Canceled"
+
+
+# Not sent
+
+
+def test_an_order_that_was_not_sent_waits_and_counts_no_attempt(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    order_id = place()
+    for _ in range(MAX_ATTEMPTS + 1):
+        claimed(shops.first)
+        dispatch.record_not_sent(order_id, "the provider cannot be reached", 2**40)
+        order = lookup.get(order_id)
+        assert (order.dispatch_state, order.attempts, order.send_at) == ("waiting", 0, 2**40)
+        assert order.warning == "the provider cannot be reached"
+        assert dispatch.claim(shops.first) is None
+        come_due(order_id)
+    assert claimed(shops.first) == order_id
+    dispatch.record_accepted(order_id, "1", 0)
+    assert lookup.get(order_id).warning == ""
+
+
+def test_an_order_that_was_not_sent_does_not_turn_to_the_second_source(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    order_id = place(shops.followers)
+    claimed(shops.first)
+    dispatch.record_not_sent(order_id, "the provider cannot be reached", 0)
+    assert dispatch.claim(shops.second) is None
+    assert claimed(shops.first) == order_id
+
+
+# Refused
+
+
+def test_a_final_refusal_cancels_the_order_and_pays_it_back_in_full_once(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    before = balance()
+    order_id = place()
+    claimed(shops.first)
+    for _ in range(2):
+        dispatch.record_rejected(order_id, FINAL, is_temporary=False)
+        order = lookup.get(order_id)
+        assert (order.status, order.dispatch_state, order.remains) == ("Canceled", "failed", 100)
+        assert (order.warning, order.cost_micros) == (FINAL, 0)
+        assert balance() == before
+        assert refunds(order_id) == [order.charge_micros]
+    assert story(order_id) == [("sending", "as service 12"), ("refused", FINAL)]
+    assert dispatch.claim(shops.first) is None
+
+
+def test_a_refusal_that_passes_is_tried_again_with_growing_pauses_up_to_a_limit(
+    shops: SimpleNamespace, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = balance()
+    order_id = place()
+    moment, pauses = 10**9, []
+    monkeypatch.setattr(dispatch, "now", lambda: moment)
+    for attempt in range(1, MAX_ATTEMPTS):
+        assert claimed(shops.first) == order_id
+        dispatch.record_rejected(order_id, WAITS, is_temporary=True)
+        order = lookup.get(order_id)
+        assert (order.status, order.dispatch_state, order.attempts) == (
+            "Pending",
+            "waiting",
+            attempt,
+        )
+        assert order.warning == WAITS
+        pauses.append(order.send_at - moment)
+        moment = order.send_at - 1
+        assert dispatch.claim(shops.first) is None
+        moment += 1
+    assert pauses == [60, 120, 240, 480, 960, 1920, *[3600] * 17]
+    assert refunds(order_id) == []
+
+    claimed(shops.first)
+    dispatch.record_rejected(order_id, WAITS, is_temporary=True)
+    order = lookup.get(order_id)
+    assert (order.status, order.dispatch_state, order.warning) == ("Canceled", "failed", WAITS)
+    assert balance() == before
+    assert refunds(order_id) == [order.charge_micros]
+
+
+def test_a_clear_refusal_turns_to_the_second_source(shops: SimpleNamespace, place: Place) -> None:
+    order_id = place(shops.followers)
+    claimed(shops.first)
+    dispatch.record_rejected(order_id, FINAL, is_temporary=False)
+    assert lookup.get(order_id).status == "Pending"
+    assert dispatch.claim(shops.first) is None
+    outgoing = dispatch.claim(shops.second)
+    assert outgoing is not None
+    assert outgoing[:3] == (order_id, shops.second, asked("22", 100))
+    dispatch.record_accepted(order_id, "8", 0)
+    order = lookup.get(order_id)
+    assert (order.provider_id, order.provider_order, order.dispatch_state) == (
+        shops.second,
+        "8",
+        "sent",
+    )
+    assert (order.cost_micros, order.warning) == (100_000, "")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "waits"),
+    [(False, False, False), (True, False, True), (False, True, True), (True, True, True)],
+    ids=["both final", "the first may pass", "the second may pass", "both may pass"],
+)
+def test_what_both_sources_refuse_is_given_up_unless_one_of_them_may_pass(
+    shops: SimpleNamespace, place: Place, first: bool, second: bool, waits: bool
+) -> None:
+    before = balance()
+    order_id = place(shops.followers)
+    assert balance() == before - CHARGE
+    assert claimed(shops.first) == order_id
+    dispatch.record_rejected(order_id, "the first's no", first)
+    assert claimed(shops.second) == order_id
+    dispatch.record_rejected(order_id, "the second's no", second)
+    order = lookup.get(order_id)
+    assert order.warning == "the second's no"
+    assert [text for kind, text in story(order_id) if kind == "refused"] == [
+        "the first's no",
+        "the second's no",
+    ]
+    if not waits:
+        assert (order.status, order.dispatch_state) == ("Canceled", "failed")
+        assert (balance(), refunds(order_id)) == (before, [CHARGE])
+        return
+    assert (order.status, order.dispatch_state, order.attempts) == ("Pending", "waiting", 1)
+    assert refunds(order_id) == []
+    # The next round begins with the first source, and remembers nothing of the last one.
+    come_due(order_id)
+    assert claimed(shops.first) == order_id
+    dispatch.record_rejected(order_id, FINAL, is_temporary=False)
+    assert claimed(shops.second) == order_id
+    dispatch.record_rejected(order_id, FINAL, is_temporary=False)
+    assert lookup.get(order_id).status == "Canceled"
+    assert refunds(order_id) == [CHARGE]
+
+
+def test_an_order_that_turned_to_a_second_source_that_is_gone_goes_back_to_the_first(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    order_id = place(shops.followers)
+    claimed(shops.first)
+    dispatch.record_rejected(order_id, WAITS, is_temporary=True)
+    third = registry.add("third", "https://third.example/api/v2", "k" * 32, 600).id
+    sources.set_source(shops.followers, third, listed("33", 1), 2)
+    assert dispatch.claim(shops.second) is None
+    assert claimed(shops.first) == order_id
+
+
+# Unknown
+
+
+def test_what_nobody_knows_waits_for_a_person_and_is_never_sent_by_itself(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    order_id = place(shops.followers)
+    claimed(shops.first)
+    before = balance()
+    dispatch.mark_in_doubt(order_id, "no whole answer")
+    come_due(order_id)
+    order = lookup.get(order_id)
+    assert (order.status, order.dispatch_state, order.warning) == (
+        "Pending",
+        "review",
+        "no whole answer",
+    )
+    assert (balance(), refunds(order_id)) == (before, [])
+    assert story(order_id)[-1] == ("unknown", "no whole answer")
+    assert [row["id"] for row in queries.orders_in_review()] == [order_id]
+    assert dispatch.claim(shops.first) is None
+    assert dispatch.claim(shops.second) is None
+
+
+def test_the_orders_that_a_dead_worker_was_sending_wait_for_a_person(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    placed = [place(link=f"https://a.example/{n}") for n in range(4)]
+    dispatch.record_accepted(claimed(shops.first), "1", 0)
+    for _ in range(2):
+        claimed(shops.first)
+    assert dispatch.recover_interrupted() == 2
+    assert [lookup.get(order_id).dispatch_state for order_id in placed] == [
+        "sent", "review", "review", "waiting"
+    ]  # fmt: skip
+    assert lookup.get(placed[1]).warning == "the worker ended while it was being sent"
+    assert dispatch.recover_interrupted() == 0
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        lambda order_id: dispatch.record_rejected(order_id, FINAL, is_temporary=False),
+        lambda order_id: dispatch.record_rejected(order_id, WAITS, is_temporary=True),
+        lambda order_id: dispatch.record_not_sent(order_id, "not reached", 0),
+    ],
+    ids=["refused", "refused for now", "not sent"],
+)
+def test_an_order_in_review_is_moved_by_a_person_only(
+    shops: SimpleNamespace, place: Place, late: Callable[[int], None]
+) -> None:
+    order_id = place(shops.followers)
+    claimed(shops.first)
+    dispatch.recover_interrupted()
+    late(order_id)
+    order = lookup.get(order_id)
+    assert (order.dispatch_state, order.status) == ("review", "Pending")
+
+
+def test_a_late_answer_that_the_order_was_taken_settles_its_review(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    order_id = place()
+    claimed(shops.first)
+    dispatch.recover_interrupted()
+    dispatch.record_accepted(order_id, "4711", 0)
+    assert lookup.get(order_id).dispatch_state == "sent"
+    assert queries.orders_in_review() == []
+
+
+def test_a_late_doubt_of_an_order_that_was_settled_meanwhile_changes_nothing(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    order_id = place()
+    claimed(shops.first)
+    dispatch.recover_interrupted()
+    dispatch.attach(order_id, "4711")
+    dispatch.mark_in_doubt(order_id, "no whole answer")
+    order = lookup.get(order_id)
+    assert (order.dispatch_state, order.provider_order, order.warning) == ("sent", "4711", "")
+
+
+# A person settles it
+
+
+@pytest.fixture
+def reviewed(shops: SimpleNamespace, place: Place) -> int:
+    """An order in review."""
+    order_id = place(shops.followers)
+    claimed(shops.first)
+    dispatch.mark_in_doubt(order_id, "no whole answer")
+    return order_id
+
+
+def test_an_order_that_the_provider_does_not_have_is_sent_again(
+    shops: SimpleNamespace, reviewed: int
+) -> None:
+    dispatch.resend(reviewed)
+    assert story(reviewed)[-1] == ("operator", "resend")
+    assert lookup.get(reviewed).warning == ""
+    assert claimed(shops.first) == reviewed
+    dispatch.record_accepted(reviewed, "4711", 0)
+    assert lookup.get(reviewed).dispatch_state == "sent"
+
+
+def test_an_order_that_the_provider_has_is_followed_under_its_number(
+    shops: SimpleNamespace, reviewed: int
+) -> None:
+    dispatch.attach(reviewed, "4711")
+    order = lookup.get(reviewed)
+    assert (order.dispatch_state, order.provider_order) == ("sent", "4711")
+    assert (order.cost_micros, order.warning) == (COST, "")
+    assert story(reviewed)[-1] == ("operator", "attach 4711")
+    assert dispatch.claim(shops.first) is None
+
+
+def test_an_order_that_is_given_up_is_canceled_and_paid_back_once(
+    shops: SimpleNamespace, reviewed: int
+) -> None:
+    dispatch.fail(reviewed)
+    order = lookup.get(reviewed)
+    assert (order.status, order.dispatch_state) == ("Canceled", "failed")
+    assert order.warning == "given up by the operator"
+    assert (balance(), refunds(reviewed)) == (100 * MICROS, [CHARGE])
+    with pytest.raises(OperatorError, match="does not need review"):
+        dispatch.fail(reviewed)
+    assert refunds(reviewed) == [CHARGE]
+    assert dispatch.claim(shops.first) is None
+
+
+@pytest.mark.parametrize("status", ["Completed", "Partial", "Canceled"])
+def test_an_order_that_was_ended_by_hand_while_in_review_is_given_up_as_it_is(
+    shops: SimpleNamespace, reviewed: int, status: str
+) -> None:
+    transition.change(reviewed, status=status, remains=0 if status == "Completed" else 40)
+    kept = lookup.find(caller().id, reviewed)
+    dispatch.fail(reviewed)
+    assert lookup.get(reviewed).dispatch_state == "failed"
+    assert lookup.find(caller().id, reviewed) == kept
+
+
+@pytest.mark.parametrize(
+    "settle",
+    [dispatch.resend, lambda order_id: dispatch.attach(order_id, "1"), dispatch.fail],
+    ids=["resend", "attach", "fail"],
+)
+@pytest.mark.parametrize("forward", ["waiting", "sending", "sent", "failed", "nobody's"])
+def test_only_an_order_in_review_is_settled(
+    shops: SimpleNamespace, place: Place, settle: Callable[[int], None], forward: str
+) -> None:
+    order_id = place()
+    if forward not in ("waiting", "nobody's"):
+        claimed(shops.first)
+    if forward == "sent":
+        dispatch.record_accepted(order_id, "2", 0)
+    if forward == "failed":
+        dispatch.record_rejected(order_id, FINAL, is_temporary=False)
+    before = queries.order_details(order_id)
+    with pytest.raises(OperatorError):
+        settle(999 if forward == "nobody's" else order_id)
+    assert queries.order_details(order_id) == before
+
+
+@pytest.mark.parametrize("number", ["", " ", "47 11", "4711;", "x" * 65, "-5", "\x1b"])
+def test_what_cannot_be_a_providers_number_is_not_attached(reviewed: int, number: str) -> None:
+    with pytest.raises(OperatorError, match="order number"):
+        dispatch.attach(reviewed, number)
+    assert lookup.get(reviewed).dispatch_state == "review"
+
+
+def test_a_number_is_attached_to_one_order_only(
+    shops: SimpleNamespace, place: Place, reviewed: int
+) -> None:
+    other = place()
+    claimed(shops.first)
+    dispatch.record_accepted(other, "4711", 0)
+    with pytest.raises(OperatorError, match=f"belongs to order {other}"):
+        dispatch.attach(reviewed, "4711")
+    assert lookup.get(reviewed).dispatch_state == "review"
+
+
+@pytest.mark.parametrize("status", ["In progress", "Completed", "Canceled"])
+def test_an_order_that_was_moved_by_hand_while_in_review_is_not_sent_again(
+    shops: SimpleNamespace, reviewed: int, status: str
+) -> None:
+    transition.change(reviewed, status=status)
+    with pytest.raises(OperatorError, match=f"is {status}"):
+        dispatch.resend(reviewed)
+    assert dispatch.claim(shops.first) is None
+
+
+# By hand, and canceled, meanwhile
+
+MOVES: dict[str, Callable[[int], None]] = {
+    "in progress": lambda order_id: transition.change(order_id, status="In progress"),
+    "completed": lambda order_id: transition.change(order_id, status="Completed"),
+    "partial": lambda order_id: transition.change(order_id, status="Partial", remains=40),
+    "canceled": lambda order_id: transition.change(order_id, status="Canceled"),
+}
+each_move = pytest.mark.parametrize("move", MOVES.values(), ids=MOVES)
+
+
+@each_move
+def test_an_order_that_was_moved_by_hand_while_it_waited_is_never_sent(
+    shops: SimpleNamespace, place: Place, move: Callable[[int], None]
+) -> None:
+    order_id = place()
+    move(order_id)
+    assert dispatch.claim(shops.first) is None
+    assert lookup.get(order_id).dispatch_state == ""
+
+
+@each_move
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda order_id: dispatch.record_rejected(order_id, WAITS, is_temporary=True),
+        lambda order_id: dispatch.record_rejected(order_id, FINAL, is_temporary=False),
+        lambda order_id: dispatch.record_not_sent(order_id, "not reached", 0),
+    ],
+    ids=["refused for now", "refused", "not sent"],
+)
+def test_an_order_that_was_moved_by_hand_while_it_was_refused_is_never_sent_again(
+    shops: SimpleNamespace,
+    place: Place,
+    move: Callable[[int], None],
+    answer: Callable[[int], None],
+) -> None:
+    order_id = place(shops.followers)
+    claimed(shops.first)
+    move(order_id)
+    kept = lookup.find(caller().id, order_id)
+    answer(order_id)
+    come_due(order_id)
+    assert dispatch.claim(shops.first) is None
+    assert dispatch.claim(shops.second) is None
+    assert lookup.find(caller().id, order_id) == kept
+
+
+def ask_to_cancel(order_id: int) -> Any:
+    (answer,) = cancels.request(caller().id, [order_id])
+    return answer
+
+
+def cancel_status(order_id: int) -> str:
+    return Cancel.get(Cancel.order == order_id).status
+
+
+def test_an_order_that_was_canceled_while_it_waited_is_never_sent(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    order_id = place(shops.followers)
+    ask_to_cancel(order_id)
+    assert lookup.get(order_id).status == "Canceled"
+    assert (balance(), refunds(order_id)) == (100 * MICROS, [CHARGE])
+    assert dispatch.claim(shops.first) is None
+
+
+def test_a_cancel_of_an_order_that_is_being_sent_waits_for_the_provider(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    order_id = place(shops.followers)
+    claimed(shops.first)
+    cancel_id = ask_to_cancel(order_id)
+    assert ask_to_cancel(order_id) == cancel_id
+    assert (lookup.get(order_id).status, cancel_status(order_id)) == ("Pending", "pending")
+    assert cancels.due_for_provider(shops.first) == []
+    assert refunds(order_id) == []
+    dispatch.record_accepted(order_id, "4711", 0)
+    assert cancels.due_for_provider(shops.first) == [(cancel_id, "4711")]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda order_id: dispatch.record_rejected(order_id, WAITS, is_temporary=True),
+        lambda order_id: dispatch.record_rejected(order_id, FINAL, is_temporary=False),
+        lambda order_id: dispatch.record_not_sent(order_id, "not reached", 0),
+    ],
+    ids=["refused for now", "refused", "not sent"],
+)
+def test_a_cancel_of_an_order_that_is_being_sent_is_granted_if_it_was_not_taken(
+    shops: SimpleNamespace, place: Place, answer: Callable[[int], None]
+) -> None:
+    order_id = place(shops.followers)
+    claimed(shops.first)
+    ask_to_cancel(order_id)
+    answer(order_id)
+    come_due(order_id)
+    assert (lookup.get(order_id).status, cancel_status(order_id)) == ("Canceled", "accepted")
+    assert (balance(), refunds(order_id)) == (100 * MICROS, [CHARGE])
+    assert dispatch.claim(shops.first) is None
+    assert dispatch.claim(shops.second) is None
+    assert ask_to_cancel(order_id) == CANNOT_CANCEL
+
+
+def test_a_cancel_of_an_order_in_review_is_granted_when_it_is_given_up(
+    shops: SimpleNamespace, reviewed: int
+) -> None:
+    ask_to_cancel(reviewed)
+    assert (lookup.get(reviewed).status, cancel_status(reviewed)) == ("Pending", "pending")
+    dispatch.fail(reviewed)
+    assert cancel_status(reviewed) == "accepted"
+    assert refunds(reviewed) == [CHARGE]
+
+
+# Providers that come and go
+
+
+def test_a_provider_with_orders_on_their_way_is_not_removed(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    order_id = place()
+    for step in (
+        lambda: None,
+        lambda: claimed(shops.first),
+        lambda: dispatch.mark_in_doubt(order_id, "?"),
+        lambda: dispatch.attach(order_id, "1"),
+        lambda: transition.change(order_id, status="In progress"),
+    ):
+        step()
+        with pytest.raises(OperatorError, match="1 orders are still on their way"):
+            registry.remove("first")
+    transition.change(order_id, status="Completed")
+    assert registry.remove("first") == 3
+    assert [service.id for service in pricing.offers(caller())] == []
+
+
+def test_an_order_in_review_that_was_settled_by_hand_holds_no_provider(
+    shops: SimpleNamespace, reviewed: int
+) -> None:
+    transition.change(reviewed, status="Canceled")
+    assert queries.orders_in_review() == []
+    registry.remove("first")
+
+
+def test_an_order_whose_service_is_bought_nowhere_by_now_is_left_to_a_person(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    order_id = place()
+    with immediate():
+        Source.delete().where(Source.service == shops.views).execute()
+    assert dispatch.claim(shops.first) is None
+    order = lookup.get(order_id)
+    assert (order.dispatch_state, order.status) == ("", "Pending")
+    assert order.warning == "the service is bought nowhere now"
+
+
+def test_what_is_written_down_of_an_order_has_a_bounded_length(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    order_id = place()
+    claimed(shops.first)
+    dispatch.mark_in_doubt(order_id, "x" * 10_000)
+    assert len(story(order_id)[-1][1]) == 500
+
+
+def test_a_number_that_another_order_has_puts_the_order_before_a_person(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    first, second = place(), place(link=f"{LINK}&2")
+    for order_id in (first, second):
+        assert claimed(shops.first) == order_id
+        dispatch.record_accepted(order_id, "77", 0)
+    assert lookup.get(first).dispatch_state == "sent"
+    assert lookup.get(second).dispatch_state == "review"
+    assert lookup.get(second).warning == f"the provider gave the number of order {first}, 77"
+
+
+def test_an_order_whose_customer_asked_to_cancel_it_is_not_sent_again(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    order_id = place(shops.followers)
+    assert claimed(shops.first) == order_id
+    dispatch.mark_in_doubt(order_id, "HTTP 502")
+    cancels.request(caller().id, [order_id])
+    with pytest.raises(OperatorError, match="asked to cancel"):
+        dispatch.resend(order_id)
+    dispatch.fail(order_id)
+    assert lookup.get(order_id).status == "Canceled"

@@ -1,0 +1,496 @@
+"""What providers say of orders: what is applied, what is a warning, and that money stays right."""
+
+import json
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from flask.testing import FlaskCliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.apps import listed
+from support.faulty import KEY, Fault, FaultyProvider, says
+
+from database.connection import database
+from models import Cancel, LedgerEntry, Order, Service
+from panel import accounts, ledger, pricing, queries
+from panel.money import MICROS
+from panel.orders import cancels, dispatch, lookup, status_sync, transition
+from panel.orders.place import OrderRequest, place_order
+from panel.orders.status_sync import ASK_SLOWEST_S, Change, ProviderStatus, interpret
+from panel.providers import registry, sources
+from upstream.http import HttpProvider
+from upstream.provider import OutcomeUnknown, ProviderRejected, ProviderUnreachable
+from worker import poll
+
+OPEN = ("Pending", "Processing", "In progress")
+FINAL = ("Partial", "Canceled")
+
+# What a report means. Each order has a quantity of 100, a start count of 5, and 60 remain.
+
+
+def stands(status: str = "In progress", remains: int = 60, warning: str = "") -> Change:
+    return Change(status, 5, remains, warning)
+
+
+def is_now(status: str, remains: int, warning: str = "", start_count: int = 5) -> Change:
+    return Change(status, start_count, remains, warning)
+
+
+@pytest.mark.parametrize(
+    ("order", "report", "verdict"),
+    [
+        # As it should be.
+        (stands("Pending", 100), ProviderStatus("Processing", 7, 100), is_now("Processing", 100, "", 7)),
+        (stands("Pending", 100), ProviderStatus("In progress", 7, 90), is_now("In progress", 90, "", 7)),
+        (stands(), ProviderStatus("In progress", 5, 40), is_now("In progress", 40)),
+        (stands(), ProviderStatus("Processing", 5, 40), is_now("Processing", 40)),
+        (stands(), ProviderStatus("Completed", 5, 0), is_now("Completed", 0)),
+        (stands("Pending", 100), ProviderStatus("Completed"), is_now("Completed", 0)),
+        (stands(), ProviderStatus("Partial", 5, 30), is_now("Partial", 30)),
+        (stands(), ProviderStatus("Partial", 5, 100), is_now("Partial", 100)),
+        (stands(), ProviderStatus("Canceled", 5, 100), is_now("Canceled", 100)),
+        (stands("Completed", 0), ProviderStatus("Partial", 5, 30), is_now("Partial", 30)),
+        (stands("Completed", 0), ProviderStatus("Canceled", 5, 30), is_now("Canceled", 30)),
+        # What is left out stays as it is.
+        (stands(), ProviderStatus("In progress"), is_now("In progress", 60)),
+        (stands(), ProviderStatus("In progress", 9), is_now("In progress", 60, "", 9)),
+        (stands(), ProviderStatus("In progress", None, 20), is_now("In progress", 20)),
+        # Late, repeated and out of order.
+        (stands(), ProviderStatus("Pending", 0, 100), stands()),
+        (stands("Pending", 100), ProviderStatus("Pending", 9, 100), stands("Pending", 100)),
+        (stands(), ProviderStatus("In progress", 5, 60), stands()),
+        (stands(), ProviderStatus("In progress", 5, 80), is_now("In progress", 80)),
+        (stands("Completed", 0), ProviderStatus("In progress", 5, 40), stands("Completed", 0)),
+        (stands("Completed", 0), ProviderStatus("Pending", 5, 100), stands("Completed", 0)),
+        (stands("Completed", 0), ProviderStatus("Completed", 5, 0), stands("Completed", 0)),
+        (stands("Partial", 30), ProviderStatus("Partial", 5, 30), stands("Partial", 30)),
+        (stands("Partial", 30), ProviderStatus("Partial", 5, 70), stands("Partial", 30)),
+        (stands("Partial", 30), ProviderStatus("In progress", 5, 70), stands("Partial", 30)),
+        (stands("Canceled", 60), ProviderStatus("Canceled", 5, 100), stands("Canceled", 60)),
+        (stands("Canceled", 60), ProviderStatus("Processing", 5, 100), stands("Canceled", 60)),
+        # A provider that changes its mind after the money went back.
+        (
+            stands("Partial", 30),
+            ProviderStatus("Canceled", 5, 100),
+            stands("Partial", 30, "the provider now says Canceled"),
+        ),
+        (
+            stands("Partial", 30),
+            ProviderStatus("Completed", 5, 0),
+            stands("Partial", 30, "the provider now says Completed"),
+        ),
+        (
+            stands("Canceled", 60),
+            ProviderStatus("Completed", 5, 0),
+            stands("Canceled", 60, "the provider now says Completed"),
+        ),
+        # Numbers that make no sense.
+        (stands(), ProviderStatus("In progress", 5, 101), stands(warning="101 remain of 100")),
+        (stands(), ProviderStatus("In progress", 5, -1), stands(warning="-1 remain of 100")),
+        (stands(), ProviderStatus("In progress", -5, 40), is_now("In progress", 40, "start count -5")),
+        (
+            stands(),
+            ProviderStatus("In progress", 10**16, -1),
+            stands(warning=f"start count {10**16}; -1 remain of 100"),
+        ),
+        (stands(), ProviderStatus("Completed", 5, -1), is_now("Completed", 0, "-1 remain of 100")),
+        (stands(), ProviderStatus("Completed", 5, 101), is_now("Completed", 0, "101 remain of 100")),
+        # Words that say nothing.
+        (
+            stands(),
+            ProviderStatus(None, 5, 40, odd="status 'Fail'"),
+            is_now("In progress", 40, "status 'Fail'"),
+        ),
+        (stands(), ProviderStatus(odd="the provider says: no"), stands(warning="the provider says: no")),
+        (
+            stands("Pending", 100),
+            ProviderStatus(None, 9, 40, odd="status '?'"),
+            stands("Pending", 100, "status '?'"),
+        ),
+        (stands(warning="status '?'"), ProviderStatus("In progress", 5, 60), stands()),
+        # Partial needs the remains, for they are the refund.
+        (stands(), ProviderStatus("Partial"), stands(warning="Partial, without remains to pay back")),
+        (
+            stands(),
+            ProviderStatus("Partial", 5, 101),
+            stands(warning="Partial, without remains to pay back; 101 remain of 100"),
+        ),
+        (
+            stands(),
+            ProviderStatus("Partial", 5, -1),
+            stands(warning="Partial, without remains to pay back; -1 remain of 100"),
+        ),
+        (
+            stands(),
+            ProviderStatus("Partial", 5, 0),
+            is_now("Completed", 0, "Partial, but nothing remains"),
+        ),
+        # Canceled: by its remains; without them, by what was delivered or charged.
+        (stands(), ProviderStatus("Canceled", 5, 30), is_now("Canceled", 30)),
+        (stands(), ProviderStatus("Canceled", 5), is_now("Canceled", 60)),
+        (stands(), ProviderStatus("Canceled", 5, None, 0), is_now("Canceled", 100)),
+        (stands(), ProviderStatus("Canceled", 5, None, 700), is_now("Canceled", 60)),
+        (stands(), ProviderStatus("Canceled", 5, 0, 0), is_now("Canceled", 100)),
+        (stands(), ProviderStatus("Canceled", 5, 0, 700), is_now("Canceled", 0)),
+        (stands("Pending", 100), ProviderStatus("Canceled"), is_now("Canceled", 100)),
+        (stands("Pending", 100), ProviderStatus("Canceled", 0, 0, 0), is_now("Canceled", 100, "", 0)),
+        (
+            stands(),
+            ProviderStatus("Canceled", 5, 101),
+            stands(warning="Canceled, without remains to pay back; 101 remain of 100"),
+        ),
+        (stands(), ProviderStatus("Canceled", 5, -1, 0), is_now("Canceled", 100, "-1 remain of 100")),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_report_is_judged(order: Change, report: ProviderStatus, verdict: Change) -> None:
+    assert interpret(order, 100, report) == verdict
+
+
+# In a panel
+
+QUANTITY = 100
+CHARGE = 500_000
+"""What 100 followers cost the customer, at 5.00 per 1000."""
+COST = 90_000
+"""What they cost us, at 0.90."""
+
+Place = Callable[[], int]
+
+
+@pytest.fixture
+def shop(cast: SimpleNamespace, faulty: FaultyProvider) -> SimpleNamespace:
+    """Followers are bought from a provider that tells whatever the test wants."""
+    provider = registry.add("upstream", faulty.url, KEY, 600)
+    sources.set_source(cast.followers, provider.id, listed("1", 900_000), 1)
+    return SimpleNamespace(
+        **vars(cast), provider=provider.id, client=HttpProvider(faulty.url, KEY, "USD")
+    )
+
+
+@pytest.fixture
+def place(shop: SimpleNamespace) -> Place:
+    """Place Alice's order of 100 followers; the provider has it under 1000 and its number."""
+
+    def place() -> int:
+        account = accounts.get("alice")
+        caller = accounts.caller(account.id)
+        offer = pricing.find_offer(caller, shop.followers)
+        assert offer is not None
+        order_id = place_order(account.id, offer, OrderRequest("https://a.example/", QUANTITY))
+        assert dispatch.claim(shop.provider) is not None
+        dispatch.record_accepted(order_id, str(1000 + order_id), 0)
+        return order_id
+
+    return place
+
+
+def refunds(order_id: int) -> list[int]:
+    query = LedgerEntry.select().where(LedgerEntry.order == order_id, LedgerEntry.kind == "refund")
+    return [entry.amount_micros for entry in query]
+
+
+def told(order_id: int, *reports: ProviderStatus) -> Order:
+    for report in reports:
+        status_sync.apply_statuses({order_id: report}, 15)
+    assert list(ledger.check()) == []
+    return lookup.get(order_id)
+
+
+@pytest.mark.parametrize(
+    ("reports", "status", "remains", "refunded", "cost"),
+    [
+        ([ProviderStatus("Completed", 5, 0)], "Completed", 0, 0, COST),
+        ([ProviderStatus("Completed", 5, 0, 95_000)], "Completed", 0, 0, 95_000),
+        ([ProviderStatus("Partial", 5, 40)], "Partial", 40, 200_000, 54_000),
+        ([ProviderStatus("Partial", 5, 40, 60_000)], "Partial", 40, 200_000, 60_000),
+        ([ProviderStatus("Canceled", 5, 100, 0)], "Canceled", 100, CHARGE, 0),
+        ([ProviderStatus("Canceled")], "Canceled", 100, CHARGE, 0),
+        ([ProviderStatus("In progress", 5, 30), ProviderStatus("Canceled")], "Canceled", 30, 150_000, 63_000),
+        ([ProviderStatus("Completed"), ProviderStatus("Partial", 5, 40)], "Partial", 40, 200_000, 54_000),
+        # Repeated and contradicted: paid back once, and the cost is not lowered again.
+        ([ProviderStatus("Partial", 5, 40)] * 3, "Partial", 40, 200_000, 54_000),
+        ([ProviderStatus("Canceled", 5, 40)] * 3, "Canceled", 40, 200_000, 54_000),
+        (
+            [ProviderStatus("Partial", 5, 40), ProviderStatus("Canceled", 5, 100, 0), ProviderStatus("Completed")],
+            "Partial", 40, 200_000, 54_000,
+        ),
+        ([ProviderStatus("Partial", 5, 40), ProviderStatus("Partial", 5, 90)], "Partial", 40, 200_000, 54_000),
+        # Nonsense: nothing is paid back, nothing ends.
+        ([ProviderStatus("Partial", 5, 101)], "Pending", 100, 0, COST),
+        ([ProviderStatus("Partial")], "Pending", 100, 0, COST),
+        ([ProviderStatus("Partial", 5, -1)], "Pending", 100, 0, COST),
+        ([ProviderStatus("Canceled", 5, 101)], "Pending", 100, 0, COST),
+        ([ProviderStatus("In progress", -1, 101)], "In progress", 100, 0, COST),
+        ([ProviderStatus("Completed"), ProviderStatus("Canceled")], "Completed", 0, 0, COST),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_reports_move_an_order_and_its_money(
+    place: Place,
+    reports: list[ProviderStatus],
+    status: str,
+    remains: int,
+    refunded: int,
+    cost: int,
+) -> None:
+    before = accounts.get("alice").balance_micros
+    order = told(place(), *reports)
+    assert (order.status, order.remains) == (status, remains)
+    assert refunds(order.id) == ([refunded] if refunded else [])
+    assert accounts.get("alice").balance_micros == before - CHARGE + refunded
+    assert order.cost_micros == cost
+
+
+def test_a_report_of_an_order_that_was_moved_by_hand_meanwhile_pays_nothing_twice(
+    place: Place,
+) -> None:
+    order_id = place()
+    transition.change(order_id, status="Partial", remains=10)
+    told(order_id, ProviderStatus("Canceled", 5, 100, 0))
+    assert refunds(order_id) == [50_000]
+
+
+def test_the_end_of_an_order_settles_its_cancel_request(place: Place) -> None:
+    ended, canceled = place(), place()
+    for order_id in (ended, canceled):
+        cancels.request(accounts.get("alice").id, [order_id])
+    told(ended, ProviderStatus("Completed"))
+    told(canceled, ProviderStatus("Canceled"))
+    listed = {row["order"]: row["status"] for row in queries.request_listing(Cancel)}
+    assert listed == {ended: "rejected", canceled: "accepted"}
+
+
+NOW = 2_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("age", "pause"),
+    [(0, 15), (300, 15), (600, 30), (3600, 180), (36_000, ASK_SLOWEST_S), (10**7, ASK_SLOWEST_S)],
+)
+def test_an_old_order_is_asked_for_less_often(
+    place: Place, monkeypatch: pytest.MonkeyPatch, age: int, pause: int
+) -> None:
+    order_id = place()
+    monkeypatch.setattr(status_sync, "now", lambda: NOW)
+    Order.update(created_at=NOW - age).where(Order.id == order_id).execute()
+    assert told(order_id, ProviderStatus("In progress")).poll_at == NOW + pause
+
+
+def test_only_open_orders_that_are_due_are_asked_for(shop: SimpleNamespace, place: Place) -> None:
+    first, second, ended, waiting, elsewhere = (place() for _ in range(5))
+    Order.update(poll_at=2**40).where(Order.id == waiting).execute()
+    other = registry.add("other", "https://other.example/api/v2", KEY, 600)
+    Order.update(provider=other.id).where(Order.id == elsewhere).execute()
+    told(ended, ProviderStatus("Completed"))
+    Order.update(poll_at=0).where(Order.id == ended).execute()
+    assert status_sync.due_for_status(shop.provider, 10) == [
+        (first, str(1000 + first)),
+        (second, str(1000 + second)),
+    ]
+    assert status_sync.due_for_status(shop.provider, 1) == [(first, str(1000 + first))]
+
+
+# Any sequence of reports
+
+words = st.sampled_from([None, *OPEN, "Completed", *FINAL])
+counts = st.none() | st.integers(-5, QUANTITY + 5) | st.sampled_from([10**15, 10**18, -(10**18)])
+charges = st.none() | st.sampled_from([0, 1, COST, CHARGE, 10**15])
+reports = st.builds(
+    ProviderStatus,
+    words,
+    counts,
+    counts,
+    charges,
+    st.sampled_from(["", "status '?'", "remains 'x'"]),
+)
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(said=st.lists(st.tuples(st.integers(0, 2), reports), max_size=12))
+def test_no_sequence_of_reports_breaks_the_books(
+    place: Place, said: list[tuple[int, ProviderStatus]]
+) -> None:
+    database.pragma("synchronous", 0)  # no power fails here
+    accounts.fund("alice", MICROS * 2)
+    placed = [place() for _ in range(3)]
+    paid: dict[int, list[int]] = {order_id: [] for order_id in placed}
+    for which, report in said:
+        others = [order_id for n, order_id in enumerate(placed) if n != which]
+        before = [queries.order_details(order_id) for order_id in others]
+        status_sync.apply_statuses({placed[which]: report, 10**9: report}, 15)
+        order = lookup.get(placed[which])
+        entered = refunds(order.id)
+        assert [queries.order_details(order_id) for order_id in others] == before
+        assert len(entered) <= 1
+        assert entered[: len(paid[order.id])] == paid[order.id]
+        assert sum(entered) == order.refunded_micros <= order.charge_micros == CHARGE
+        assert bool(entered) <= (order.status in FINAL)
+        assert 0 <= order.remains <= QUANTITY
+        assert order.cost_micros >= 0
+        paid[order.id] = entered
+    assert list(ledger.check()) == []
+
+
+# From what a provider answers
+
+
+def ask(shop: SimpleNamespace, *order_ids: int) -> None:
+    poll.poll_statuses(
+        shop.client, [(order_id, str(1000 + order_id)) for order_id in order_ids], 15
+    )
+
+
+STATE = {"charge": "0.09", "start_count": 3, "status": "Completed", "remains": 0}
+
+
+def test_an_order_that_was_not_asked_for_changes_nothing(
+    shop: SimpleNamespace, place: Place, faulty: FaultyProvider
+) -> None:
+    asked, other = place(), place()
+    before = queries.order_details(other)
+    answer = {str(1000 + n): STATE for n in (asked, other, 10**6)} | {str(other): STATE}
+    faulty.plan("status", Fault(says(answer)))
+    ask(shop, asked)
+    assert lookup.get(asked).status == "Completed"
+    assert queries.order_details(other) == before
+
+
+def test_an_order_of_which_the_provider_says_nothing_gets_a_warning(
+    shop: SimpleNamespace, place: Place, faulty: FaultyProvider
+) -> None:
+    told_of, silent = place(), place()
+    faulty.plan("status", Fault(says({str(1000 + told_of): STATE})))
+    ask(shop, told_of, silent)
+    order = lookup.get(silent)
+    assert (order.status, order.warning) == ("Pending", "the provider says nothing of this order")
+    assert order.poll_at > 0
+
+
+def test_a_batch_that_is_clearly_refused_gives_a_warning_each(
+    shop: SimpleNamespace, place: Place, faulty: FaultyProvider
+) -> None:
+    placed = [place(), place()]
+    faulty.plan("status", Fault(says({"error": "Incorrect order ID"}, 404)))
+    ask(shop, *placed)
+    for order_id in placed:
+        order = lookup.get(order_id)
+        assert (order.status, order.warning) == (
+            "Pending",
+            "the provider says: Incorrect order ID",
+        )
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (says({"error": "Too many requests"}, 429), ProviderRejected),
+        (says({"error": "Invalid API key"}, 401), ProviderRejected),
+        (says(b"<html>", 200, "text/html"), OutcomeUnknown),
+        (says({}), OutcomeUnknown),
+    ],
+    ids=["rate limit", "key", "HTML", "an empty object"],
+)
+def test_an_answer_that_tells_of_no_order_changes_none(
+    shop: SimpleNamespace,
+    place: Place,
+    faulty: FaultyProvider,
+    answer: Any,
+    error: type[Exception],
+) -> None:
+    order_id = place()
+    before = queries.order_details(order_id)
+    faulty.plan("status", Fault(answer))
+    with pytest.raises(error):
+        ask(shop, order_id)
+    assert_only_put_off(order_id, before)
+
+
+def assert_only_put_off(order_id: int, before: dict[str, Any]) -> None:
+    """It is asked for later, so that it does not stand before the others; all else stays."""
+    after = queries.order_details(order_id)
+    assert after["poll_at"] > before["poll_at"]
+    assert {**after, "poll_at": 0} == {**before, "poll_at": 0}
+
+
+def test_nothing_changes_while_the_provider_cannot_be_reached(
+    shop: SimpleNamespace, place: Place
+) -> None:
+    order_id = place()
+    before = queries.order_details(order_id)
+    shop.client = HttpProvider("http://127.0.0.1:1/api/v2", KEY, "USD", timeout_s=0.5)
+    with pytest.raises(ProviderUnreachable):
+        ask(shop, order_id)
+    assert_only_put_off(order_id, before)
+
+
+# What the operator sees
+
+
+def shown(runner: FlaskCliRunner, order_id: int) -> dict[str, Any]:
+    result = runner.invoke(args=["order", "show", str(order_id), "--json"])
+    assert result.exit_code == 0
+    return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize(
+    ("entry", "warning"),
+    [
+        ({"status": "Fail"}, "status 'Fail'"),
+        ({"status": "In progress", "remains": "101"}, "101 remain of 100"),
+        ({"status": "In progress", "remains": "-4"}, "-4 remain of 100"),
+        ({"status": "In progress", "remains": "some"}, "remains 'some'"),
+        ({"status": "Partial"}, "Partial, without remains to pay back"),
+        ({"status": "Partial", "remains": 0}, "Partial, but nothing remains"),
+        ("Incorrect order ID", "the provider says: Incorrect order ID"),
+    ],
+    ids=str,
+)
+def test_what_makes_no_sense_is_shown_to_the_operator_once(
+    shop: SimpleNamespace,
+    place: Place,
+    faulty: FaultyProvider,
+    runner: FlaskCliRunner,
+    entry: Any,
+    warning: str,
+) -> None:
+    order_id = place()
+    faulty.plan("status", Fault(says({str(1000 + order_id): entry})), forever=True)
+    for _ in range(3):
+        ask(shop, order_id)
+    order = shown(runner, order_id)
+    assert order["warning"] == warning
+    warnings = [event["text"] for event in order["events"] if event["what"] == "warning"]
+    assert warnings == [warning]
+    table = runner.invoke(args=["order", "show", str(order_id)]).stdout
+    assert warning in table
+    assert list(ledger.check()) == []
+
+
+def test_a_warning_goes_when_the_provider_makes_sense_again(
+    shop: SimpleNamespace, place: Place, runner: FlaskCliRunner
+) -> None:
+    order_id = place()
+    told(order_id, ProviderStatus("In progress", 5, 101))
+    assert shown(runner, order_id)["warning"] == "101 remain of 100"
+    told(order_id, ProviderStatus("In progress", 5, 50))
+    order = shown(runner, order_id)
+    assert order["warning"] == ""
+    assert [event["text"] for event in order["events"] if event["what"] == "warning"] == [
+        "101 remain of 100"
+    ]
+
+
+def test_a_rate_that_changes_meanwhile_changes_no_refund(
+    shop: SimpleNamespace, place: Place
+) -> None:
+    order_id = place()
+    Service.update(rate_micros=1).where(Service.id == shop.followers).execute()
+    told(order_id, ProviderStatus("Canceled", 5, 100))
+    assert refunds(order_id) == [CHARGE]

@@ -1,0 +1,1 @@
+"""What tests share: apps, real servers, providers that misbehave, crowds of clients."""

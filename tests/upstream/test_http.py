@@ -1,0 +1,503 @@
+"""A provider behind HTTP: what of its answers is understood, and which error the rest gives."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from support.apps import free_port
+from support.faulty import (
+    FAULTS,
+    KEY,
+    PATIENT_S,
+    UNCLEAR,
+    Fault,
+    FaultyProvider,
+    Forgetful,
+    patience_s,
+    says,
+)
+
+from panel.orders.dispatch import Outgoing
+from panel.orders.status_sync import ProviderStatus
+from panel.providers.listing import Listing
+from upstream import http
+from upstream.http import HttpProvider
+from upstream.provider import OutcomeUnknown, ProviderRejected, ProviderUnreachable
+
+ERRORS = (ProviderUnreachable, ProviderRejected, OutcomeUnknown)
+LINK = "https://example.com/p?id=1&lang=en#top+äß%20"
+
+
+@pytest.fixture(params=["sns", "perfectpanel"])
+def either(faulty: FaultyProvider, request: pytest.FixtureRequest) -> FaultyProvider:
+    """A provider of either dialect."""
+    faulty.renew(request.param)
+    return faulty
+
+
+def connect(provider: FaultyProvider | Forgetful, key: str = KEY) -> HttpProvider:
+    return HttpProvider(provider.url, key, "USD", timeout_s=PATIENT_S)
+
+
+def order(service: str = "1", quantity: int = 100, package: bool = False) -> Outgoing:
+    parameters = {"service": service, "link": LINK}
+    return Outgoing(1, 1, parameters if package else parameters | {"quantity": str(quantity)}, "k")
+
+
+# Every method, in either dialect
+
+
+def test_the_catalogue_is_read(either: FaultyProvider) -> None:
+    assert connect(either).services() == [
+        Listing("1", "Followers", "Social", "Default", 900_000, 10, 5000, True, True),
+        Listing("2", "Views", "Video", "Default", 3300, 100, 1_000_000, False, False),
+        Listing("3", "Starter pack", "Video", "Package", 3_000_000, 1, 1, False, True),
+        Listing("4", "Poll votes", "Social", "Live Views", 1_000_000, 10, 100, False, False),
+    ]
+
+
+def test_the_balance_is_told_with_its_currency(either: FaultyProvider) -> None:
+    assert connect(either).balance() == "12.5000 USD"
+
+
+def test_an_order_is_placed_with_its_link_unchanged(either: FaultyProvider) -> None:
+    assert connect(either).add(order("2", 1500)) == "1"
+    assert either.sent("add") == [
+        {"key": KEY, "action": "add", "service": "2", "link": LINK, "quantity": "1500"}
+    ]
+    assert either.taken() == {LINK: 1}
+
+
+def test_a_package_is_ordered_without_a_quantity(either: FaultyProvider) -> None:
+    assert connect(either).add(order("3", 1, package=True)) == "1"
+    assert "quantity" not in either.sent("add")[0]
+
+
+def test_an_order_is_refused_whatever_the_http_status(either: FaultyProvider) -> None:
+    with pytest.raises(ProviderRejected, match=r"^Incorrect service ID$"):
+        connect(either).add(order("99"))
+    with pytest.raises(ProviderRejected, match=r"^Invalid API key$"):
+        connect(either, "wrong").add(order())
+    assert either.taken() == {}
+
+
+def test_statuses_are_read_for_many_at_once(either: FaultyProvider) -> None:
+    client = connect(either)
+    for _ in range(2):
+        client.add(order())
+    either.orders[2] |= {"status": "Partial", "start_count": 70, "remains": 40, "charge": "0.3"}
+    assert client.statuses(["1", "2", "9"]) == {
+        "1": ProviderStatus("Pending", 0, 100, 500_000),
+        "2": ProviderStatus("Partial", 70, 40, 300_000),
+        "9": ProviderStatus(odd="the provider says: Incorrect order ID"),
+    }
+    assert [request["orders"] for request in either.sent("status")] == ["1,2,9"]
+
+
+def test_cancels_are_asked_for_many_at_once(either: FaultyProvider) -> None:
+    client = connect(either)
+    client.add(order())
+    assert client.cancel(["1", "9"]) == {"1": True, "9": False}
+
+
+def test_refills_are_asked_for_and_followed(either: FaultyProvider) -> None:
+    client = connect(either)
+    client.add(order())
+    assert client.refill("1") == "1"
+    assert client.refill_statuses(["1", "9"]) == {"1": "pending"}
+    either.refills[1] = "completed"
+    assert client.refill_statuses(["1"]) == {"1": "completed"}
+    with pytest.raises(ProviderRejected, match=r"^Incorrect order ID$"):
+        client.refill("9")
+
+
+# What single answers mean
+
+GOOD = {"service": 5, "name": "Likes", "rate": "1.5", "min": "10", "max": "1000"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, Listing("5", "Likes", "Other", "Default", 1_500_000, 10, 1000, False, False)),
+        (
+            {"service": "5", "category": " Social ", "type": "Package", "refill": 1},
+            Listing("5", "Likes", "Social", "Package", 1_500_000, 10, 1000, True, False),
+        ),
+        (
+            {"type": "default", "refill": "true", "cancel": "1", "rate": 2, "min": 5},
+            Listing("5", "Likes", "Other", "Default", 2_000_000, 5, 1000, True, True),
+        ),
+        (
+            {"type": "Subscriptions", "refill": "0", "cancel": None, "rate": 0.00000012},
+            Listing("5", "Likes", "Other", "Subscriptions", 1, 10, 1000, False, False),
+        ),
+        (
+            {"name": "Li\x1b[31mkes\n", "rate": "0.0000015"},
+            Listing("5", "Li[31mkes", "Other", "Default", 2, 10, 1000, False, False),
+        ),
+        (
+            {"max": "2147483647"},
+            Listing("5", "Likes", "Other", "Default", 1_500_000, 10, 10**9, False, False),
+        ),
+        ({"rate": "cheap"}, None),
+        ({"rate": "-1"}, None),
+        ({"rate": "NaN"}, None),
+        ({"rate": "1e400"}, None),
+        ({"rate": None}, None),
+        ({"min": "few"}, None),
+        ({"max": None}, None),
+        ({"max": "9" * 19}, None),
+        ({"service": None}, None),
+        ({"service": "5 6"}, None),
+        ({"service": "5" * 65}, None),
+        ({"name": "\x00"}, None),
+        ({"name": ["Likes"]}, None),
+    ],
+    ids=str,
+)
+def test_a_service_is_taken_as_far_as_it_can_be_understood(
+    faulty: FaultyProvider, changes: dict[str, Any], expected: Listing | None
+) -> None:
+    faulty.plan("services", Fault(says([{**GOOD, **changes}, "text", None, [1], {}])))
+    assert connect(faulty).services() == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"balance": "1.50", "currency": "EUR"}, "1.50 EUR"),
+        ({"balance": 12.3456789}, "12.3456789"),
+        ({"status": "success", "balance": 0, "currency": "INR"}, "0 INR"),
+        ({"balance": "1.50", "message": "Welcome"}, "1.50"),
+        ({"balance": "1\x1b[31m\n", "currency": None}, "1[31m"),
+    ],
+    ids=str,
+)
+def test_a_balance_is_told_as_the_provider_writes_it(
+    faulty: FaultyProvider, answer: Any, expected: str
+) -> None:
+    faulty.plan("balance", Fault(says(answer)))
+    assert connect(faulty).balance() == expected
+
+
+STATE = {
+    "charge": "0.27", "start_count": "3572", "status": "In progress", "remains": "57",
+    "currency": "USD",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        (STATE, ProviderStatus("In progress", 3572, 57, 270_000)),
+        (
+            {**STATE, "start_count": 3572, "remains": 57},
+            ProviderStatus("In progress", 3572, 57, 270_000),
+        ),
+        ({**STATE, "start_count": None}, ProviderStatus("In progress", None, 57, 270_000)),
+        (
+            {**STATE, "start_count": "", "remains": ""},
+            ProviderStatus("In progress", None, None, 270_000),
+        ),
+        ({"status": "Completed"}, ProviderStatus("Completed")),
+        ({**STATE, "status": "Inprogress"}, ProviderStatus("In progress", 3572, 57, 270_000)),
+        ({**STATE, "status": "COMPLETED"}, ProviderStatus("Completed", 3572, 57, 270_000)),
+        ({**STATE, "status": "cancelled"}, ProviderStatus("Canceled", 3572, 57, 270_000)),
+        ({**STATE, "status": "Fail"}, ProviderStatus(None, 3572, 57, 270_000, "status 'Fail'")),
+        ({**STATE, "status": None}, ProviderStatus(None, 3572, 57, 270_000, "status ''")),
+        ({**STATE, "status": 3}, ProviderStatus(None, 3572, 57, 270_000, "status '3'")),
+        ({**STATE, "remains": -3}, ProviderStatus("In progress", 3572, -3, 270_000)),
+        (
+            {**STATE, "remains": "Unknown"},
+            ProviderStatus("In progress", 3572, None, 270_000, "remains 'Unknown'"),
+        ),
+        (
+            {**STATE, "start_count": 1.5, "remains": "9" * 19},
+            ProviderStatus(
+                "In progress", None, None, 270_000, f"start_count '1.5', remains '{'9' * 19}'"
+            ),
+        ),
+        ({**STATE, "charge": "0.0000001"}, ProviderStatus("In progress", 3572, 57, 1)),
+        ({**STATE, "charge": None}, ProviderStatus("In progress", 3572, 57)),
+        ({**STATE, "charge": "-0.5"}, ProviderStatus("In progress", 3572, 57)),
+        ({**STATE, "charge": "free"}, ProviderStatus("In progress", 3572, 57)),
+        ({**STATE, "charge": "Infinity"}, ProviderStatus("In progress", 3572, 57)),
+        # What another currency's charge is in ours, nobody said: but nothing is nothing.
+        ({**STATE, "currency": "INR"}, ProviderStatus("In progress", 3572, 57)),
+        (
+            {**STATE, "currency": "INR", "charge": "0.00"},
+            ProviderStatus("In progress", 3572, 57, 0),
+        ),
+        ({**STATE, "currency": None}, ProviderStatus("In progress", 3572, 57, 270_000)),
+        ({**STATE, "error": None}, ProviderStatus("In progress", 3572, 57, 270_000)),
+        ("Incorrect order ID", ProviderStatus(odd="the provider says: Incorrect order ID")),
+        (
+            {"error": "Incorrect order ID"},
+            ProviderStatus(odd="the provider says: Incorrect order ID"),
+        ),
+        ({"error": "no\x1b[31m"}, ProviderStatus(odd="the provider says: no[31m")),
+        ({"error": {"code": 5}}, ProviderStatus(odd="the provider says: ")),
+        (None, ProviderStatus(odd="the provider says: ")),
+        ([], ProviderStatus(odd="the provider says: ")),
+    ],
+    ids=str,
+)
+def test_a_status_is_read_as_far_as_it_can_be_understood(
+    faulty: FaultyProvider, entry: Any, expected: ProviderStatus
+) -> None:
+    faulty.plan("status", Fault(says({"7": entry})))
+    assert connect(faulty).statuses(["7"]) == {"7": expected}
+
+
+def test_orders_that_were_not_asked_for_are_not_told(faulty: FaultyProvider) -> None:
+    faulty.plan("status", Fault(says({"7": STATE, "8": STATE, "": STATE})))
+    assert list(connect(faulty).statuses(["7", "9"])) == ["7"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"7": {"cancel": "requested"}, "8": {"error": "Cannot cancel"}}, {"7": True, "8": False}),
+        ({"7": {"cancel": 1}, "8": {"cancel": 0}}, {"7": True, "8": False}),
+        ({"7": {"cancel": True}, "8": {"cancel": False}}, {"7": True, "8": False}),
+        ({"7": {"cancel": {"error": "no"}}, "8": "no"}, {"7": False, "8": False}),
+        ([{"order": 7, "cancel": 12}, {"order": "8", "cancel": {"error": "no"}}],
+         {"7": True, "8": False}),
+        ([{"order": 99, "cancel": 1}, "text", {"cancel": 1}], {}),
+        ({}, {}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_cancel_is_answered_by_an_object_or_an_array(
+    faulty: FaultyProvider, answer: Any, expected: dict[str, bool]
+) -> None:
+    faulty.plan("cancel", Fault(says(answer)))
+    assert connect(faulty).cancel(["7", "8"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ([{"refill": 7, "status": "Completed"}], {"7": "completed"}),
+        ([{"refill": "7", "status": "In progress"}, {"refill": 8, "status": "Rejected"}],
+         {"7": "in progress", "8": "rejected"}),
+        ([{"refill": 7, "status": "Awaiting"}, {"refill": 8, "status": "Fail"}],
+         {"7": "pending", "8": "error"}),
+        ([{"refill": 7, "status": {"error": "Refill not found"}}, {"refill": 8, "status": "?"}],
+         {}),
+        ([{"refill": 99, "status": "Completed"}, "text", None], {}),
+        ([], {}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_refill_statuses_are_read_in_the_words_of_the_trade(
+    faulty: FaultyProvider, answer: Any, expected: dict[str, str]
+) -> None:
+    faulty.plan("refill_status", Fault(says(answer)))
+    assert connect(faulty).refill_statuses(["7", "8"]) == expected
+
+
+# What becomes of an order
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"order": 123},
+        {"order": "123"},
+        {"status": "success", "order": "123"},
+        {"order": 123, "message": "Thank you"},
+        {"order": "123", "error": None},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("status", [200, 201, 429])
+def test_an_answer_with_a_number_is_an_order_taken(
+    faulty: FaultyProvider, answer: Any, status: int
+) -> None:
+    faulty.plan("add", Fault(says(answer, status)))
+    assert connect(faulty).add(order()) == "123"
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "text"),
+    [
+        ({"error": "Incorrect link"}, 200, "Incorrect link"),
+        ({"error": "Incorrect link"}, 422, "Incorrect link"),
+        ({"error": "Not enough funds on balance"}, 402, "Not enough funds on balance"),
+        ({"error": "Too many requests"}, 429, "Too many requests"),
+        ({"message": "Too Many Attempts."}, 429, "Too Many Attempts."),
+        ({}, 429, "Too many requests"),
+        ([], 429, "Too many requests"),
+        ({"message": "Unauthenticated."}, 401, "Unauthenticated."),
+        ({"status": "error", "message": "Bad link"}, 200, "Bad link"),
+        ({"status": "fail", "error": "Bad link"}, 200, "Bad link"),
+        ({"success": False, "message": "Bad link"}, 200, "Bad link"),
+        ({"status": "Failed"}, 200, "refused without a reason"),
+        ({"error": {"message": "Bad link", "code": 7}}, 200, "Bad link"),
+        ({"error": 17}, 200, "17"),
+        ({"error": "x" * 1000}, 200, "x" * 300),
+        ({"error": "Bad\n\x1b[31mlink"}, 200, "Bad[31mlink"),
+        ({"error": "\x00"}, 200, "refused with an unprintable text"),
+    ],
+    ids=str,
+)
+def test_an_error_is_a_refusal(
+    faulty: FaultyProvider, answer: Any, status: int, text: str
+) -> None:
+    faulty.plan("add", Fault(says(answer, status)))
+    with pytest.raises(ProviderRejected) as refused:
+        connect(faulty).add(order())
+    assert str(refused.value) == text
+
+
+@pytest.fixture
+def small_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Believe no answer over a megabyte, so that a test's huge one need not be huge."""
+    monkeypatch.setattr(http, "MAX_ANSWER_BYTES", 1_000_000)
+
+
+@pytest.mark.usefixtures("small_answers")
+@pytest.mark.parametrize("name", FAULTS)
+def test_where_it_is_not_known_whether_the_order_was_taken_it_is_said_so(
+    faulty: FaultyProvider, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    faulty.plan("add", FAULTS[name], forever=True)
+    with pytest.raises(OutcomeUnknown) as unknown:
+        HttpProvider(faulty.url, KEY, "USD", timeout_s=patience_s(name)).add(order())
+    faulty.await_sent("add", 1)
+    assert len(faulty.requests) == 1
+    assert faulty.taken() == ({LINK: 1} if FAULTS[name].takes else {})
+    assert KEY not in f"{unknown.value!r} {caplog.text}"
+
+
+def nowhere() -> str:
+    return f"http://127.0.0.1:{free_port()}/api/v2"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        nowhere,
+        lambda: "http://127.0.0.1:99999/api/v2",
+        lambda: "http://127.0.0.1:port/api/v2",
+        lambda: "http://two..dots/api/v2",
+        lambda: f"http://{'a' * 64}.example/api/v2",
+        lambda: "http://[::1/api/v2",
+    ],
+    ids=["a closed port", "no port", "no number", "no name", "a long name", "no address"],
+)
+def test_an_order_that_cannot_leave_is_not_sent(url: Callable[[], str]) -> None:
+    with pytest.raises(ProviderUnreachable):
+        HttpProvider(url(), KEY, "USD", timeout_s=0.5).add(order())
+
+
+def test_a_provider_without_encryption_behind_https_leaves_it_unknown(
+    faulty: FaultyProvider,
+) -> None:
+    url = faulty.url.replace("http:", "https:")
+    with pytest.raises(OutcomeUnknown, match="encrypted"):
+        HttpProvider(url, KEY, "USD", timeout_s=0.5).add(order())
+    assert faulty.requests == []
+
+
+def test_an_order_never_goes_over_a_connection_that_was_kept() -> None:
+    forgetful = Forgetful()
+    try:
+        client = connect(forgetful)
+        assert client.balance() == "1.00"
+        assert [client.add(order()) for _ in range(3)] == ["123"] * 3
+        with pytest.raises(OutcomeUnknown):  # what the orders were spared
+            client.balance()
+    finally:
+        forgetful.close()
+
+
+# The other methods' errors, and the key
+
+CALLS: dict[str, Callable[[HttpProvider], Any]] = {
+    "services": lambda client: client.services(),
+    "balance": lambda client: client.balance(),
+    "add": lambda client: client.add(order()),
+    "status": lambda client: client.statuses(["1"]),
+    "cancel": lambda client: client.cancel(["1"]),
+    "refill": lambda client: client.refill("1"),
+    "refill_status": lambda client: client.refill_statuses(["1"]),
+}
+each_action = pytest.mark.parametrize("action", CALLS)
+QUICK = ("cuts the connection", "500", "HTML", "302", "nothing", "truncated JSON")
+
+
+@each_action
+@pytest.mark.parametrize("name", QUICK)
+def test_every_action_says_what_is_unknown(faulty: FaultyProvider, action: str, name: str) -> None:
+    faulty.plan(action, Fault(UNCLEAR[name]), forever=True)
+    with pytest.raises(OutcomeUnknown):
+        CALLS[action](connect(faulty))
+    assert len(faulty.sent(action)) == 1
+
+
+@each_action
+@pytest.mark.parametrize("answer", ["text", "5", 5, None, True], ids=str)
+def test_every_action_refuses_to_guess(faulty: FaultyProvider, action: str, answer: Any) -> None:
+    faulty.plan(action, Fault(says(answer)), forever=True)
+    with pytest.raises(OutcomeUnknown, match="not understood"):
+        CALLS[action](connect(faulty))
+
+
+@each_action
+@pytest.mark.parametrize("status", [200, 403, 429])
+def test_every_action_can_be_refused(faulty: FaultyProvider, action: str, status: int) -> None:
+    faulty.plan(action, Fault(says({"error": "Account suspended"}, status)))
+    with pytest.raises(ProviderRejected, match=r"^Account suspended$"):
+        CALLS[action](connect(faulty))
+
+
+@pytest.mark.parametrize(
+    ("action", "answer"),
+    [
+        ("services", {}), ("balance", []), ("balance", {"balance": None, "currency": "USD"}),
+        ("status", []), ("status", {}), ("status", {"9": STATE}), ("refill", {"refill": 0}),
+        ("refill", {"refill": {"error": "Cannot refill"}}), ("refill_status", {}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_an_answer_of_the_wrong_shape_is_not_understood(
+    faulty: FaultyProvider, action: str, answer: Any
+) -> None:
+    faulty.plan(action, Fault(says(answer)))
+    with pytest.raises(OutcomeUnknown, match="not understood"):
+        CALLS[action](connect(faulty))
+
+
+@each_action
+@pytest.mark.parametrize("status", [200, 401])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"error": f"Bad request: key={KEY}&action=x"},
+        {"message": f"no such key {KEY}"},
+        {"order": f"{KEY}!", "refill": f"{KEY}!", "balance": KEY},
+        f"key={KEY}",
+        [KEY],
+    ],
+    ids=["an error", "a message", "a number", "a text", "a list"],
+)
+def test_a_key_that_the_provider_repeats_is_hidden(
+    faulty: FaultyProvider,
+    caplog: pytest.LogCaptureFixture,
+    action: str,
+    status: int,
+    answer: Any,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    faulty.plan(action, Fault(says(answer, status)))
+    try:
+        told = repr(CALLS[action](connect(faulty)))
+    except ERRORS as error:
+        told = f"{error!r} {error.__cause__!r} {error.__context__!r}"
+    assert faulty.requests[0]["key"] == KEY
+    assert KEY not in told + caplog.text

@@ -1,0 +1,27 @@
+"""The operator's dashboard at /admin: off until an operator exists.
+
+Its pages show what panel/ finds and hand every act to the functions that the commands call; no
+page writes a row by itself.
+"""
+
+from flask import Flask
+from flask_login import current_user
+
+from web.dashboard import audit, common, customers, orders, overview, providers, services, signin
+
+__all__ = ["audit", "customers", "orders", "overview", "providers", "register", "services"]
+
+
+def register(app: Flask) -> None:
+    """Add the dashboard to the app."""
+    app.config.update(
+        SESSION_COOKIE_HTTPONLY=True,
+        PERMANENT_SESSION_LIFETIME=signin.SESSION_S,
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session
+    )
+    # Not init_app(): that would look for remember-me cookies, which there are none of, after
+    # every request to the API as well.
+    app.login_manager = signin.manager  # type: ignore[attr-defined]
+    app.jinja_env.globals["current_user"] = current_user
+    common.add_filters(app)
+    app.register_blueprint(common.bp)

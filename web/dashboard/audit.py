@@ -1,0 +1,15 @@
+"""What operators did."""
+
+from flask import render_template, request
+
+from panel import queries
+from web.dashboard.common import bp, number
+
+
+@bp.get("/audit")
+def audit_page() -> str:
+    """Every change: who, when, what, and what came of it."""
+    operator = request.args.get("operator", "").strip()
+    return render_template(
+        "dashboard/audit.html", page=queries.audit_page(operator, number("before"))
+    )

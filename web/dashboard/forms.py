@@ -1,0 +1,168 @@
+"""The dashboard's forms. They read texts into typed values; what may be is panel's to judge."""
+
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import (
+    BooleanField,
+    Field,
+    HiddenField,
+    IntegerField,
+    PasswordField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+)
+from wtforms.validators import InputRequired, Optional
+from wtforms.widgets import TextInput
+
+from api.dialects import DIALECTS
+from panel import money, service_types
+
+NEEDED = [InputRequired("is needed")]
+DECIMAL = {"inputmode": "decimal", "autocomplete": "off"}
+
+
+class _Parsed(Field):
+    """A text that is read by one function and shown by another."""
+
+    widget = TextInput()
+    data: Any = None
+    parse: Any = None
+    show: Any = None
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read the text; an empty one is None."""
+        text = valuelist[0].strip() if valuelist else ""
+        self.data = type(self).parse(text) if text else None
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return self.raw_data[0]
+        return "" if self.data is None else type(self).show(self.data)
+
+
+class AmountField(_Parsed):
+    """An amount of money, as micros."""
+
+    parse = staticmethod(money.parse)
+    show = staticmethod(money.format_exact)
+
+
+class PercentField(_Parsed):
+    """A percentage, as millionths of one."""
+
+    parse = staticmethod(money.parse_percent)
+    show = staticmethod(money.format_percent)
+
+
+class SignIn(FlaskForm):
+    """Name and password."""
+
+    name = StringField("Name", render_kw={"autocomplete": "username", "autofocus": True})
+    password = PasswordField("Password", render_kw={"autocomplete": "current-password"})
+    back = HiddenField()
+
+
+class AddCustomer(FlaskForm):
+    """A new customer."""
+
+    name = StringField("Name", NEEDED, render_kw={"autocomplete": "off"})
+    balance = AmountField("First deposit", render_kw=DECIMAL)
+
+
+class Fund(FlaskForm):
+    """A deposit, or a withdrawal."""
+
+    amount = AmountField(
+        "Amount",
+        NEEDED,
+        description="A negative amount withdraws.",
+        render_kw={"autocomplete": "off"},
+    )
+    note = StringField("Note", description="Why, for the ledger.")
+
+
+class Discount(FlaskForm):
+    """What a customer gets off every rate."""
+
+    percent = PercentField("Discount in percent", NEEDED, render_kw=DECIMAL)
+
+
+class DialectChoice(FlaskForm):
+    """How answers are shaped for a customer."""
+
+    dialect = SelectField(
+        "Dialect",
+        choices=["default", *DIALECTS],
+        description="default: the panel's own; perfectpanel: for clients of Perfect Panel.",
+    )
+
+
+class OwnRate(FlaskForm):
+    """A customer's own rate for a service."""
+
+    service = IntegerField("Service number", NEEDED)
+    rate = AmountField("Own rate", description="Empty: the usual rate again.", render_kw=DECIMAL)
+
+
+class Service(FlaskForm):
+    """All that can be edited of a service."""
+
+    name = StringField("Name", NEEDED)
+    category = StringField("Category", NEEDED, render_kw={"list": "categories"})
+    type = SelectField("Type", choices=[])
+    rate_micros = AmountField("Rate", NEEDED, render_kw=DECIMAL)
+    min = IntegerField("Minimum", NEEDED)
+    max = IntegerField("Maximum", NEEDED)
+    sort_order = IntegerField(
+        "Position", [Optional()], description="Smaller comes earlier; empty: leave it."
+    )
+    refill = BooleanField("Completed orders can be refilled")
+    cancel = BooleanField("Open orders can be canceled")
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        super().__init__(*args, **values)
+        self.type.choices = list(service_types.SERVICE_TYPES)
+
+
+class Markup(FlaskForm):
+    """A markup on the cost, and the step that rates are rounded up to."""
+
+    markup = PercentField("Markup in percent", NEEDED, render_kw=DECIMAL)
+    step = AmountField("Round up to", render_kw=DECIMAL | {"placeholder": "0.01"})
+
+
+class Provider(FlaskForm):
+    """A new provider."""
+
+    name = StringField("Name", NEEDED, render_kw={"autocomplete": "off"})
+    url = StringField(
+        "Address",
+        NEEDED,
+        description="https://panel.example/api/v2, or sandbox: for the built-in sandbox.",
+        render_kw={"autocomplete": "off"},
+    )
+    key = PasswordField(
+        "API key",
+        description="Kept here and never shown again.",
+        render_kw={"autocomplete": "off"},
+    )
+    requests_per_minute = IntegerField("Requests per minute", NEEDED, default=120)
+
+
+class Import(Markup):
+    """Which of a provider's services to take over, and at which markup."""
+
+    categories = SelectMultipleField("Categories", validate_choice=False)
+    ids = StringField(
+        "Only these services of theirs", description="Numbers, with commas between them."
+    )
+
+
+class ChangeOrder(FlaskForm):
+    """What can be set of an order by hand."""
+
+    status = SelectField("Status")
+    start_count = IntegerField("Start count", [Optional()])
+    remains = IntegerField("Remains", [Optional()])

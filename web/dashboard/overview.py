@@ -1,0 +1,51 @@
+"""The first page: how business goes, and what needs a person."""
+
+from typing import Any
+
+from flask import current_app, render_template, request
+
+from database.clock import now
+from panel import heartbeat, queries, reports
+from panel.money import MICROS
+from panel.providers import registry
+from web.dashboard.common import bp
+
+WORKER_LATE_S = 60
+"""A worker that was not seen for so long is not at work."""
+
+
+@bp.get("", strict_slashes=False)
+def overview_page() -> str:
+    """Charts of the chosen time, and lists of what needs a person."""
+    chosen = request.args.get("range", "7")
+    span = reports.RANGES.get(chosen, reports.RANGES["7"])
+    sums = reports.sums(span)
+    threshold = current_app.config["PANEL"].low_balance
+    seen_at = heartbeat.last_seen_at()
+    return render_template(
+        "dashboard/overview.html",
+        ranges=reports.RANGES,
+        span=span,
+        sums=sums,
+        total={name: sum(row[name] for row in sums) for name in sums[0]},
+        chart=_chart(sums),
+        statuses=reports.statuses(span),
+        review=queries.needing_review(),
+        warnings=queries.with_warning(),
+        below_cost=queries.below_cost(),
+        providers=[(row, registry.is_low(row, threshold)) for row in registry.listing()],
+        threshold=threshold,
+        seen_at=seen_at,
+        worker_late=seen_at is None or now() - seen_at > WORKER_LATE_S,
+        shown=queries.SHOWN,
+    )
+
+
+def _chart(sums: list[dict[str, int]]) -> dict[str, list[Any]]:
+    """The charts' data; floats, as they are only drawn."""
+    money = ("revenue", "refunds", "cost", "profit")
+    return {
+        "at": [row["at"] for row in sums],
+        "orders": [row["orders"] for row in sums],
+        **{name: [row[name] / MICROS for row in sums] for name in money},
+    }
