@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Any
 
 import click
-from flask import Flask, Request, Response, current_app, g, jsonify, request
+from flask import Flask, Request, Response, g, jsonify, request
 from flask.cli import FlaskGroup
 from flask.globals import request_ctx
 from flask_limiter import RateLimitExceeded
@@ -30,6 +30,7 @@ from actions import ACTIONS, Action, parameters
 from actions.add import IDEMPOTENCY_KEY
 from actions.limiter import QuickLimiter
 from api import dialects, response_cache
+from api.context import bind_settings, current_settings
 from api.request import collect
 from database.connection import DatabaseError, database
 from database.migrate import open_database
@@ -68,10 +69,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
-        PANEL=settings,
         OPEN_DATABASE=partial(_open_database, settings),
         CREATE_SANDBOX=_create_sandbox,
     )
+    bind_settings(app, settings)
     if _is_searched_for_a_command():
         # It counts nobody and signs nothing, so it leaves no file behind.
         settings = replace(settings, ratelimit_storage="memory://", secret_key="unused")  # noqa: S106
@@ -220,7 +221,7 @@ def _key(asked: Request, texts: parameters.Texts) -> str:
 def _dialect() -> dialects.Dialect:
     """The caller's dialect, or the panel's for whoever has none."""
     caller = g.get("caller")
-    default = current_app.config["PANEL"].dialect
+    default = current_settings().dialect
     return dialects.DIALECTS[(caller.dialect if caller else None) or default]
 
 

@@ -12,6 +12,7 @@ from peewee import PeeweeException
 from tabulate import tabulate
 
 import upstream
+from api.context import current_settings
 from database.connection import database
 from models import Provider
 from panel import money
@@ -125,7 +126,7 @@ NUMBER = click.IntRange(1, 10**18)
 
 def connect(row: Provider) -> UpstreamProvider:
     """The provider behind a row, with this panel's settings."""
-    settings = current_app.config["PANEL"]
+    settings = current_settings()
     return upstream.connect(
         row,
         currency=settings.currency,

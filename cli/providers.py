@@ -5,8 +5,8 @@ import sys
 from typing import Any
 
 import click
-from flask import current_app
 
+from api.context import current_settings
 from cli.common import (
     AMOUNT,
     PERCENT,
@@ -197,7 +197,7 @@ def sync(name: str) -> None:
 
 
 def _disable_below_cost() -> bool:
-    return current_app.config["PANEL"].below_cost == "disable"
+    return current_settings().below_cost == "disable"
 
 
 def _print_changes(changes: list[CatalogueChange]) -> None:

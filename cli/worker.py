@@ -6,9 +6,9 @@ import signal
 import threading
 
 import click
-from flask import current_app
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from api.context import current_settings
 from cli.common import Command, connect
 from worker.loop import Pace, run
 
@@ -22,7 +22,7 @@ def command() -> None:
 
     SIGTERM or Ctrl-C: the requests under way are finished and recorded first.
     """
-    settings = current_app.config["PANEL"]
+    settings = current_settings()
     os.nice(NICENESS)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"

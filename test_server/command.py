@@ -15,6 +15,7 @@ import click
 from flask import current_app
 from werkzeug.serving import make_server
 
+from api.context import current_settings
 from api.dialects import DIALECTS
 from cli.common import PlainCommand
 
@@ -51,7 +52,7 @@ def command(port: int, dialect: str, rate_limit: int) -> None:
         prefix="panel-sandbox-", ignore_cleanup_errors=True
     ) as folder:
         settings = replace(
-            current_app.config["PANEL"],
+            current_settings(),
             database=Path(folder) / "panel.db",
             ratelimit_storage="memory://",
             synchronous="OFF",

@@ -11,13 +11,17 @@ from support.apps import ROOT
 import models
 
 FLOORS = {
-    "app": 5,
-    "cli": 4,
-    "web": 4,
+    "app": 6,
+    "cli": 5,
+    "web": 5,
+    "test_server": 5,
+    "api": 4,
+    "worker": 4,
     "actions": 3,
     "upstream": 3,
     "panel": 2,
     "models": 1,
+    "database": 0,
     "settings": 0,
 }
 """A module imports from lower floors, or from its own folder; siblings do not know each other."""

@@ -9,7 +9,6 @@ from flask import (
     Blueprint,
     Flask,
     Response,
-    current_app,
     flash,
     jsonify,
     redirect,
@@ -24,6 +23,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 from wtforms.validators import ValidationError
 
 import upstream
+from api.context import current_settings
 from models import Provider
 from panel import money, operators
 from panel.errors import OperatorError, RequestRejected
@@ -145,7 +145,7 @@ def number(name: str) -> int | None:
 
 def connect(row: Provider) -> UpstreamProvider:
     """The provider behind a row, with this panel's settings."""
-    settings = current_app.config["PANEL"]
+    settings = current_settings()
     return upstream.connect(
         row,
         currency=settings.currency,

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from flask import current_app, render_template, request
+from flask import render_template, request
 
+from api.context import current_settings
 from database.clock import now
 from panel import heartbeat, queries, reports
 from panel.money import MICROS
@@ -20,7 +21,7 @@ def overview_page() -> str:
     chosen = request.args.get("range", "7")
     span = reports.RANGES.get(chosen, reports.RANGES["7"])
     sums = reports.sums(span)
-    threshold = current_app.config["PANEL"].low_balance
+    threshold = current_settings().low_balance
     seen_at = heartbeat.last_seen_at()
     return render_template(
         "dashboard/overview.html",

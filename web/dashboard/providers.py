@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from flask import current_app, redirect, render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 
+from api.context import current_settings
 from models import Provider
 from panel.errors import OperatorError
 from panel.money import format_percent
@@ -22,7 +23,7 @@ SHOWN = 500
 @bp.get("/providers")
 def provider_list() -> str:
     """All providers with our funds there."""
-    threshold = current_app.config["PANEL"].low_balance
+    threshold = current_settings().low_balance
     rows = [(row, registry.is_low(row, threshold)) for row in registry.listing()]
     return render_template("dashboard/providers.html", providers=rows, form=forms.Provider())
 
@@ -141,7 +142,7 @@ def provider_sync(name: str) -> Any:
     listings = _catalogue(row)
     if listings is None:
         return back_to("admin.provider_page", name=name)
-    disable = current_app.config["PANEL"].below_cost == "disable"
+    disable = current_settings().below_cost == "disable"
     synced = perform(
         f"provider {name}: sync", lambda: price_sync.sync_prices(row.id, listings, disable)
     )

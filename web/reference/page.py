@@ -15,6 +15,7 @@ from flask import Blueprint, Flask, Response, current_app, render_template, requ
 from actions import ACTIONS
 from actions.add import DRIPFEED, MAX_IDEMPOTENCY_KEY
 from actions.parameters import DETAILS, MAX_IDS, MAX_LINK, Parameter
+from api.context import current_settings
 from api.dialects import DIALECTS
 from panel import errors
 from panel.orders import refills, state
@@ -60,7 +61,7 @@ def _pricelist() -> Pricelist:
 @bp.get("/")
 def page() -> Response:
     """The page; `q` and `page` are the search of visitors without scripts."""
-    settings = current_app.config["PANEL"]
+    settings = current_settings()
     url = url_for("api", _external=True)
     wanted = request.args.get("q", "")
     html = render_template(

@@ -720,7 +720,7 @@ def working(app: Flask, lane: Lane, monkeypatch: pytest.MonkeyPatch) -> Iterator
     monkeypatch.setattr(dispatch, "RESEND_S", 0)
     stop = threading.Event()
     pace = loop.Pace(ask_every_s=60, follow_prices_every_s=0, disable_below_cost=False)
-    database = app.config["PANEL"].database
+    database = app.extensions["panel_settings"].database
     thread = threading.Thread(
         target=loop.run, args=(database, lambda row: lane.provider, pace, stop)
     )
