@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from copy import copy
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,10 +11,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 from support import world as worlds
-from support.apps import PLENTY, Server, add_cast, make_app
+from support.apps import PLENTY, KnownRule, Server, add_cast, make_app
 from support.clients import Crowd
 from support.faulty import FaultyProvider
 from support.recorder import Clock, Recorder
+from werkzeug.security import generate_password_hash
 
 from database.connection import close_database
 from database.migrate import open_database
@@ -28,10 +30,57 @@ pytest_plugins = ["panel_testing"]
 """Our own plugin, as another project has it after an installation."""
 
 
+Flask.url_rule_class = KnownRule
+
+PROCESSES = {"browser", "crowd", "make_server", "panel_server"}
+"""The fixtures that start processes: who has one, directly or not, is no part of `make check`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a browser or another process by the fixtures that it has."""
+    for item in items:
+        used = PROCESSES.intersection(getattr(item, "fixturenames", ()))
+        if used:
+            item.add_marker("browser" if "browser" in used else "server")
+
+
+@pytest.fixture(autouse=True)
+def quick_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are hashed slowly on purpose; one test of that is enough."""
+    monkeypatch.setattr(generate_password_hash, "__defaults__", ("pbkdf2:sha256:1", 16))
+
+
+@pytest.fixture(scope="session")
+def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with nothing in it, made once and copied from then on."""
+    path = tmp_path_factory.mktemp("empty") / "panel.db"
+    open_database(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def cast_file(
+    tmp_path_factory: pytest.TempPathFactory, empty_file: Path
+) -> tuple[Path, SimpleNamespace]:
+    """A database with the cast in it, made once and copied from then on, and the cast."""
+    path = tmp_path_factory.mktemp("cast") / "panel.db"
+    shutil.copy(empty_file, path)
+    open_database(path)
+    cast = add_cast()
+    close_database()
+    return path, cast
+
+
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
+def app(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Flask]:
+    """An app on a database with nothing in it, or with the cast where the test has one."""
+    path = tmp_path / "panel.db"
+    if "cast" in request.fixturenames:
+        shutil.copy(request.getfixturevalue("cast_file")[0], path)
+    else:
+        shutil.copy(request.getfixturevalue("empty_file"), path)
     # The power is not cut here; the real servers below keep to the default.
-    yield make_app(tmp_path / "panel.db", PANEL_SYNCHRONOUS="OFF")
+    yield make_app(path, PANEL_SYNCHRONOUS="OFF")
     close_database()
 
 
@@ -46,17 +95,19 @@ def runner(app: Flask) -> FlaskCliRunner:
 
 
 @pytest.fixture
-def cast(app: Flask) -> SimpleNamespace:
+def cast(app: Flask, cast_file: tuple[Path, SimpleNamespace]) -> SimpleNamespace:
     """The cast, in an otherwise empty panel."""
-    return add_cast()
+    return copy(cast_file[1])
 
 
 @pytest.fixture(scope="session")
-def world_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def world_file(
+    tmp_path_factory: pytest.TempPathFactory, cast_file: tuple[Path, SimpleNamespace]
+) -> Path:
     """The database of the world, made once and copied from then on."""
     path = tmp_path_factory.mktemp("world") / "panel.db"
+    shutil.copy(cast_file[0], path)
     open_database(path)
-    add_cast()
     worlds.fill()
     close_database()
     return path
