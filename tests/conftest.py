@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 from support import world as worlds
-from support.apps import PLENTY, KnownRule, Server, add_cast, make_app
+from support.apps import PLENTY, KnownRule, KnownTemplates, Server, add_cast, make_app
 from support.clients import Crowd
 from support.faulty import FaultyProvider
 from support.recorder import Clock, Recorder
@@ -31,6 +31,7 @@ pytest_plugins = ["panel_testing"]
 
 
 Flask.url_rule_class = KnownRule
+Flask.jinja_options = {"bytecode_cache": KnownTemplates()}
 
 PROCESSES = {"browser", "crowd", "make_server", "panel_server"}
 """The fixtures that start processes: who has one, directly or not, is no part of `make check`."""
@@ -118,7 +119,7 @@ def world(world_file: Path, tmp_path: Path) -> Iterator[worlds.World]:
     """A copy of the world, for this test alone, and an app on it."""
     path = tmp_path / "panel.db"
     shutil.copy(world_file, path)
-    yield worlds.World(path, make_app(path))
+    yield worlds.World(path, make_app(path, PANEL_SYNCHRONOUS="OFF"))
     close_database()
 
 

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from flask import Flask
+from jinja2.bccache import Bucket, BytecodeCache
 from werkzeug.routing import Rule
 
 import settings
@@ -29,7 +30,7 @@ PLENTY = "1000000/minute"
 
 
 class KnownRule(Rule):
-    """A route whose code is compiled once for all apps of a run: that is most of an app's cost."""
+    """A route whose code is compiled once for all apps of a run, for it is most of their cost."""
 
     _known: ClassVar[dict[Any, Callable[..., tuple[str, str]]]] = {}
 
@@ -40,6 +41,20 @@ class KnownRule(Rule):
         if known not in self._known:
             self._known[known] = super()._compile_builder(append_unknown)
         return self._known[known]
+
+
+class KnownTemplates(BytecodeCache):
+    """Templates that are compiled once for all apps of a run."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if known := self._known.get(bucket.key):
+            bucket.bytecode_from_string(known)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._known[bucket.key] = bucket.bytecode_to_string()
 
 
 def make_app(path: Path, **variables: str) -> Flask:
