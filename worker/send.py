@@ -84,12 +84,12 @@ def send_refill(provider: Provider, provider_id: int, retry_after_s: int) -> boo
     try:
         number = _or_put_off(
             lambda: provider.refill(provider_order),
-            lambda: refills.put_refill_off(refill_id, retry_after_s),
+            lambda: refills.retry_later(refill_id, retry_after_s),
         )
     except ProviderRejected as error:
         log.warning("refill %d refused: %s", refill_id, error)
         if vocabulary.is_temporary(str(error)):
-            refills.put_refill_off(refill_id, retry_after_s)
+            refills.retry_later(refill_id, retry_after_s)
         else:
             refills.set_status(refill_id, "rejected")
     else:

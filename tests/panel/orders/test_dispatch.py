@@ -703,7 +703,7 @@ def test_an_order_whose_service_is_bought_nowhere_by_now_is_left_to_a_person(
     assert dispatch.claim(shops.first) is None
     order = lookup.get(order_id)
     assert (order.dispatch_state, order.status) == ("", "Pending")
-    assert order.warning == "the service is bought nowhere now"
+    assert order.warning == "the service has no provider any more"
 
 
 def test_what_is_written_down_of_an_order_has_a_bounded_length(

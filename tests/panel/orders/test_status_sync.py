@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from flask.testing import FlaskCliRunner
@@ -11,14 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.apps import listed
 from support.faulty import KEY, Fault, FaultyProvider, says
+from support.orders import stored_order
 
 from database.connection import database
 from models import Cancel, LedgerEntry, Order, Service
 from panel import accounts, ledger, pricing, queries
 from panel.money import MICROS
 from panel.orders import cancels, dispatch, lookup, status_sync, transition
+from panel.orders.lookup import StoredOrder
 from panel.orders.place import OrderRequest, place_order
-from panel.orders.status_sync import ASK_SLOWEST_S, Change, ProviderStatus, interpret
+from panel.orders.status_sync import POLL_SLOWEST_S, ProviderStatus, interpret
 from panel.providers import registry, sources
 from upstream.http import HttpProvider
 from upstream.provider import OutcomeUnknown, ProviderRejected, ProviderUnreachable
@@ -30,12 +32,21 @@ FINAL = ("Partial", "Canceled")
 # What a report means. Each order has a quantity of 100, a start count of 5, and 60 remain.
 
 
-def stands(status: str = "In progress", remains: int = 60, warning: str = "") -> Change:
-    return Change(status, 5, remains, warning)
+class Standing(NamedTuple):
+    """What a status of a provider can change of an order."""
+
+    status: str
+    start_count: int
+    remains: int
+    warning: str
 
 
-def is_now(status: str, remains: int, warning: str = "", start_count: int = 5) -> Change:
-    return Change(status, start_count, remains, warning)
+def stands(status: str = "In progress", remains: int = 60, warning: str = "") -> Standing:
+    return Standing(status, 5, remains, warning)
+
+
+def is_now(status: str, remains: int, warning: str = "", start_count: int = 5) -> Standing:
+    return Standing(status, start_count, remains, warning)
 
 
 @pytest.mark.parametrize(
@@ -145,8 +156,12 @@ def is_now(status: str, remains: int, warning: str = "", start_count: int = 5) -
     ],
     ids=str,
 )  # fmt: skip
-def test_a_report_is_judged(order: Change, report: ProviderStatus, verdict: Change) -> None:
-    assert interpret(order, 100, report) == verdict
+def test_a_providers_status_is_interpreted(
+    order: Standing, report: ProviderStatus, verdict: Standing
+) -> None:
+    stored = stored_order(quantity=100, **order._asdict())
+    after = {**stored._asdict(), **interpret(stored, report)}
+    assert Standing(*(after[name] for name in Standing._fields)) == verdict
 
 
 # In a panel
@@ -192,7 +207,7 @@ def refunds(order_id: int) -> list[int]:
     return [entry.amount_micros for entry in query]
 
 
-def told(order_id: int, *reports: ProviderStatus) -> Order:
+def told(order_id: int, *reports: ProviderStatus) -> StoredOrder:
     for report in reports:
         status_sync.apply_statuses({order_id: report}, 15)
     assert list(ledger.check()) == []
@@ -268,7 +283,14 @@ NOW = 2_000_000_000
 
 @pytest.mark.parametrize(
     ("age", "pause"),
-    [(0, 15), (300, 15), (600, 30), (3600, 180), (36_000, ASK_SLOWEST_S), (10**7, ASK_SLOWEST_S)],
+    [
+        (0, 15),
+        (300, 15),
+        (600, 30),
+        (3600, 180),
+        (36_000, POLL_SLOWEST_S),
+        (10**7, POLL_SLOWEST_S),
+    ],
 )
 def test_an_old_order_is_asked_for_less_often(
     place: Place, monkeypatch: pytest.MonkeyPatch, age: int, pause: int
