@@ -78,8 +78,8 @@ def place_order(
     """Place an order and debit its charge; with a retry's key, once.
 
     :returns: the order's number.
-    :raises RequestRejected: for a quantity outside the service's range, a link that has an open order
-        where the service allows one, or not enough funds.
+    :raises RequestRejected: for a quantity outside the service's range, a link that has an open
+        order where the service allows one, or not enough funds.
     """
     quantity = _whole_quantity(offer, wanted)
     charge = pricing.charge(offer, quantity)

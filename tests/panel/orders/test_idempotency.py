@@ -30,6 +30,7 @@ from panel.orders import dispatch, lookup, transition
 from panel.providers import registry
 from upstream.http import HttpProvider
 from upstream.provider import ProviderUnreachable
+from worker import lane as lanes
 from worker import loop
 
 LINK = "https://a.example/?q=1&r=2"
@@ -715,11 +716,12 @@ def test_an_address_that_is_new_has_yet_to_say_that_it_knows_keys(
 @contextmanager
 def working(app: Flask, lane: Lane, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The worker itself, without its pauses."""
-    for name in ("FIRST_PAUSE_S", "IDLE_S", "NEWS_S"):
-        monkeypatch.setattr(loop, name, 0.01)
+    for name in ("FIRST_PAUSE_S", "IDLE_S"):
+        monkeypatch.setattr(lanes, name, 0.01)
+    monkeypatch.setattr(loop, "LOOP_S", 0.01)
     monkeypatch.setattr(dispatch, "RESEND_S", 0)
     stop = threading.Event()
-    pace = loop.Pace(ask_every_s=60, follow_prices_every_s=0, disable_below_cost=False)
+    pace = lanes.Pace(poll_every_s=60, sync_prices_every_s=0, disable_below_cost=False)
     database = app.extensions["panel_settings"].database
     thread = threading.Thread(
         target=loop.run, args=(database, lambda row: lane.provider, pace, stop)
