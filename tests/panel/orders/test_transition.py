@@ -26,7 +26,7 @@ from panel.errors import (
     OperatorError,
 )
 from panel.money import MICROS
-from panel.orders import transition
+from panel.orders import events, lookup, transition
 from panel.orders.place import OrderRequest, place_order
 from panel.orders.state import FOLLOWS
 
@@ -260,3 +260,58 @@ def test_a_refund_that_cannot_be_written_leaves_the_order_as_it_was(place: Place
     with pytest.raises(IntegrityError):
         transition.change(order_id, status="Canceled")
     assert everything() == before
+
+
+# The one writer
+
+
+def test_a_change_outside_a_transaction_is_a_mistake_of_ours(place: Place) -> None:
+    order = lookup.get(place())
+    with pytest.raises(RuntimeError, match="outside a transaction"):
+        transition.apply_change(order, {"status": "Completed"})
+    assert lookup.get(order.id) == order
+
+
+@pytest.mark.parametrize("dispatch_state", ["waiting", "sending", "sent", "review"])
+def test_an_order_that_is_not_forwarded_stays_so(place: Place, dispatch_state: str) -> None:
+    order = lookup.get(place())
+    with transactions.immediate(), pytest.raises(RuntimeError, match="cannot follow ''"):
+        transition.apply_change(order, {"dispatch_state": dispatch_state})
+    assert lookup.get(order.id) == order
+
+
+def test_a_change_is_one_update_of_the_columns_that_change(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = lookup.get(place())
+    updates: list[tuple[str, ...]] = []
+    update = transition._update
+
+    def counting(columns: tuple[str, ...]) -> Any:
+        updates.append(columns)
+        return update(columns)
+
+    monkeypatch.setattr(transition, "_update", counting)
+    with transactions.immediate():
+        transition.apply_change(order, {"status": "Partial", "remains": 100, "warning": ""})
+        transition.apply_change(lookup.get(order.id), {"remains": 100})
+    assert updates == [("refunded_micros", "remains", "status", "updated_at")]
+    assert refunds(order.id) == [500_000]
+
+
+def test_an_event_of_a_change_is_in_the_history(place: Place) -> None:
+    order = lookup.get(place())
+    with transactions.immediate():
+        event = transition.Event("warning", "look at it")
+        transition.apply_change(order, {"warning": "look at it"}, event)
+    assert [(row["kind"], row["text"]) for row in events.events(order.id)] == [event]
+    assert lookup.get(order.id).warning == "look at it"
+
+
+def test_a_change_that_is_refused_leaves_no_event(place: Place) -> None:
+    order = lookup.get(place())
+    with transactions.immediate(), pytest.raises(OperatorError):
+        event = transition.Event("warning", "never seen")
+        transition.apply_change(order, {"remains": 501}, event)
+    assert events.events(order.id) == []
+    assert lookup.get(order.id) == order
