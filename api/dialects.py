@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from actions.parameters import ident
+from panel.accounts import Caller
 from panel.errors import TOO_MANY_REQUESTS, Problem
 from panel.money import format_exact, format_fixed
 from panel.orders.lookup import OrderState
@@ -164,3 +165,8 @@ DIALECTS = {
         refusals_are_200=True,
     ),
 }
+
+
+def dialect_of(caller: Caller | None, default: str) -> Dialect:
+    """The caller's dialect; the panel's default for one that has none, or without a caller."""
+    return DIALECTS[(caller.dialect if caller else None) or default]

@@ -178,7 +178,7 @@ def _post(url: str, body: str, timeout_s: float) -> tuple[int, Any]:
 def serve() -> Iterator[PanelServer]:
     """Run a server on a free port for as long as the block lasts."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "flask", "--app", "app", "sandbox"],
+        [sys.executable, "-m", "flask", "--app", "app:create_api_app", "test-server"],
         cwd=SERVER, env=_environ(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
     try:

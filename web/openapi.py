@@ -8,12 +8,10 @@ from typing import Any
 from actions import ACTIONS
 from actions.add import IDEMPOTENCY_KEY, MAX_IDEMPOTENCY_KEY
 from actions.parameters import Parameter
-from panel import errors, service_types
+from panel import __version__, errors, service_types
 from panel.orders import refills, state
 from web.reference import calls
 from web.reference.calls import Call
-
-VERSION = "2"
 
 _AMOUNT = {"type": "string", "pattern": r"^[0-9]+\.[0-9]+$"}
 _COUNT = {"type": "integer", "minimum": 0}
@@ -117,7 +115,7 @@ def document(currency: str, name: str = "SMM panel") -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": f"{name} API",
-            "version": VERSION,
+            "version": __version__,
             "description": (
                 "One endpoint; `action` says what is asked for. The key is sent as a bearer "
                 "token, or as the parameter `key` in the body or the query, which wins. "

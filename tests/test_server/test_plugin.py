@@ -368,7 +368,7 @@ def run_pytest(project: Path, site: Path, *args: str) -> str:
         env={**environ, **of_the_project, "PYTHONPATH": str(site), "TMPDIR": str(temporary)},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
-    assert list(temporary.glob("panel-sandbox-*")) == []
+    assert list(temporary.glob("panel-test-server-*")) == []
     return done.stdout
 
 
