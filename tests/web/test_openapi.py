@@ -15,8 +15,7 @@ from flask.testing import FlaskClient
 from support.apps import Server
 
 from actions import ACTIONS
-from actions.add import DRIPFEED, IDEMPOTENCY_KEY
-from actions.parameters import DETAILS
+from actions.add import DETAILS, DRIPFEED, IDEMPOTENCY_KEY
 from database.connection import close_database
 from database.migrate import open_database
 from panel import (

@@ -6,8 +6,8 @@ openapi.json and the reference page are both made of them.
 from typing import Any, NamedTuple
 
 from actions import ACTIONS
-from actions.add import DRIPFEED
-from actions.parameters import DETAILS, SERVICE, Parameter
+from actions.add import DETAILS, DRIPFEED
+from actions.parameters import SERVICE, Parameter
 from panel import service_types
 
 

@@ -13,8 +13,8 @@ import limits
 from flask import Blueprint, Flask, Response, current_app, render_template, request, url_for
 
 from actions import ACTIONS
-from actions.add import DRIPFEED, MAX_IDEMPOTENCY_KEY
-from actions.parameters import DETAILS, MAX_IDS, MAX_LINK, Parameter
+from actions.add import DETAILS, DRIPFEED, MAX_IDEMPOTENCY_KEY
+from actions.parameters import MAX_IDS, MAX_LINK, Parameter
 from api.context import current_settings
 from api.dialects import DIALECTS
 from panel import errors
