@@ -42,12 +42,12 @@ class PanelServer:
         self.services: dict[str, int] = line["services"]
         self._control: str = line["control"]
 
-    def do(self, what: str, **wish: Any) -> Any:
-        """Have the remote control do something.
+    def do(self, name: str, /, **parameters: Any) -> Any:
+        """Have the remote control follow an instruction.
 
-        :raises ValueError: with the server's words, if it cannot be done.
+        :raises ValueError: with the server's words, if it cannot.
         """
-        status, answer = _post(self._control, json.dumps({"do": what, **wish}), TIMEOUT_S)
+        status, answer = _post(self._control, json.dumps({"do": name, **parameters}), TIMEOUT_S)
         if status != 200:
             raise ValueError(answer["error"])
         return answer
@@ -185,7 +185,7 @@ def serve() -> Iterator[PanelServer]:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
-            raise RuntimeError("the panel's test server did not start; see its words above")
+            raise RuntimeError("the panel's test server did not start; its output above says why")
         yield PanelServer(json.loads(line))
     finally:
         process.terminate()

@@ -1,6 +1,6 @@
-"""The API as OpenAPI 3.1, drawn from the tables that dispatch and judge its requests.
+"""The API as OpenAPI 3.1, made from the tables that the API itself uses.
 
-Only the shapes of the answers stand here; they are those of the dialect `sns`.
+Only the shapes of the answers are written here; they are those of the dialect `sns`.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ _RETRY_HELP = (
 
 
 def _sometimes(name: str, where: str, help: str) -> dict[str, Any]:
-    """A parameter in a query or a header, which only some actions read."""
+    """A parameter in the query or a header that only some actions read."""
     schema = {"type": "string"}
     return {"name": name, "in": where, "required": False, "description": help, "schema": schema}
 
@@ -72,7 +72,7 @@ SCHEMAS = {
         }
     ),
 }
-"""What answers are made of, by the name that they refer to it with."""
+"""The parts of answers, by the name that answers refer to."""
 
 
 def _ref(name: str) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def _form(call: Call) -> dict[str, Any]:
 
 
 def _optional(call: Call) -> dict[str, Any]:
-    """What may be sent beside; an empty text is the same as nothing."""
+    """The optional parameters; an empty text is the same as none."""
     described: dict[str, Any] = {
         name: {"anyOf": [schema, _NOT_SENT]} for name, schema in _described(call.optional).items()
     }
@@ -207,7 +207,7 @@ def _responses() -> dict[str, Any]:
         500: ["A fault of the panel's own."],
     }
     for problem in errors.catalogue():
-        # It stands within an answer of `cancel` only.
+        # That one is told within an answer of `cancel` only.
         if problem != errors.CANNOT_CANCEL:
             texts.setdefault(problem.status, []).append(problem.text)
     texts[422].append(errors.incorrect("NAME").text)

@@ -39,8 +39,11 @@ def test_an_answer_is_an_error_only_where_it_says_so(
     assert answers.read_error(answer, http_status) == error
 
 
-@pytest.mark.parametrize("answer", [None, "7", [], {}, {"order": None}, {"order": "0"},
-                                    {"order": "NaN"}, {"order": "1" * 65}, {"order": "7;8"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "answer",
+    [None, "7", [], {}, {"order": None}, {"order": "0"}, {"order": "NaN"}, {"order": "1" * 65},
+     {"order": "7;8"}],
+)  # fmt: skip
 def test_no_number_is_read_out_of_anything_else(answer: Any) -> None:
     with pytest.raises(OutcomeUnknown):
         answers.read_id(answer, "order")
