@@ -4,7 +4,6 @@ gunicorn serves 'app:create_app()', and the `flask` command finds create_app() b
 """
 
 import os
-import sqlite3
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -13,22 +12,20 @@ from threading import Lock
 from typing import Any
 
 import click
-from flask import Flask, Request, Response, current_app, g, jsonify, request
+from flask import Flask, Request, Response, current_app, g, jsonify
 from flask.cli import FlaskGroup
 from flask.globals import request_ctx
-from flask_limiter import RateLimitExceeded
 from gunicorn.http.errors import ParseException
 from limits.errors import ConfigurationError
 from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import cli
-import panel.ratelimit  # noqa: F401  (registers the mapped:// storage with limits)
 import settings as panel_settings
 import web
 from actions import ACTIONS, Action, answers, dialects, params
 from actions.add import IDEMPOTENCY_KEY
-from actions.limiter import QuickLimiter
+from api.rate_limit import RateLimit
 from models import DatabaseError, database, open_database
 from panel import accounts
 from panel.accounts import Caller
@@ -36,7 +33,6 @@ from panel.errors import (
     ACCOUNT_SUSPENDED,
     INCORRECT_REQUEST,
     INVALID_API_KEY,
-    TOO_MANY_REQUESTS,
     Problem,
     Refused,
 )
@@ -106,21 +102,11 @@ def _read_settings() -> Settings:
     return settings
 
 
-def _limiter(app: Flask, settings: Settings) -> QuickLimiter:
-    """The limiter on its storage, or stop with one line."""
+def _rate_limit(app: Flask, settings: Settings) -> RateLimit:
+    """The rate limit on its storage, or stop with one line."""
     try:
-        return QuickLimiter(
-            _bucket,
-            settings.rate_limit,
-            scope="api",
-            app=app,
-            storage_uri=settings.ratelimit_uri,
-            strategy="fixed-window",
-            # A storage that is down must not take the panel with it: each worker counts by
-            # itself until it is back.
-            in_memory_fallback_enabled=True,
-        )
-    except (ConfigurationError, OSError, ValueError, sqlite3.Error):
+        return RateLimit(app, settings.rate_limit, settings.ratelimit_storage)
+    except (ConfigurationError, OSError, ValueError):
         # The address may hold a password, and so may the error's text: neither is repeated.
         print(
             "panel: PANEL_RATELIMIT_STORAGE: no such storage, or it cannot be used; some "
@@ -152,7 +138,7 @@ def _is_searched_for_a_command() -> bool:
 
 def _add_api(app: Flask, settings: Settings) -> None:
     shelf = answers.Shelf()
-    limiter = _limiter(app, settings)
+    rate_limit = _rate_limit(app, settings)
     # Threads that all want the interpreter hold each other up, so quick requests take turns.
     # Not where they are counted over a network: the others can go on meanwhile.
     turns: AbstractContextManager[Any] = nullcontext() if settings.ratelimit_storage else Lock()
@@ -192,7 +178,7 @@ def _add_api(app: Flask, settings: Settings) -> None:
         action = ACTIONS.get(texts.get("action", ""))
         with turns if action is not None and action.quick else nullcontext():
             caller = g.caller = accounts.find(_key(asked, texts))
-            limiter.count()
+            rate_limit.count()
             response = answer(asked, texts, caller, action)
         response.headers.add(IDEMPOTENT_HEADER, "1")
         return response
@@ -221,12 +207,6 @@ def _dialect() -> dialects.Dialect:
     return dialects.DIALECTS[(caller.dialect if caller else None) or default]
 
 
-def _bucket() -> str:
-    """Where a request is counted: with its account, or with its address where the key is bad."""
-    caller: Caller | None = g.caller
-    return f"account:{caller.id}" if caller else f"address:{request.remote_addr}"
-
-
 def _add_errors(app: Flask) -> None:
     """Answer every error as the contract says, the framework's own included."""
 
@@ -238,10 +218,6 @@ def _add_errors(app: Flask) -> None:
     @app.errorhandler(Refused)
     def refused(error: Refused) -> Response:
         return refuse(error.problem, _dialect().status(error.problem))
-
-    @app.errorhandler(RateLimitExceeded)
-    def limited(error: RateLimitExceeded) -> Response:
-        return refuse(TOO_MANY_REQUESTS, TOO_MANY_REQUESTS.status)
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
