@@ -416,7 +416,7 @@ def test_the_example_settings_are_settings_and_can_be_used() -> None:
 
 @pytest.mark.parametrize("name", ["nginx.conf", "Caddyfile"])
 def test_a_proxy_passes_on_to_the_address_that_the_panel_listens_on(name: str) -> None:
-    upstream = re.findall(r"(?:proxy_pass http://|reverse_proxy )([\w.:]+)", DEPLOY[name])
+    upstream = re.findall(r"(?:^ +server|reverse_proxy) ([\w.:]+)", DEPLOY[name], re.MULTILINE)
     assert upstream == [example_environment()["BIND"]]
 
 
