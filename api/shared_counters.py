@@ -22,8 +22,8 @@ BUCKETS = 1024
 BUCKET_SLOTS = 64
 """A window has one slot, in the bucket that its key's hash names.
 
-65,536 windows at once, in 2 MiB: with a window of a minute, a thousand new callers each second.
-With half as many, a bucket that overflows is one chance in a million.
+There is room for 65,536 windows in 2 MiB: where a window is a minute, for a thousand new callers a
+second. With half of that, the chance that any bucket is full is one in 5,000.
 """
 
 _SLOT = struct.Struct("<16sdq")

@@ -1,5 +1,7 @@
 """The rate limit: what clients see of it, and what it assumes of Flask-Limiter."""
 
+import os
+import signal
 import subprocess
 import time
 from collections import Counter
@@ -17,7 +19,7 @@ from conftest import Server, free_port, make_app
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_limiter import Limiter, RateLimitExceeded
-from servers import at_the_desk, each_worker, required_program
+from servers import at_the_desk, each_worker, required_program, workers
 from werkzeug.test import TestResponse
 
 import models
@@ -390,6 +392,18 @@ def test_of_121_requests_at_once_exactly_one_is_refused(make_server: MakeServer)
     with ThreadPoolExecutor(121) as threads:
         statuses = list(threads.map(ask_at_once, range(121)))
     assert Counter(statuses) == {200: 120, 429: 1}
+
+
+def test_workers_that_replace_killed_ones_know_what_was_counted(make_server: MakeServer) -> None:
+    server = make_server(WEB_CONCURRENCY="2", PANEL_RATE_LIMIT="3")
+    killed = workers(server)
+    assert [server.request("POST", "/api/v2")[0] for _ in range(3)] == [401] * 3
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while len(workers(server)) < 4 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert server.request("POST", "/api/v2")[0] == 429
 
 
 def test_counting_leaves_no_file_behind(make_server: MakeServer) -> None:

@@ -153,7 +153,7 @@ def test_windows_that_are_over_make_room(storage: SharedCounters, clock: SimpleN
 def test_of_more_keys_than_slots_those_whose_windows_end_last_are_kept(
     storage: SharedCounters, clock: SimpleNamespace
 ) -> None:
-    everyone = keys(2 * SLOTS)
+    everyone = keys(3 * SLOTS)
     for number, key in enumerate(everyone):
         clock.now = NOW + number / SLOTS
         assert storage.incr(key, 60) == 1
