@@ -16,19 +16,27 @@ from api.context import current_settings
 from database.connection import database
 from models import Provider
 from panel import money
-from panel.errors import OperatorError
+from panel.errors import OperatorError, ProviderFailed
+from panel.operations.audit import Actor
+from panel.providers.changes import CatalogueChange, describe
+from panel.providers.listing import Listing
+from panel.providers.registry import ProviderAccount
+from upstream import ask
 from upstream.provider import Provider as UpstreamProvider
+
+COMMAND_LINE = Actor("(command line)")
+"""Who is audited for what a command does: whoever may run it is not known by name."""
 
 
 class FailedError(click.ClickException):
-    """Something went wrong; told in one line on stderr, exit code 1."""
+    """The command failed; one line on stderr, exit code 1."""
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.split()))
 
 
 class BadInputError(FailedError):
-    """What was asked cannot be; told in one line on stderr, exit code 2."""
+    """The command was called wrongly, or refused; one line on stderr, exit code 2."""
 
     exit_code = 2
 
@@ -42,6 +50,8 @@ def _one_line(ctx: click.Context) -> Iterator[None]:
     except click.UsageError as error:
         hint = f"(see flask {ctx.command_path.partition(' ')[2]} --help)"
         raise BadInputError(f"{error.format_message()} {hint}") from None
+    except ProviderFailed as error:
+        raise FailedError(str(error)) from None
     except OperatorError as error:
         raise BadInputError(str(error)) from None
     except UnicodeEncodeError:
@@ -65,7 +75,7 @@ class PlainCommand(click.Command):
 
 
 class Command(PlainCommand):
-    """Such a command that works on the panel's database."""
+    """A PlainCommand that works on the panel's database."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Open the database first, where the app was built without."""
@@ -75,7 +85,7 @@ class Command(PlainCommand):
 
 
 class Group(click.Group):
-    """A group of such commands."""
+    """A group of Commands."""
 
     command_class = Command
 
@@ -122,6 +132,8 @@ AMOUNT = Amount()
 PERCENT = Percent()
 NUMBER = click.IntRange(1, 10**18)
 """The number of an order, a service, a refill or a cancel request."""
+ROUND_HELP = "Round rates up to a multiple of this, such as 0.01; without it they are exact."
+"""The help of --round, wherever a markup is given."""
 
 
 def connect(row: Provider) -> UpstreamProvider:
@@ -135,17 +147,27 @@ def connect(row: Provider) -> UpstreamProvider:
     )
 
 
+def ask_account(row: Provider) -> ProviderAccount:
+    """Ask a provider about our account there; for panel.operations."""
+    return ask.ask_account(row.name, connect(row))
+
+
+def ask_catalogue(row: Provider) -> list[Listing]:
+    """Ask a provider for its catalogue; for panel.operations."""
+    return ask.ask_catalogue(row.name, connect(row))
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def limit(default: int = 50) -> Callable[[Any], Any]:
-    """The option of lists that grow without end."""
+    """The option --limit of lists that grow without end."""
     return click.option(
         "--limit",
         type=click.IntRange(1, 10**9),
         default=default,
         show_default=True,
-        help="The newest so many.",
+        help="At most this many, the newest first.",
     )
 
 
@@ -155,7 +177,7 @@ def when(seconds: int) -> str:
 
 
 def show_rows(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:
-    """Print rows as a table, or as a JSON array; `nothing` is said of an empty table."""
+    """Print rows as a table, or as a JSON array; an empty table is the text `nothing`."""
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     elif rows:
@@ -166,12 +188,26 @@ def show_rows(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:
 
 
 def show_one(row: dict[str, Any], as_json: bool) -> None:
-    """Print one thing, a line a field, or as a JSON object."""
+    """Print one row, with a line for each field, or as a JSON object."""
     if as_json:
         click.echo(json.dumps(row, indent=2))
     else:
         shown = [(name, _cell(value)) for name, value in row.items()]
         click.echo(tabulate(shown, disable_numparse=True, tablefmt="plain"))
+
+
+def show_changes(changes: list[CatalogueChange]) -> None:
+    """Print what an import, a markup or a sync changed, as a table."""
+    rows = [
+        {
+            "service": change.service_id,
+            "provider_service": change.provider_service,
+            "name": change.name,
+            "change": describe(change),
+        }
+        for change in changes
+    ]
+    show_rows(rows, False, "Nothing has changed.")
 
 
 def _cell(value: Any) -> Any:

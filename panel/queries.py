@@ -30,7 +30,7 @@ from panel.services import IN_ORDER
 def order_details(order_id: int) -> dict[str, Any]:
     """One order with the names of its account and service.
 
-    :raises Invalid: if there is none.
+    :raises OperatorError: if there is none.
     """
     get(order_id)
     (row,) = with_names().where(Order.id == order_id).dicts()

@@ -23,6 +23,7 @@ from panel import heartbeat
 from panel.errors import OperatorError
 from panel.orders import dispatch, dripfeed, status_sync
 from panel.providers import price_sync, registry
+from panel.providers.changes import describe
 from upstream import vocabulary
 from upstream.provider import OutcomeUnknown, Provider, ProviderRejected, ProviderUnreachable
 from worker import poll, send
@@ -195,7 +196,7 @@ class Lane:
                 log.warning("%s: %s", self.row.name, error)
                 return False
             for change in changes:
-                log.info("%s: service %s: %s", self.row.name, change.service_id, change.what)
+                log.info("%s: service %s: %s", self.row.name, change.service_id, describe(change))
         return False
 
     def _paused(self) -> bool:

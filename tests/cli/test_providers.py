@@ -189,7 +189,7 @@ def test_a_provider_with_orders_on_their_way_stays(
     flask: FlaskCommand, upstream: FaultyProvider, reviewed: int
 ) -> None:
     assert bad(flask("provider", "remove", "upstream")) == (
-        "1 orders are still on their way with upstream"
+        "1 order is not finished at upstream yet"
     )
     assert registry.get("upstream").key == KEY
 
@@ -256,7 +256,7 @@ def test_what_is_not_sold_here_is_named_at_the_import(
 ) -> None:
     report = good(flask("provider", "import", "upstream", "--id", "4", "--markup", "25%"))
     assert "Poll votes" in report
-    assert "left out: the type 'Live Views' is not sold here" in report
+    assert "skipped: the type 'Live Views' is not supported" in report
     assert services.listing() == []
 
 
@@ -277,8 +277,14 @@ def test_a_dry_run_only_shows(flask: FlaskCommand, upstream: FaultyProvider) -> 
         (["upstream", "--markup", "25%", "--round", "0"], "the step must be above 0"),
         (["upstream", "--markup", "25%", "--round", "-1"], "the step must be above 0"),
         (["upstream", "--markup", "25%", "--round", "1e3"], "not an amount"),
-        (["upstream", "--markup", "25%", "--id", "99"], "they have no such services"),
-        (["upstream", "--markup", "25%", "--category", "No"], "they have no such services"),
+        (
+            ["upstream", "--markup", "25%", "--id", "99"],
+            "the provider has no service that matches",
+        ),
+        (
+            ["upstream", "--markup", "25%", "--category", "No"],
+            "the provider has no service that matches",
+        ),
         (["nobody", "--markup", "25%"], "there is no provider nobody"),
     ],
     ids=str,
@@ -298,7 +304,11 @@ def test_a_sync_follows_and_tells_what_changed(
     upstream.services[0]["rate"] = "1.00"
     del upstream.services[1]
     report = good(flask("provider", "sync", "upstream"))
-    for change in ("cost 0.90 → 1.00", "rate 1.125 → 1.25", "disabled", "because it vanished"):
+    for change in (
+        "cost 0.90 → 1.00",
+        "rate 1.125 → 1.25",
+        "disabled: the provider no longer offers it",
+    ):
         assert change in report
     rows = json.loads(good(flask("service", "list", "--json")))
     assert [(row["name"], row["active"], row["note"]) for row in rows] == [
@@ -327,7 +337,7 @@ def test_a_service_below_its_cost_is_disabled_where_that_is_set(
     good(flask("provider", "import", "upstream", "--id", "1", "--markup", "0%"))
     good(flask("service", "edit", "1", "--rate", "0.95"))
     faulty.services[0]["rate"] = "1.00"
-    assert "because: below cost" in good(flask("provider", "sync", "upstream"))
+    assert "disabled: its rate is below its cost" in good(flask("provider", "sync", "upstream"))
     assert not services.get(1).active
 
 
@@ -559,7 +569,7 @@ def test_an_order_in_doubt_is_given_up(flask: FlaskCommand, reviewed: int) -> No
         f"Order {reviewed} is Canceled, 0.50 refunded.\n"
     )
     assert accounts.get("alice").balance_micros == 100_000_000
-    assert good(flask("ledger", "check")).startswith("The ledger is right")
+    assert good(flask("ledger", "check")).startswith("The ledger is consistent")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What operators did."""
+"""The audit: what operators did."""
 
 from flask import render_template, request
 
@@ -8,7 +8,7 @@ from web.dashboard.common import bp, number
 
 @bp.get("/audit")
 def audit_page() -> str:
-    """Every change: who, when, what, and what came of it."""
+    """Every change: who, when, what, and the outcome."""
     operator = request.args.get("operator", "").strip()
     return render_template(
         "dashboard/audit.html", page=queries.audit_page(operator, number("before"))

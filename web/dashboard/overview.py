@@ -1,4 +1,4 @@
-"""The first page: how business goes, and what needs a person."""
+"""The first page: sales, and what needs an operator."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ from panel.providers import registry
 from web.dashboard.common import bp
 
 WORKER_LATE_S = 60
-"""A worker that was not seen for so long is not at work."""
+"""A worker that was not seen for this long is taken to be stopped."""
 
 
 @bp.get("", strict_slashes=False)
 def overview_page() -> str:
-    """Charts of the chosen time, and lists of what needs a person."""
+    """Charts of the chosen period, and lists of what needs an operator."""
     chosen = request.args.get("range", "7")
     span = reports.RANGES.get(chosen, reports.RANGES["7"])
     sums = reports.sums(span)
@@ -43,7 +43,7 @@ def overview_page() -> str:
 
 
 def _chart(sums: list[dict[str, int]]) -> dict[str, list[Any]]:
-    """The charts' data; floats, as they are only drawn."""
+    """The data of the charts; as floats, because it is only drawn."""
     money = ("revenue", "refunds", "cost", "profit")
     return {
         "at": [row["at"] for row in sums],

@@ -15,7 +15,7 @@ from panel.money import MICROS, marked_up
 from panel.orders import dispatch, lookup, status_sync, transition
 from panel.orders.status_sync import ProviderStatus
 from panel.providers import import_services, price_sync, registry, sources
-from panel.providers.import_services import CatalogueChange
+from panel.providers.changes import CatalogueChange, Kind, Price, describe
 from panel.providers.listing import Listing
 
 QUARTER = 250_000
@@ -44,7 +44,7 @@ def take_over(upstream: int, *listings: Listing, **options: Any) -> list[Catalog
 
 
 def follow(upstream: int, *listings: Listing, disable: bool = False) -> list[str]:
-    return [change.what for change in price_sync.sync_prices(upstream, listings, disable)]
+    return [describe(change) for change in price_sync.sync_prices(upstream, listings, disable)]
 
 
 def everything() -> list[str]:
@@ -65,7 +65,9 @@ def cost(number: int = 1) -> int:
 
 def test_a_service_is_taken_over_with_its_cost_range_and_flags(upstream: int) -> None:
     changes = take_over(upstream, listing(type="Package", min=1, max=1, cancel=True))
-    assert changes == [CatalogueChange(1, "7", "Likes 7", "added at 1.00, cost 0.80")]
+    added = CatalogueChange(1, "7", "Likes 7", Kind.ADDED, None, Price(1_000_000, 800_000))
+    assert changes == [added]
+    assert describe(added) == "added at 1.00, cost 0.80"
     taken = service()
     assert (taken.name, taken.category, taken.type) == ("Likes 7", "Social", "Package")
     assert (taken.rate_micros, taken.min, taken.max) == (1_000_000, 1, 1)
@@ -105,7 +107,10 @@ def test_taking_over_again_updates_and_adds_nothing(upstream: int) -> None:
         rate=900_000, name="Better likes", category="New", min=20, max=30, cancel=True
     )
     changes = take_over(upstream, changed, markup_ppm=MICROS, round_micros=500_000)
-    assert changes == [CatalogueChange(1, "7", "Better likes", "updated at 2.00, cost 0.90")]
+    before, after = Price(1_000_000, 800_000), Price(2_000_000, 900_000)
+    updated = CatalogueChange(1, "7", "Better likes", Kind.UPDATED, before, after)
+    assert changes == [updated]
+    assert describe(updated) == "updated at 2.00, cost 0.90"
     assert len(services.listing()) == 2
     taken = service()
     assert (taken.name, taken.category, taken.cancel) == ("Better likes", "New", True)
@@ -117,28 +122,50 @@ def test_what_another_provider_sells_under_the_same_number_is_another_service(
     upstream: int, elsewhere: int
 ) -> None:
     take_over(upstream, listing())
-    assert take_over(elsewhere, listing())[0].what.startswith("added")
+    assert take_over(elsewhere, listing())[0].kind == Kind.ADDED
     assert len(services.listing()) == 2
 
 
 @pytest.mark.parametrize(
-    ("changes", "why"),
+    ("changes", "kind", "after", "why"),
     [
-        ({"type": "Live Views"}, "the type 'Live Views' is not sold here"),
-        ({"type": ""}, "the type '' is not sold here"),
-        ({"min": 0}, "its range, 0 to 5000, cannot be"),
-        ({"min": 5001}, "its range, 5001 to 5000, cannot be"),
-        ({"max": 10**9 + 1}, "its range, 10 to 1000000001, cannot be"),
-        ({"rate_micros": 10**12 + 1}, "its rate is too high"),
-        ({"rate_micros": 10**12}, "its rate with the markup is too high"),
+        (
+            {"type": "Live Views"},
+            Kind.SKIPPED_TYPE,
+            "Live Views",
+            "the type 'Live Views' is not supported",
+        ),
+        ({"type": ""}, Kind.SKIPPED_TYPE, "", "the type '' is not supported"),
+        ({"min": 0}, Kind.SKIPPED_RANGE, (0, 5000), "the range 0 to 5000 is not valid"),
+        ({"min": 5001}, Kind.SKIPPED_RANGE, (5001, 5000), "the range 5001 to 5000 is not valid"),
+        (
+            {"max": 10**9 + 1},
+            Kind.SKIPPED_RANGE,
+            (10, 10**9 + 1),
+            "the range 10 to 1000000001 is not valid",
+        ),
+        (
+            {"rate_micros": 10**12 + 8},
+            Kind.SKIPPED_RATE,
+            1_250_000_000_010,
+            "the rate 1250000.00001 is above the maximum, 1000000",
+        ),
+        (
+            {"rate_micros": 10**12},
+            Kind.SKIPPED_RATE,
+            1_250_000_000_000,
+            "the rate 1250000.00 is above the maximum, 1000000",
+        ),
     ],
     ids=str,
 )
-def test_what_cannot_be_sold_is_left_out_and_named(
-    upstream: int, changes: dict[str, Any], why: str
+def test_what_cannot_be_sold_is_skipped_and_named(
+    upstream: int, changes: dict[str, Any], kind: Kind, after: Any, why: str
 ) -> None:
     done = take_over(upstream, listing("6", **changes), listing())
-    assert done[0] == CatalogueChange(None, "6", "Likes 6", f"left out: {why}")
+    assert done[0] == CatalogueChange(None, "6", "Likes 6", kind, None, after)
+    assert describe(done[0]) == f"skipped: {why}"
+    assert [change.skipped for change in done] == [True, False]
     assert [service.name for service in services.listing()] == ["Likes 7"]
 
 
@@ -147,7 +174,7 @@ def test_a_dry_run_changes_nothing(upstream: int) -> None:
     before = everything()
     dry = take_over(upstream, listing(rate=1), listing("8"), dry_run=True)
     assert everything() == before
-    assert [(change.service_id, change.what) for change in dry] == [
+    assert [(change.service_id, describe(change)) for change in dry] == [
         (1, "updated at 0.000002, cost 0.000001"),
         (None, "added at 1.00, cost 0.80"),
     ]
@@ -174,7 +201,7 @@ def test_ranges_and_flags_are_followed_but_not_names(upstream: int) -> None:
     take_over(upstream, listing())
     moved = listing(min=50, max=60, refill=False, cancel=True, name="Other", category="Other")
     assert follow(upstream, moved) == [
-        "min 10 → 50", "max 5000 → 60", "refill True → False", "cancel False → True"
+        "min 10 → 50", "max 5000 → 60", "refill yes → no", "cancel no → yes"
     ]  # fmt: skip
     assert (service().name, service().category) == ("Likes 7", "Social")
 
@@ -203,6 +230,7 @@ def test_a_rate_never_moves_past_what_the_panel_can_hold(upstream: int) -> None:
 
 
 OTHERS = listing("99")
+GONE = "disabled: the provider no longer offers it"
 
 
 @pytest.mark.parametrize(
@@ -220,14 +248,14 @@ def test_a_service_that_vanished_is_disabled_and_enabled_when_it_returns(
     upstream: int, gone: list[Listing]
 ) -> None:
     take_over(upstream, listing(), listing("8"))
-    assert follow(upstream, OTHERS, listing("8"), *gone) == ["disabled", "because it vanished"]
+    assert follow(upstream, OTHERS, listing("8"), *gone) == [GONE]
     assert [service.active for service in services.listing()] == [False, True]
     assert (service().rate_micros, cost()) == (1_000_000, 800_000)
     assert follow(upstream, OTHERS, listing("8"), *gone) == []
 
     returned = follow(upstream, listing(rate=1_000_000), listing("8"))
     assert returned == [
-        "cost 0.80 → 1.00", "rate 1.00 → 1.25", "enabled", "because: all is well"
+        "cost 0.80 → 1.00", "rate 1.00 → 1.25", "enabled: the provider offers it again"
     ]  # fmt: skip
     assert service().active
 
@@ -279,11 +307,11 @@ def test_a_service_below_its_cost_is_told_of_each_time(fixed: int) -> None:
 
 def test_a_service_below_its_cost_is_disabled_where_that_is_set_until_it_ends(fixed: int) -> None:
     assert follow(fixed, listing(rate=1_500_000), disable=True) == [
-        "cost 0.80 → 1.50", "disabled", "because: below cost", BELOW
+        "cost 0.80 → 1.50", "disabled: its rate is below its cost", BELOW
     ]  # fmt: skip
     assert follow(fixed, listing(rate=1_500_000), disable=True) == [BELOW]
     assert follow(fixed, listing(rate=MICROS), disable=True) == [
-        "cost 1.50 → 1.00", "enabled", "because: all is well"
+        "cost 1.50 → 1.00", "enabled: its rate is no longer below its cost"
     ]  # fmt: skip
     assert service().active
 
@@ -292,7 +320,7 @@ def test_a_service_below_its_cost_is_enabled_by_a_better_rate(fixed: int) -> Non
     follow(fixed, listing(rate=1_500_000), disable=True)
     services.edit(1, rate_micros=1_500_000)
     assert follow(fixed, listing(rate=1_500_000), disable=True) == [
-        "enabled", "because: all is well"
+        "enabled: its rate is no longer below its cost"
     ]  # fmt: skip
 
 
@@ -300,7 +328,10 @@ def test_a_service_below_its_cost_that_vanishes_returns_only_when_it_is_sold_aga
     fixed: int,
 ) -> None:
     follow(fixed, listing(rate=1_500_000), disable=True)
-    assert follow(fixed, OTHERS, disable=True) == ["because it vanished", BELOW]
+    assert follow(fixed, OTHERS, disable=True) == [
+        "stays disabled: the provider no longer offers it",
+        BELOW,
+    ]
     services.edit(1, rate_micros=2 * MICROS)
     follow(fixed, OTHERS, disable=True)
     assert not service().active
@@ -320,12 +351,15 @@ def test_a_service_that_returns_below_its_cost_is_not_enabled(fixed: int) -> Non
 def test_the_dearest_source_is_the_cost_of_a_service(fixed: int, elsewhere: int) -> None:
     sources.set_source(1, elsewhere, listed("70", 1_500_000), 2)
     assert cost() == 1_500_000
-    assert follow(fixed, listing(), disable=True) == ["disabled", "because: below cost", BELOW]
+    assert follow(fixed, listing(), disable=True) == [
+        "disabled: its rate is below its cost",
+        BELOW,
+    ]
     # What one source costs less does not matter while the other is too dear.
     assert follow(fixed, listing(rate=700_000), disable=True) == ["cost 0.80 → 0.70", BELOW]
     assert not service().active
     assert follow(elsewhere, listing("70", 900_000), disable=True) == [
-        "cost 1.50 → 0.90", "enabled", "because: all is well"
+        "cost 1.50 → 0.90", "enabled: its rate is no longer below its cost"
     ]  # fmt: skip
 
 
