@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from typing import Any
 
-from models import Provider
+from models import Provider, Service
 from panel import services
 from panel.errors import OperatorError
 from panel.money import format_exact, format_percent
@@ -41,7 +41,9 @@ def edit(actor: Actor, service_id: int, changes: dict[str, Any]) -> None:
 
 
 def _shown(changes: dict[str, Any]) -> str:
-    return ", ".join(_shown_value(name, value) for name, value in changes.items())
+    """Changes in one text, in the order of the table whichever order they were given in."""
+    names = [name for name in Service._meta.sorted_field_names if name in changes]
+    return ", ".join(_shown_value(name, changes[name]) for name in names)
 
 
 def _shown_value(name: str, value: Any) -> str:
