@@ -133,9 +133,7 @@ class Markup(FlaskForm):
 
     markup = PercentField("Markup in percent", REQUIRED, render_kw=DECIMAL)
     step = AmountField(
-        "Round up to a multiple of",
-        description="Such as 0.01; leave empty for exact rates.",
-        render_kw=DECIMAL,
+        "Round up to a multiple of", render_kw=DECIMAL | {"placeholder": "exact rates"}
     )
 
 
