@@ -10,7 +10,8 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from api.context import current_settings
 from cli.common import Command, connect
-from worker.loop import Pace, run
+from worker.lane import Pace
+from worker.loop import run
 
 NICENESS = 5
 """On a busy machine the server comes first: a customer waits for its answer."""
@@ -32,8 +33,8 @@ def command() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     pace = Pace(
-        ask_every_s=settings.status_seconds,
-        follow_prices_every_s=settings.prices_minutes * 60,
+        poll_every_s=settings.status_seconds,
+        sync_prices_every_s=settings.prices_minutes * 60,
         disable_below_cost=settings.below_cost == "disable",
     )
     with logging_redirect_tqdm():

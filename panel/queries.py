@@ -21,7 +21,6 @@ from models import (
     Source,
 )
 from panel.orders import state
-from panel.orders.dispatch import _IN_DOUBT
 from panel.orders.lookup import get
 from panel.providers import registry
 from panel.services import IN_ORDER
@@ -63,7 +62,9 @@ def orders_in_review(limit: int | None = None) -> list[dict[str, Any]]:
     """The orders of which nobody knows whether a provider has them, with what is known."""
     query = (
         with_names()
-        .where(_IN_DOUBT, Order.dispatch_state == "review", Order.status.in_(state.OPEN))
+        .where(
+            state.orders_in_doubt(), Order.dispatch_state == "review", Order.status.in_(state.OPEN)
+        )
         .order_by(Order.id)
         .limit(limit)
     )

@@ -179,15 +179,8 @@ def test_only_the_ledger_changes_a_balance() -> None:
     assert writers("LedgerEntry") == {"panel.ledger"}
 
 
-def test_only_orders_changes_what_a_customer_has_of_an_order() -> None:
-    columns = ("status", "start_count", "remains", "charge_micros", "refunded_micros", "**")
-    assert writers("Order", "insert", "create", "delete", *columns) == {"panel.orders"}
-
-
-def test_the_way_of_an_order_to_a_provider_is_written_in_three_places() -> None:
-    # forwarding sends and records, progress follows, parts starts what is sent in pieces.
-    ways = {"panel.forwarding", "panel.progress", "panel.parts"}
-    assert writers("Order") == {"panel.orders", *ways}
+def test_one_module_writes_the_orders_table() -> None:
+    assert writers("Order") == {"panel.orders.transition"}
 
 
 def test_only_panel_changes_anything() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import click
 import pytest
 from flask import Flask
-from support.commands import Call, audit, read
-from support.dump import all_but_the_audit, everything
+from support.commands import Call, all_but_the_audit, audit, read
+from support.orders import everything
 
 from database.connection import database
 from panel import ledger

@@ -16,8 +16,8 @@ import pytest
 from flask import Flask
 from support.apps import ROOT, make_app
 from support.commands import Call, read
-from support.dump import everything
 from support.ledger import CONSISTENT, tamper
+from support.orders import everything
 
 from database.backup import read_only
 from database.connection import close_database, database

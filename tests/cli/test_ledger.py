@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 from support.commands import Call
-from support.dump import everything
 from support.ledger import CONSISTENT, tamper
+from support.orders import everything
 
 
 def test_the_ledger_is_right(filled: SimpleNamespace, call: Call) -> None:

@@ -4,8 +4,7 @@ import re
 from types import SimpleNamespace
 
 import pytest
-from support.commands import Call
-from support.dump import all_but_the_audit
+from support.commands import Call, all_but_the_audit
 
 
 @pytest.mark.parametrize("line", ["cancel accept 1", "cancel reject 1"])

@@ -12,9 +12,8 @@ import pytest
 from flask import Flask
 from support.apps import make_app
 from support.catalogue import listing
-from support.commands import audit
+from support.commands import all_but_the_audit, audit
 from support.dashboard import PASSWORD, Operator, hash_quickly, place, put_in_review
-from support.dump import all_but_the_audit
 from support.faulty import KEY, Call, Fault, FaultyProvider, says
 
 from database.backup import backup

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from flask.testing import FlaskClient
+from support.orders import balance
 from support.pricing import ask
 
 from panel import accounts, ledger, pricing
@@ -14,10 +15,6 @@ from panel.orders import lookup, transition
 
 def rates(client: FlaskClient, key: str) -> dict[str, str]:
     return {offer["name"]: offer["rate"] for offer in ask(client, key, "services")}
-
-
-def balance(name: str = "alice") -> int:
-    return accounts.get(name).balance_micros
 
 
 def charged(client: FlaskClient, cast: SimpleNamespace, service: int, quantity: int = 100) -> int:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from flask import Flask
 
 from models import AuditLine
 from support.faulty import KEY
+from support.orders import everything
 
 Call = Callable[..., Result]
 
@@ -53,6 +55,11 @@ def read(call: Call, line: str) -> Any:
     result = call(line, "--json")
     assert (result.exit_code, result.stderr) == (0, "")
     return json.loads(result.stdout)
+
+
+def all_but_the_audit() -> list[str]:
+    """All that the database holds but the audit's lines, which a refused operation leaves too."""
+    return [line for line in everything() if not re.search("INSERT INTO .*audit_lines", line)]
 
 
 def audit() -> list[tuple[str, str, str, str]]:

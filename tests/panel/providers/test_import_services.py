@@ -10,7 +10,7 @@ from support.catalogue import (
     listing,
     service,
 )
-from support.dump import everything
+from support.orders import everything
 
 from panel import services
 from panel.errors import OperatorError

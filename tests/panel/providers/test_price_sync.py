@@ -3,7 +3,7 @@
 import pytest
 from support.apps import listed
 from support.catalogue import OTHERS, QUARTER, cost, import_from, listing, service, sync
-from support.dump import everything
+from support.orders import everything
 
 from panel import services
 from panel.errors import OperatorError
