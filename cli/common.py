@@ -201,7 +201,7 @@ def show_changes(changes: list[CatalogueChange]) -> None:
     rows = [
         {
             "service": change.service_id,
-            "provider_service": change.provider_service,
+            "theirs": change.provider_service,
             "name": change.name,
             "change": describe(change),
         }

@@ -9,14 +9,22 @@ from flask import Flask
 from support.dashboard import place
 
 from database.connection import database
-from panel import accounts, queries, reports, services
+from panel import (
+    account_queries,
+    accounts,
+    paging,
+    queries,
+    reports,
+    service_queries,
+    services,
+)
 from panel.orders import events, transition
 
 
 def test_long_lists_are_paged_to_their_end(
     monkeypatch: pytest.MonkeyPatch, cast: SimpleNamespace
 ) -> None:
-    monkeypatch.setattr(queries, "PAGE", 2)
+    monkeypatch.setattr(paging, "PAGE", 2)
     monkeypatch.setattr(queries, "SCAN", 3)
     numbers = [place(cast, "alice") for _ in range(9)]
     for number in (numbers[0], numbers[4]):
@@ -43,18 +51,18 @@ def test_long_lists_are_paged_to_their_end(
 def test_services_customers_and_entries_are_paged_to_their_end(
     monkeypatch: pytest.MonkeyPatch, cast: SimpleNamespace
 ) -> None:
-    monkeypatch.setattr(queries, "PAGE", 3)
+    monkeypatch.setattr(paging, "PAGE", 3)
     services.move(cast.pack, cast.followers)
-    first = queries.service_page()
-    rest = queries.service_page(after=first.next)
+    first = service_queries.service_page()
+    rest = service_queries.service_page(after=first.next)
     assert [row["id"] for row in first.rows + rest.rows] == [
         cast.pack, cast.followers, cast.views, cast.hidden,
     ]  # fmt: skip
-    newest = queries.account_page()
-    oldest = queries.account_page(before=newest.next)
+    newest = account_queries.account_page()
+    oldest = account_queries.account_page(before=newest.next)
     names = [row["name"] for row in newest.rows + oldest.rows]
     assert names == ["mallory", "poor", "bob", "alice"]
-    assert [row["name"] for row in queries.account_page("po").rows] == ["poor"]
+    assert [row["name"] for row in account_queries.account_page("po").rows] == ["poor"]
 
 
 INDEXES = {
@@ -98,16 +106,16 @@ def test_a_list_of_orders_is_read_by_an_index(
 @pytest.mark.parametrize(
     ("index", "run"),
     [
-        ("ledger_entries_by_account", lambda: queries.ledger_page(1, 9)),
+        ("ledger_entries_by_account", lambda: account_queries.ledger_page(1, 9)),
         ("order_events_by_order", lambda: events.events(1)),
-        ("ledger_entries_by_order", lambda: queries.order_story(1)),
-        ("orders_in_doubt", queries.needing_review),
-        ("orders_with_warning", queries.with_warning),
+        ("ledger_entries_by_order", lambda: queries.order_records(1)),
+        ("orders_in_doubt", lambda: queries.orders_in_review(11)),
+        ("orders_with_warning", lambda: queries.with_warning(11)),
         ("PRIMARY KEY", lambda: reports.sums(reports.RANGES["90"])),
         ("PRIMARY KEY", lambda: reports.statuses(reports.RANGES["90"])),
-        ("services_by_sort_order", queries.service_page),
+        ("services_by_sort_order", service_queries.service_page),
     ],
-    ids=["ledger", "events", "story", "review", "warnings", "sums", "statuses", "services"],
+    ids=["ledger", "events", "records", "review", "warnings", "sums", "statuses", "services"],
 )
 def test_what_a_page_shows_is_read_by_an_index(
     index: str, run: Callable[[], Any], app: Flask, monkeypatch: pytest.MonkeyPatch

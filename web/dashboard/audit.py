@@ -2,7 +2,7 @@
 
 from flask import render_template, request
 
-from panel import queries
+from panel import account_queries
 from web.dashboard.common import bp, number
 
 
@@ -11,5 +11,5 @@ def audit_page() -> str:
     """Every change: who, when, what, and the outcome."""
     operator = request.args.get("operator", "").strip()
     return render_template(
-        "dashboard/audit.html", page=queries.audit_page(operator, number("before"))
+        "dashboard/audit.html", page=account_queries.audit_page(operator, number("before"))
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, render_template, request
 
-from panel import accounts, pricing, queries, services
+from panel import account_queries, accounts, pricing, services
 from panel.money import format_exact, format_percent
 from panel.operations import customers
 from panel.operations.customers import Loss
@@ -23,7 +23,7 @@ LOSSES = 5
 def customer_list() -> str:
     """All customers, newest first, or those whose name begins with a text."""
     text = request.args.get("q", "").strip()
-    page = queries.account_page(text, number("before"))
+    page = account_queries.account_page(text, number("before"))
     return render_template("dashboard/customers.html", page=page, form=forms.AddCustomer())
 
 
@@ -52,7 +52,7 @@ def customer_page(name: str) -> str:
     return render_template(
         "dashboard/customer.html",
         account=account,
-        page=queries.ledger_page(account.id, number("before")),
+        page=account_queries.ledger_page(account.id, number("before")),
         rates=_own_rates(account.id),
         fund=forms.Fund(),
         discount=forms.Discount(data={"percent": account.discount_ppm}),
@@ -165,7 +165,7 @@ def _csv(account_id: int) -> Iterator[str]:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(["entry", "time (UTC)", "kind", "order", "amount", "balance", "note"])
-    for entry in queries.entries(account_id):
+    for entry in account_queries.entries(account_id):
         amounts = [format_exact(entry[name]) for name in ("amount_micros", "balance_micros")]
         writer.writerow(
             [

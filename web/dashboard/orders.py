@@ -13,6 +13,7 @@ from panel.operations import orders as operations
 from panel.operations import requests
 from panel.operations.audit import Actor
 from panel.orders import events, refills, state
+from panel.paging import Page
 from panel.reports import DAY_S
 from web.dashboard import forms
 from web.dashboard.common import (
@@ -55,7 +56,7 @@ def order_list() -> str:
         page = queries.order_page(_filter(), number("before"))
     except OperatorError as error:
         tell(str(error), "error")
-        page = queries.Page([], None)
+        page = Page([], None)
     return render_template(
         "dashboard/orders.html",
         page=page,
@@ -107,7 +108,7 @@ def order_page(order_id: int) -> str:
         events=events.events(order_id),
         provider=queries.provider_names().get(order["provider"], ""),
         refill_follows=refills.REFILL_FOLLOWS,
-        **queries.order_story(order_id),
+        **queries.order_records(order_id),
     )
 
 

@@ -6,11 +6,13 @@ from flask import render_template, request
 
 from api.context import current_settings
 from database.clock import now
-from panel import heartbeat, queries, reports
+from panel import heartbeat, queries, reports, service_queries
 from panel.money import MICROS
 from panel.providers import registry
 from web.dashboard.common import bp
 
+SHOWN = 10
+"""The most lines that a list shows; one more is read, to tell whether there are more."""
 WORKER_LATE_S = 60
 """A worker that was not seen for this long is taken to be stopped."""
 
@@ -31,14 +33,14 @@ def overview_page() -> str:
         total={name: sum(row[name] for row in sums) for name in sums[0]},
         chart=_chart(sums),
         statuses=reports.statuses(span),
-        review=queries.needing_review(),
-        warnings=queries.with_warning(),
-        below_cost=queries.below_cost(),
+        review=queries.orders_in_review(SHOWN + 1),
+        warnings=queries.with_warning(SHOWN + 1),
+        below_cost=service_queries.below_cost(SHOWN + 1),
         providers=[(row, registry.is_low(row, threshold)) for row in registry.listing()],
         threshold=threshold,
         seen_at=seen_at,
         worker_late=seen_at is None or now() - seen_at > WORKER_LATE_S,
-        shown=queries.SHOWN,
+        shown=SHOWN,
     )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import redirect, render_template, request, url_for
 
-from panel import queries, services
+from panel import service_queries, services
 from panel.operations import services as operations
 from panel.providers import sources
 from panel.providers.changes import describe
@@ -32,8 +32,8 @@ def service_list() -> str:
     category, text = request.args.get("category", ""), request.args.get("q", "").strip()
     return render_template(
         "dashboard/services.html",
-        page=queries.service_page(category, text, number("after")),
-        categories=queries.categories(),
+        page=service_queries.service_page(category, text, number("after")),
+        categories=service_queries.categories(),
         markup=forms.Markup(),
     )
 
@@ -51,7 +51,7 @@ def service_add() -> Any:
             return redirect(url_for("admin.service_page", service_id=added.value))
     explain_form(form)
     return render_template(
-        "dashboard/service_add.html", form=form, categories=queries.categories()
+        "dashboard/service_add.html", form=form, categories=service_queries.categories()
     )
 
 
@@ -67,7 +67,7 @@ def service_page(service_id: int) -> str:
         service=service,
         form=form,
         sources=sources.sources(service_id),
-        categories=queries.categories(),
+        categories=service_queries.categories(),
     )
 
 

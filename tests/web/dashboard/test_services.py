@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from support.dashboard import Operator, lines, said
 
-from panel import accounts, pricing, queries, services
+from panel import accounts, pricing, service_queries, services
 from panel.money import MICROS
 from panel.providers import import_services
 
@@ -103,5 +103,5 @@ def test_services_are_moved_for_the_pages_and_for_the_api(
     caller = accounts.find(cast.alice)
     assert caller is not None
     assert [offer.id for offer in pricing.offers(caller)] == after
-    assert [row["id"] for row in queries.service_page().rows] == after
+    assert [row["id"] for row in service_queries.service_page().rows] == after
     assert len(lines()) == len(moves)
