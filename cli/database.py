@@ -67,7 +67,7 @@ def _write_sound_copy(target: Path) -> None:
 
 @click.command("demo", cls=Command)
 def demo() -> None:
-    """Fill an empty database with a few services and a customer to try the panel with.
+    """Fill an empty database with a few services and a customer.
 
     Does nothing if there is any customer or service.
     """

@@ -41,7 +41,10 @@ def list_(user: str | None, limit: int, as_json: bool) -> None:
 @group.command("check")
 @click.pass_context
 def check(ctx: click.Context) -> None:
-    """Check that every balance and every order matches its entries; exit code 1 if not."""
+    """Check that balances and orders match their entries.
+
+    Prints what does not match, with exit code 1.
+    """
     wrong = list(ledger.check())
     for line in wrong:
         click.echo(line)

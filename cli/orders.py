@@ -129,9 +129,9 @@ def post(id: int, quantity: int) -> None:
 @group.command("review")
 @as_json
 def review(as_json: bool) -> None:
-    """List orders in review: it is not known whether the provider has them.
+    """List the orders that may or may not be at a provider.
 
-    Look each one up at its provider. If the provider has it, attach it; if not, resend it or
+    Look each one up there. If the provider has it, attach it; if not, resend it or
     fail it.
     """
     rows = [_row(order) for order in queries.orders_in_review()]

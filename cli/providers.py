@@ -102,14 +102,17 @@ def show(name: str, as_json: bool) -> None:
 @group.command("balance")
 @click.argument("name")
 def balance(name: str) -> None:
-    """Ask a provider for our balance there, which also tests address and key."""
+    """Ask for our balance there; this also tests the connection."""
     click.echo(providers.test(COMMAND_LINE, name, ask_account))
 
 
 @group.command("remove")
 @click.argument("name")
 def remove(name: str) -> None:
-    """Remove a provider and forget its key; services bought there first are disabled."""
+    """Remove a provider and its key.
+
+    Services that are bought there first are disabled.
+    """
     count = providers.remove(COMMAND_LINE, name)
     click.echo(f"Provider {name} is removed; {count} services were disabled.")
 
@@ -119,9 +122,9 @@ def remove(name: str) -> None:
 @click.argument("words", nargs=-1)
 @as_json
 def services(name: str, words: tuple[str, ...], as_json: bool) -> None:
-    """List a provider's services; with WORDS, those that match all of them.
+    """List the services that a provider offers.
 
-    The words are looked for in number, name and category.
+    With WORDS, only those that have all of them in number, name or category.
     """
     found = [item for item in ask_catalogue(registry.get(name)) if _matches(item, words)]
     rows = [
@@ -161,7 +164,7 @@ def import_(
     step: int | None,
     dry_run: bool,
 ) -> None:
-    """Import a provider's services: new ones are created, known ones are updated.
+    """Import a provider's services, or update imported ones.
 
     Example: flask provider import upstream --category Telegram --markup 25% --round 0.01
     """

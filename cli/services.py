@@ -147,7 +147,7 @@ def source(id: int, provider: str, their_service: str, second: bool) -> None:
     help="The position in the catalogue; smaller comes first.",
 )
 def edit(id: int, **fields: Any) -> None:
-    """Change a service, from the next request on; orders keep what they were charged."""
+    """Change a service; orders keep what they were charged."""
     changes = {name: value for name, value in fields.items() if value is not None}
     operations.edit(COMMAND_LINE, id, changes)
     click.echo(f"Service {id} is changed.")
@@ -157,7 +157,7 @@ def edit(id: int, **fields: Any) -> None:
 @click.argument("id", type=NUMBER)
 @click.option("--before", type=NUMBER, help="The service to move it in front of.")
 def move(id: int, before: int | None) -> None:
-    """Move a service within the catalogue: before another one, or to the end."""
+    """Move a service in front of another one, or to the end."""
     operations.move(COMMAND_LINE, id, before)
     click.echo(f"Service {id} is moved.")
 
@@ -168,7 +168,7 @@ def move(id: int, before: int | None) -> None:
 @click.option("--category", help="All services of this category.")
 @click.option("--round", "step", type=AMOUNT, help=ROUND_HELP)
 def markup(percent: int, ids: tuple[int, ...], category: str | None, step: int | None) -> None:
-    """Set rates to their costs plus a markup, such as 25%, now and when the costs change.
+    """Set rates to cost plus markup, and let them follow the cost.
 
     Example: flask service markup 25% --category Telegram --round 0.01
     """

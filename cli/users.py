@@ -78,7 +78,7 @@ def show(name: str, as_json: bool) -> None:
 @group.command("suspend")
 @click.argument("name")
 def suspend(name: str) -> None:
-    """Suspend a customer: every request is refused, from the next one on."""
+    """Suspend a customer: every request of it is refused."""
     customers.suspend(COMMAND_LINE, name)
     click.echo(f"{name} is suspended.")
 
@@ -102,8 +102,9 @@ def rotate_key(name: str) -> None:
 @click.argument("name")
 @click.argument("dialect", type=click.Choice([*DIALECTS, "default"]))
 def dialect(name: str, dialect: str) -> None:
-    """Choose the dialect of a customer's answers; "default" for the panel's setting.
+    """Choose the dialect of a customer's answers.
 
+    "default" is the panel's setting, PANEL_DIALECT.
     Clients written for Perfect Panel or JustAnotherPanel need perfectpanel.
     """
     customers.set_dialect(COMMAND_LINE, name, None if dialect == "default" else dialect)

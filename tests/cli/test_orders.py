@@ -12,6 +12,7 @@ from panel.orders import lookup
 def test_orders_in_doubt_are_listed_with_what_is_known(flask: FlaskCommand, reviewed: int) -> None:
     (row,) = json.loads(good(flask("order", "review", "--json")))
     assert (row["id"], row["user"], row["forward"]) == (reviewed, "alice", "review")
+    assert list(row) == list(json.loads(good(flask("order", "list", "--json")))[0])
     assert (row["link"], row["quantity"]) == ("https://a.example/1", 100)
     assert row["warning"] == "no whole answer (ReadTimeoutError)"
     assert "no whole answer (ReadTimeoutError)" in good(flask("order", "review"))

@@ -3,11 +3,12 @@
 from types import SimpleNamespace
 
 import pytest
+from support.apps import listed
 from support.dashboard import Operator, lines, said
 
 from panel import accounts, pricing, service_queries, services
 from panel.money import MICROS
-from panel.providers import import_services
+from panel.providers import import_services, price_sync, registry
 
 SERVICE = {
     "name": "Followers", "category": "Social", "type": "Default", "rate_micros": "5.00",
@@ -59,6 +60,26 @@ def test_a_service_is_added(olga: Operator) -> None:
     service = services.get(number)
     assert (service.name, service.rate_micros, service.refill) == ("New", 5 * MICROS, True)
     assert lines() == [("olga", "service New: add", "done")]
+
+
+def test_why_a_sync_disabled_a_service_is_shown_in_words(
+    olga: Operator, cast: SimpleNamespace, in_review: int
+) -> None:
+    price_sync.sync_prices(registry.get("sandbox").id, [listed("99", MICROS)], False)
+    for path in ("/admin/services", f"/admin/services/{cast.followers}"):
+        assert "the provider no longer offers it" in olga.text(path), path
+        assert "vanished" not in olga.text(path), path
+
+
+def test_a_rate_that_follows_its_cost_says_how(
+    olga: Operator, cast: SimpleNamespace, in_review: int
+) -> None:
+    path = f"/admin/services/{cast.followers}"
+    assert "The rate was set by hand and does not follow the cost." in olga.text(path)
+    import_services.mark_up([cast.followers], 250_000)
+    assert "The rate is the cost plus 25%." in olga.text(path)
+    import_services.mark_up([cast.followers], 250_000, 10_000)
+    assert "The rate is the cost plus 25%, rounded up to a multiple of 0.01." in olga.text(path)
 
 
 @pytest.mark.parametrize(("act", "active"), [("enable", True), ("disable", False)])
