@@ -556,6 +556,33 @@ def test_an_order_that_a_dead_worker_left_is_treated_alike(
     assert forward_of(1) == ("sent" if kind else "review")
 
 
+@pytest.mark.parametrize("status", ["Processing", "In progress"])
+def test_an_order_in_doubt_that_is_moved_by_hand_waits_for_a_person(
+    recorder: Recorder,
+    kind_lane: Lane,
+    add: Add,
+    clock: Clock,
+    runner: FlaskCliRunner,
+    status: str,
+) -> None:
+    add()
+    recorder.plan = [CUT]
+    kind_lane.send()
+    assert (forward_of(1), lookup.get(1).may_be_at_provider) == ("waiting", True)
+    transition.change(1, status=status)
+
+    assert forward_of(1) == "review"
+    shown = json.loads(runner.invoke(args=["order", "review", "--json"]).stdout)
+    assert [row["id"] for row in shown] == [1]
+    clock.move(minutes=60)
+    kind_lane.send()
+    assert len(recorder.adds) == 1, "it is not sent again by itself"
+    dispatch.attach(1, "700")
+    recorder.states["700"] = {"status": "Completed", "remains": 0}
+    kind_lane.ask()
+    assert lookup.get(1).status == "Completed"
+
+
 def test_a_key_that_was_used_otherwise_goes_to_a_person(
     recorder: Recorder, kind_lane: Lane, add: Add, clock: Clock, cast: SimpleNamespace
 ) -> None:

@@ -361,6 +361,39 @@ def test_no_sequence_of_reports_breaks_the_books(
     assert list(ledger.check()) == []
 
 
+# One order that cannot be handled
+
+
+def test_one_order_that_cannot_be_handled_stops_only_itself(
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    placed = [place() for _ in range(5)]
+    bad = placed[2]
+    interpret = status_sync.interpret
+
+    def failing(order: StoredOrder, reported: Status) -> Any:
+        if order.id == bad:
+            raise ZeroDivisionError("with a secret")
+        return interpret(order, reported)
+
+    monkeypatch.setattr(status_sync, "interpret", failing)
+    before = accounts.get("alice").balance_micros
+    status_sync.apply_statuses(dict.fromkeys(placed, Status("Partial", 5, 40)), 15)
+
+    moved = [lookup.get(order_id) for order_id in placed if order_id != bad]
+    assert [(order.status, order.remains) for order in moved] == [("Partial", 40)] * 4
+    assert accounts.get("alice").balance_micros == before + 4 * 200_000
+    order = lookup.get(bad)
+    assert order.warning == "its status cannot be applied: an internal error (ZeroDivisionError)"
+    assert (order.status, refunds(bad)) == ("Pending", [])
+    assert order.poll_at > 0
+    assert f"order {bad}: its status cannot be applied" in caplog.text
+    assert list(ledger.check()) == []
+
+    monkeypatch.undo()
+    assert told(bad, Status("Completed")).warning == ""
+
+
 # From what a provider answers
 
 
