@@ -5,8 +5,8 @@ import sqlite3
 from pathlib import Path
 
 import click
-from flask import current_app
 
+from api.context import current_settings
 from cli.common import Command, FailedError, connect
 from database.backup import backup, damage, read_only
 from database.connection import database
@@ -74,7 +74,7 @@ def demo() -> None:
         sandbox.id, connect(sandbox).services(), DEMO_MARKUP_MICROS
     )
     key = accounts.add("demo", DEMO_BALANCE_MICROS)
-    amount = f"{format_exact(DEMO_BALANCE_MICROS)} {current_app.config['PANEL'].currency}"
+    amount = f"{format_exact(DEMO_BALANCE_MICROS)} {current_settings().currency}"
     # As in gunicorn.conf.py, which this line is printed before.
     bind = os.environ.get("BIND", f"127.0.0.1:{os.environ.get('PORT', '8000')}")
     click.echo(

@@ -131,6 +131,16 @@ def apply_change(order: StoredOrder, change: Change, event: Event | None = None)
     """
     if not database.in_transaction():
         raise RuntimeError("apply_change() outside a transaction")
+    values = _changed_columns(order, change)
+    if values:
+        _update(tuple(sorted(values))).run(id=order.id, **values)
+        _follow_up(order, values)
+    if event is not None:
+        record_event(order.id, event.kind, event.text)
+
+
+def _changed_columns(order: StoredOrder, change: Change) -> dict[str, Any]:
+    """The columns to write: those that differ, and those that follow from them."""
     values: dict[str, Any] = {
         name: value for name, value in change.items() if value != getattr(order, name)
     }
@@ -139,14 +149,15 @@ def apply_change(order: StoredOrder, change: Change, event: Event | None = None)
         values["remains"] = 0
     if any(name in values for name in _VISIBLE):
         _add_consequences(order, values)
-    if values:
-        _update(tuple(sorted(values))).run(id=order.id, **values)
+    return values
+
+
+def _follow_up(order: StoredOrder, values: dict[str, Any]) -> None:
+    """Move the money of a change, and answer the cancel requests that its end settles."""
     if refund := values.get("refunded_micros"):
         ledger.post(order.account_id, "refund", refund, order_id=order.id)
     if "status" in values and not state.is_open(values["status"]):
         _answer_cancels(order.id, accepted=state.is_refunded(values["status"]))
-    if event is not None:
-        record_event(order.id, event.kind, event.text)
 
 
 def _check_dispatch(order: StoredOrder, values: dict[str, Any]) -> None:

@@ -380,13 +380,12 @@ def test_another_project_tests_its_client(tmp_path: Path, site: Path, args: list
     assert "18 passed" in run_pytest(tmp_path, site, *args)
 
 
-README = ROOT / "README.md"
+GUIDE = ROOT / "docs" / "test-your-client.md"
 
 
-@pytest.mark.skipif(not README.exists(), reason="there is no README")
-def test_the_readmes_client_is_tested_as_shown(tmp_path: Path, site: Path) -> None:
+def test_the_documents_client_is_tested_as_shown(tmp_path: Path, site: Path) -> None:
     shown = dict(
-        re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```$", README.read_text(), re.M | re.S)
+        re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```$", GUIDE.read_text(), re.M | re.S)
     )
     assert set(shown) == {"shop.py", "test_shop.py"}
     assert len([line for line in shown["shop.py"].splitlines() if line]) <= 10

@@ -17,7 +17,7 @@ from models import Order
 from panel import accounts, ledger, pricing, queries, services
 from panel.errors import INCORRECT_ORDER_ID
 from panel.money import MICROS
-from panel.orders import dispatch, dripfeed, lookup, status_sync
+from panel.orders import dispatch, dripfeed, lookup, place, status_sync
 from panel.orders.place import OrderRequest, place_order
 from panel.orders.status_sync import ProviderStatus
 from panel.providers import registry
@@ -545,7 +545,7 @@ def test_a_drip_feed_that_cannot_be_moved_on_stops_only_itself(
 ) -> None:
     bad, good = order(), order()
     lane.send()
-    insert = dripfeed.insert_charged
+    insert = place.insert_charged
 
     def failing(*args: Any, parent_id: int, part: int) -> int:
         if parent_id == bad:
