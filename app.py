@@ -4,7 +4,6 @@ gunicorn serves 'app:create_app()', and the `flask` command finds create_app() b
 """
 
 import os
-import sqlite3
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -124,7 +123,7 @@ def _limiter(app: Flask, settings: Settings) -> QuickLimiter:
             # itself until it is back.
             in_memory_fallback_enabled=True,
         )
-    except (ConfigurationError, OSError, ValueError, sqlite3.Error):
+    except (ConfigurationError, OSError, ValueError):
         # The address may hold a password, and so may the error's text: neither is repeated.
         print(
             "panel: PANEL_RATELIMIT_STORAGE: no such storage, or it cannot be used; some "

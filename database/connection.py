@@ -6,8 +6,6 @@ from pathlib import Path
 
 from peewee import SqliteDatabase
 
-from database.driver import sqlite3
-
 BUSY_TIMEOUT_MS = 30_000
 """How long a statement waits for a writer that does not queue, such as the sqlite3 shell."""
 
@@ -45,10 +43,12 @@ class PanelDatabase(SqliteDatabase):
         super().__init__(None)
         self._at_thread_end = threading.local()
 
-    def _connect(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection = super()._connect()
-        self._at_thread_end.connection = AtThreadEnd(connection.close)
-        return connection
+    def connect(self, reuse_if_open: bool = False) -> bool:
+        """Open this thread's connection; queries do so by themselves."""
+        is_new = super().connect(reuse_if_open)
+        if is_new:
+            self._at_thread_end.connection = AtThreadEnd(self.connection().close)
+        return is_new
 
     def rollback(self) -> None:
         """Roll back, unless SQLite has done so by itself, as it does when the disk is full.

@@ -15,7 +15,7 @@ else:
 __all__ = ["fault", "sqlite3"]
 
 _FIRST_FIXED = (3, 51, 3)
-_BACKPORTS = {(3, 44): (3, 44, 6), (3, 50): (3, 50, 7)}
+_BACKPORTS: dict[tuple[int, ...], tuple[int, ...]] = {(3, 44): (3, 44, 6), (3, 50): (3, 50, 7)}
 """The first fixed releases of the older branches that were fixed too."""
 
 

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shlex
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,9 +19,11 @@ from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskCliRunner
 from support.apps import ROOT, make_app
+from support.databases import dump
 
 from database.backup import read_only
 from database.connection import close_database, database
+from database.driver import sqlite3
 from panel import accounts, ledger, operators, pricing
 from panel.money import MICROS
 from panel.orders import cancels, refills, transition
@@ -67,8 +68,8 @@ def filled(cast: SimpleNamespace) -> SimpleNamespace:
 
 
 def everything() -> list[str]:
-    """All that the database holds, as SQL."""
-    return list(database.connection().iterdump())
+    """All that the database holds."""
+    return dump(database.connection())
 
 
 def read(call: Call, line: str) -> Any:
@@ -616,7 +617,7 @@ def test_a_backup_is_the_whole_database_in_one_private_file(
     assert file.stat().st_mode & 0o777 == 0o600
     assert list(file.parent.iterdir()) == [file]
     with read_only(file) as copy:
-        assert list(copy.iterdump()) == before
+        assert dump(copy) == before
 
     close_database()
     runner = make_app(file).test_cli_runner()
@@ -634,7 +635,7 @@ def test_a_backup_holds_what_is_committed_while_others_write(
         assert call("backup", str(file)).exit_code == 0
         other.execute("ROLLBACK")
     with read_only(file) as copy:
-        assert list(copy.iterdump()) == before
+        assert dump(copy) == before
 
 
 def test_a_backup_never_overwrites(filled: SimpleNamespace, call: Call, tmp_path: Path) -> None:

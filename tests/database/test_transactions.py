@@ -1,6 +1,8 @@
 """Write transactions: kept whole or not at all, one by one or in a group that shares a commit."""
 
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from peewee import IntegrityError, OperationalError
-from support.apps import add_cast, make_app
+from support.apps import ROOT, add_cast, make_app
 from support.disks import Disk, small_disk
 
 import models
@@ -64,6 +66,32 @@ def gathered() -> Iterator[Gather]:
 
     with ThreadPoolExecutor(SIZE) as pool:
         yield gather
+
+
+def test_immediate_takes_the_lock_at_its_begin_and_keeps_all_or_nothing(app: Flask) -> None:
+    seen: list[str] = []
+    database.connection().set_trace_callback(seen.append)
+    with transactions.immediate():
+        pass
+    with pytest.raises(ZeroDivisionError), transactions.immediate():
+        models.Service.update(active=False).execute()
+        raise ZeroDivisionError
+    database.connection().set_trace_callback(None)
+    assert [sql for sql in seen if not sql.startswith("UPDATE")] == [
+        "BEGIN IMMEDIATE", "COMMIT", "BEGIN IMMEDIATE", "ROLLBACK",
+    ]  # fmt: skip
+
+
+def test_immediate_refuses_to_be_a_savepoint(app: Flask) -> None:
+    def nested() -> None:
+        with transactions.immediate(), transactions.immediate():
+            pass
+
+    with pytest.raises(RuntimeError, match="inside a transaction"):
+        nested()
+    with database.atomic(), pytest.raises(RuntimeError, match="inside a transaction"):
+        accounts.add("alice")
+    assert accounts.listing() == []
 
 
 def note(number: int) -> int:
@@ -206,6 +234,45 @@ def test_there_is_no_savepoint_in_a_transaction_that_was_lost(app: Flask) -> Non
     assert notes() == []
 
 
+FORK = """
+import fcntl, os, sys
+from pathlib import Path
+from database import transactions
+from database.connection import close_database
+from database.migrate import open_database
+open_database(Path(sys.argv[1]))
+with transactions.immediate():
+    pass
+child_has_it, tell_parent = os.pipe()
+parent_has_tried, tell_child = os.pipe()
+if os.fork() == 0:
+    with transactions.write_queue():
+        os.write(tell_parent, b".")
+        os.read(parent_has_tried, 1)
+    os._exit(0)
+os.read(child_has_it, 1)
+try:
+    fcntl.flock(transactions._thread.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    print("both are in")
+except BlockingIOError:
+    print("the parent waits")
+os.write(tell_child, b".")
+os.wait()
+close_database()
+"""
+
+
+def test_a_forked_child_queues_by_itself(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORK, tmp_path / "panel.db"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("the parent waits\n", "")
+
+
 # A full disk
 
 
@@ -213,9 +280,11 @@ def test_there_is_no_savepoint_in_a_transaction_that_was_lost(app: Flask) -> Non
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
     """A disk that can be full, with an app on it whose next commit needs room."""
     tmp_path.joinpath("disk").mkdir()
-    with small_disk(tmp_path / "disk") if request.param == "small" else nullcontext(
-        Disk(tmp_path / "disk")
-    ) as disk:
+    with (
+        small_disk(tmp_path / "disk")
+        if request.param == "small"
+        else nullcontext(Disk(tmp_path / "disk")) as disk
+    ):
         make_app(disk.folder / "panel.db")
         database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         yield disk

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from support.apps import listed
+from support.databases import dump
 
 from database.connection import database
 from models import Order, Service, Source
@@ -48,8 +49,8 @@ def follow(upstream: int, *listings: Listing, disable: bool = False) -> list[str
 
 
 def everything() -> list[str]:
-    """All that the database holds, as SQL."""
-    return list(database.connection().iterdump())
+    """All that the database holds."""
+    return dump(database.connection())
 
 
 def service(number: int = 1) -> Service:
