@@ -31,6 +31,7 @@ from actions.limiter import QuickLimiter
 from api import dialects, response_cache
 from api.context import bind_settings, current_settings
 from api.request import collect
+from database import driver
 from database.connection import DatabaseError, database
 from database.migrate import open_database
 from panel import accounts
@@ -72,7 +73,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         CREATE_SANDBOX=_create_sandbox,
     )
     bind_settings(app, settings)
-    if _is_searched_for_a_command():
+    is_serving = not _is_searched_for_a_command()
+    if not is_serving:
         # It counts nobody and signs nothing, so it leaves no file behind.
         settings = replace(settings, ratelimit_storage="memory://", secret_key="unused")  # noqa: S106
     else:
@@ -89,6 +91,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.add_url_rule("/healthz", "healthz", _healthz)
     web.register(app, settings)
     cli.register(app)
+    if is_serving and (fault := driver.fault()):
+        print(f"panel: {fault}", file=sys.stderr)
     return app
 
 

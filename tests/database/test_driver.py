@@ -2,22 +2,28 @@
 
 import ast
 import importlib
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import peewee
 import pytest
 from flask import Flask
-from support.apps import ROOT
+from support.apps import ROOT, make_app
 
 from database import driver
 from database.backup import backup
 from database.compiled_query import CompiledQuery
-from database.connection import database
+from database.connection import close_database, database
 from database.driver import sqlite3
-from models import Account
+from models import Account, Provider
+from panel import heartbeat
+from upstream.sandbox import SandboxProvider
+from worker import loop
+from worker.lane import Pace
 
 
 def imported(path: Path) -> set[str]:
@@ -107,6 +113,57 @@ def test_without_pysqlite3_the_standard_module_serves(tmp_path: Path) -> None:
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.stdout, done.stderr) == ("1\n[] [] [('alice', 5)]\n", "")
+
+
+BUG = "SQLite 3.7.0 has a bug"
+
+
+@pytest.mark.parametrize("fault", ["", BUG])
+def test_the_server_tells_of_a_bug_at_its_start(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    fault: str,
+) -> None:
+    monkeypatch.setattr(driver, "fault", lambda: fault)
+    make_app(tmp_path / "panel.db")
+    close_database()
+    created, *others = capsys.readouterr().err.splitlines()
+    assert created.startswith("panel: created the database")
+    assert others == ([f"panel: {fault}"] if fault else [])
+
+
+@pytest.mark.parametrize("fault", ["", BUG])
+def test_the_worker_tells_of_a_bug_at_its_start(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fault: str
+) -> None:
+    def no_provider(row: Provider) -> SandboxProvider:
+        raise AssertionError
+
+    stop = threading.Event()
+    monkeypatch.setattr(driver, "fault", lambda: fault)
+    monkeypatch.setattr(heartbeat, "record_alive", stop.set)
+    with caplog.at_level("WARNING", "panel.worker"):
+        loop.run(Path(database.database), no_provider, Pace(1, 0, False), stop)
+    assert [record.getMessage() for record in caplog.records] == ([fault] if fault else [])
+
+
+COMMAND = f"""
+from database import driver
+driver.fault = lambda: "{BUG}"
+from flask.cli import cli
+cli.main(["order", "list", "--json"])
+"""
+
+
+def test_a_command_does_not_tell_of_a_bug(tmp_path: Path) -> None:
+    environ = {**os.environ, "PANEL_DATABASE": f"sqlite:///{tmp_path / 'panel.db'}"}
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND], env=environ, cwd=ROOT, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.stdout == "[]\n"
+    assert done.stderr == f"panel: created the database {tmp_path / 'panel.db'}\n"
 
 
 # Its errors are those that Peewee and our code know
