@@ -1,6 +1,7 @@
 """The settings: one table of PANEL_* environment variables, read once into a frozen object.
 
-Only app.py imports this module; what a lower floor needs of it is passed down.
+Only app.py reads them. Every other module imports this one for the type `Settings` alone, and is
+passed the object.
 """
 
 import re

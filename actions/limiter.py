@@ -5,8 +5,10 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 from flask_limiter import Limiter, RateLimitExceeded
+
+from panel.accounts import Caller
 
 
 class Count(NamedTuple):
@@ -77,3 +79,9 @@ class QuickLimiter(Limiter):
                 # Rounded up: a client that waits so long is not refused again.
                 headers["Retry-After"] = str(max(1, math.ceil(count.ends - time.time())))
         return response
+
+
+def rate_limit_key() -> str:
+    """Where a request is counted: with its account, or with its address where the key is bad."""
+    caller: Caller | None = g.caller
+    return f"account:{caller.id}" if caller else f"address:{request.remote_addr}"

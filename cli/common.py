@@ -1,76 +1,38 @@
-"""What the commands share: one-line errors, amounts as arguments, lists as tables or JSON."""
+"""What the operator's commands share: the database, amounts, lists as tables or JSON."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import click
-from flask import current_app
-from peewee import PeeweeException
+from flask import Flask, current_app
 from tabulate import tabulate
 
 import upstream
 from api.context import current_settings
+from command_line import FailedError as FailedError
+from command_line import PlainCommand, errors_in_one_line
 from database.connection import database
 from models import Provider
 from panel import money
-from panel.errors import OperatorError
 from upstream.provider import Provider as UpstreamProvider
 
-
-class FailedError(click.ClickException):
-    """Something went wrong; told in one line on stderr, exit code 1."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+_OPEN_DATABASE = "panel_open_database"
 
 
-class BadInputError(FailedError):
-    """What was asked cannot be; told in one line on stderr, exit code 2."""
-
-    exit_code = 2
-
-
-@contextmanager
-def _one_line(ctx: click.Context) -> Iterator[None]:
-    try:
-        yield
-    except click.exceptions.NoArgsIsHelpError:
-        raise
-    except click.UsageError as error:
-        hint = f"(see flask {ctx.command_path.partition(' ')[2]} --help)"
-        raise BadInputError(f"{error.format_message()} {hint}") from None
-    except OperatorError as error:
-        raise BadInputError(str(error)) from None
-    except UnicodeEncodeError:
-        raise BadInputError("an argument is not valid UTF-8") from None
-    except PeeweeException as error:
-        raise FailedError(f"the database refused: {error}") from None
-
-
-class PlainCommand(click.Command):
-    """A command whose errors are one line each."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """As click's, with the error in one line."""
-        with _one_line(ctx):
-            return super().parse_args(ctx, args)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """As click's, with the error in one line."""
-        with _one_line(ctx):
-            return super().invoke(ctx)
+def bind_open_database(app: Flask, open_database: Callable[[], None]) -> None:
+    """Give the app's commands what opens the database."""
+    app.extensions[_OPEN_DATABASE] = open_database
 
 
 class Command(PlainCommand):
-    """Such a command that works on the panel's database."""
+    """A command that works on the panel's database."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Open the database first, where the app was built without."""
         if database.deferred:
-            current_app.config["OPEN_DATABASE"]()
+            current_app.extensions[_OPEN_DATABASE]()
         return super().invoke(ctx)
 
 
@@ -81,12 +43,12 @@ class Group(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click's, with the error in one line."""
-        with _one_line(ctx):
+        with errors_in_one_line(ctx):
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """As click's, with the error in one line."""
-        with _one_line(ctx):
+        with errors_in_one_line(ctx):
             return super().invoke(ctx)
 
 

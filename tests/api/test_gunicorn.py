@@ -23,7 +23,7 @@ from support.servers import at_the_desk, each_worker, workers
 from database.connection import close_database
 from database.driver import sqlite3
 from database.migrate import open_database, schema_version
-from panel import accounts, services
+from panel import __version__, accounts, services
 from panel.money import MICROS
 
 MakeServer = Callable[..., Server]
@@ -48,10 +48,10 @@ def order_numbers(database: Path) -> list[int]:
 # Start
 
 
-def test_a_started_server_says_that_it_is_well(make_server: MakeServer) -> None:
+def test_a_started_server_tells_that_it_is_ready_and_its_version(make_server: MakeServer) -> None:
     server = make_server()
     status, headers, body = server.request("GET", "/healthz")
-    assert (status, json.loads(body)) == (200, {"status": "ok"})
+    assert (status, json.loads(body)) == (200, {"status": "ok", "version": __version__})
     assert headers["Content-Type"] == "application/json"
 
 

@@ -1,7 +1,7 @@
-"""The order of judging: each ladder begins wrong in every way and repairs one fault a rung.
+"""Which error is reported when a request is wrong in several ways.
 
-What stands higher is told first: rate limit, key, account, action, parameters, existence,
-range, funds. No rung but the last may change anything.
+The order is: rate limit, key, account, action, parameters, existence, range, funds. Each ladder
+begins wrong in every way and repairs one fault a rung; no rung but the last changes anything.
 """
 
 from collections.abc import Callable
@@ -147,7 +147,7 @@ def tight(world: World) -> Send:
 
 @pytest.mark.parametrize("build", [form, query, multipart, as_json], ids=lambda b: b.__name__)
 @pytest.mark.parametrize("name", LADDERS)
-def test_what_stands_higher_is_told_first(
+def test_the_first_error_of_the_contracts_order_is_reported(
     world: World, tight: Send, name: str, build: Callable[[Asked], Any]
 ) -> None:
     asked, rungs = dict(LADDERS[name][0]), LADDERS[name][1]
@@ -169,7 +169,7 @@ def test_what_stands_higher_is_told_first(
 @pytest.mark.parametrize(
     ("key", "status"), [(ALICE, 200), (MALLORY, 403), (NOBODY, 401), ("", 401), ("\0", 401)]
 )
-def test_the_rate_limit_is_judged_before_all_else(
+def test_the_rate_limit_comes_before_every_other_error(
     world: World, tight: Send, key: str, status: int
 ) -> None:
     before = books(world.path)
@@ -182,7 +182,7 @@ def test_the_rate_limit_is_judged_before_all_else(
     assert books(world.path) == before
 
 
-def test_a_suspended_account_is_told_nothing_more(world: World) -> None:
+def test_a_suspended_account_gets_one_answer_whatever_it_asks(world: World) -> None:
     send = through(world.app.test_client())
     answers = {
         (answer.status, answer.body)
