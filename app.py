@@ -20,6 +20,7 @@ import web
 from api import endpoint, errors, health
 from api.context import bind_settings
 from api.rate_limit import RateLimit
+from database import driver
 from database.connection import DatabaseError
 from database.migrate import open_database
 from settings import Settings, SettingsError
@@ -47,6 +48,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         errors.answer_as_bad_request(app, ParseException)
         sessions.register(app, settings)
         dashboard.register(app)
+        if fault := driver.fault():
+            print(f"panel: {fault}", file=sys.stderr)
     return app
 
 

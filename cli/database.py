@@ -1,7 +1,6 @@
 """flask init-db, flask backup and flask demo: the database as a whole."""
 
 import os
-import sqlite3
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ from api.context import current_settings
 from cli.common import COMMAND_LINE, Command, FailedError, ask_catalogue
 from database.backup import backup, damage, read_only
 from database.connection import database
+from database.driver import sqlite3
 from panel import accounts, ledger, services
 from panel.errors import OperatorError
 from panel.money import MICROS, format_exact

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from database.connection import close_database
 from models import Provider as ProviderRow
 from panel.errors import OperatorError
 from panel.orders import dispatch, status_sync
@@ -97,7 +96,6 @@ class Lane:
                         self._pause("an internal error")
                 if not busy:
                     self._stop.wait(IDLE_S)
-        close_database()
 
     def _cycle(self, pool: ThreadPoolExecutor) -> bool:
         """Do a share of everything that is due; tell whether more may be."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from database import driver
 from models import Provider as ProviderRow
 from panel import heartbeat
 from panel.orders import dispatch, dripfeed
@@ -39,6 +40,8 @@ def run(
             return
         if left := dispatch.recover_interrupted():
             log.warning("%d orders were being sent when a worker ended", left)
+        if fault := driver.fault():
+            log.warning(fault)
         log.info("the worker is ready")
         lanes: dict[int, tuple[Lane, threading.Event]] = {}
         try:

@@ -3,7 +3,6 @@
 import os
 import re
 import shlex
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,11 +15,13 @@ import pytest
 from flask import Flask
 from support.apps import ROOT, make_app
 from support.commands import Call, read
+from support.databases import dump
 from support.ledger import CONSISTENT, tamper
 from support.orders import everything
 
 from database.backup import read_only
 from database.connection import close_database, database
+from database.driver import sqlite3
 from panel import accounts
 from panel.money import MICROS
 
@@ -37,7 +38,7 @@ def test_a_backup_is_the_whole_database_in_one_private_file(
     assert file.stat().st_mode & 0o777 == 0o600
     assert list(file.parent.iterdir()) == [file]
     with read_only(file) as copy:
-        assert list(copy.iterdump()) == before
+        assert dump(copy) == before
 
     close_database()
     runner = make_app(file).test_cli_runner()
@@ -55,7 +56,7 @@ def test_a_backup_holds_what_is_committed_while_others_write(
         assert call("backup", str(file)).exit_code == 0
         other.execute("ROLLBACK")
     with read_only(file) as copy:
-        assert list(copy.iterdump()) == before
+        assert dump(copy) == before
 
 
 def test_a_backup_never_overwrites(filled: SimpleNamespace, call: Call, tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 """Ledgers that were tampered with, and what `flask ledger check` says of a sound one."""
 
-import sqlite3
 from contextlib import closing
 
 from database.connection import database
+from database.driver import sqlite3
 
 CONSISTENT = "The ledger is consistent: every balance and every order matches its entries.\n"
 

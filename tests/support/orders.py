@@ -10,6 +10,7 @@ from models import LedgerEntry
 from panel import accounts, pricing
 from panel.orders import lookup
 from panel.orders.lookup import OrderState, StoredOrder
+from support.databases import dump
 
 CHARGE = 2_500_000
 """What 500 followers cost, at 5.00 per 1000."""
@@ -69,8 +70,8 @@ def told_state(order_id: int) -> OrderState:
 
 
 def everything() -> list[str]:
-    """All that the database holds, as SQL."""
-    return list(database.connection().iterdump())
+    """All that the database holds."""
+    return dump(database.connection())
 
 
 def refunds(order_id: int) -> list[int]:

@@ -2,7 +2,6 @@
 
 import json
 import random
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from support.recorder import CUT, PATIENCE_S, Clock, Lane, Recorder, http_lane
 import models
 import panel_testing
 from database.connection import close_database
+from database.driver import sqlite3
 from database.migrate import open_database
 from models import Order
 from panel import accounts, ledger, services
