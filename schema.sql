@@ -37,7 +37,7 @@ CREATE TABLE services (
     dripfeed INTEGER NOT NULL DEFAULT 0 CHECK (dripfeed IN (0, 1)),
     -- Whether a link may have only one open order at a time.
     one_per_link INTEGER NOT NULL DEFAULT 0 CHECK (one_per_link IN (0, 1)),
-    -- Where it stands in the catalogue; those of one place stand by number.
+    -- Where it stands in the catalogue; those with the same number stand by id.
     sort_order INTEGER NOT NULL DEFAULT 1000000000 CHECK (sort_order >= 0),
     CHECK (min <= max)
 ) STRICT;
@@ -121,23 +121,25 @@ CREATE TABLE orders (
     remains INTEGER NOT NULL CHECK (remains BETWEEN 0 AND quantity),
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
-    -- The way to the provider. '': fulfilled by hand; waiting: to be sent; sending: a request
-    -- may be under way; sent: the provider has it; review: nobody knows whether it has;
-    -- failed: no provider took it; parts: a drip-feed that is sent part by part.
+    -- How far it is on its way to a provider. '': fulfilled by hand; waiting: to be sent;
+    -- sending: a request may be under way; sent: the provider has it; review: nobody knows
+    -- whether it has; failed: no provider took it; parts: a drip-feed that is sent in parts.
     dispatch_state TEXT NOT NULL DEFAULT ''
         CHECK (dispatch_state IN ('', 'waiting', 'sending', 'sent', 'review', 'failed', 'parts')),
     provider_id INTEGER REFERENCES providers (id),
     provider_order TEXT
-        CHECK (dispatch_state <> 'sent' OR (provider_id IS NOT NULL AND provider_order IS NOT NULL)),
+        CHECK (
+            dispatch_state <> 'sent' OR (provider_id IS NOT NULL AND provider_order IS NOT NULL)
+        ),
     cost_micros INTEGER NOT NULL DEFAULT 0 CHECK (cost_micros >= 0),
-    -- Which source is tried, whether one of them refused for something that passes by itself,
-    -- how often all of them refused, and when to send or to ask again.
+    -- Which source is tried, whether one of them refused for a reason that passes by itself,
+    -- how often all of them refused, when to send it, and when to ask for its status.
     source_rank INTEGER NOT NULL DEFAULT 1 CHECK (source_rank IN (1, 2)),
     is_temporary INTEGER NOT NULL DEFAULT 0 CHECK (is_temporary IN (0, 1)),
     attempts INTEGER NOT NULL DEFAULT 0,
     send_at INTEGER NOT NULL DEFAULT 0,
     poll_at INTEGER NOT NULL DEFAULT 0,
-    -- What an operator should know; '' when all is well.
+    -- What an operator should know; mostly ''.
     warning TEXT NOT NULL DEFAULT '',
     -- What the service's type needs beside link and quantity, as a JSON object of texts.
     parameters TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(parameters)),
@@ -163,7 +165,8 @@ CREATE INDEX orders_to_send ON orders (provider_id, send_at) WHERE dispatch_stat
 CREATE INDEX orders_to_poll ON orders (provider_id, poll_at)
 WHERE dispatch_state = 'sent'
     AND status IN ('Pending', 'Processing', 'In progress', 'Active', 'Paused');
-CREATE INDEX orders_in_doubt ON orders (dispatch_state) WHERE dispatch_state IN ('sending', 'review');
+CREATE INDEX orders_in_doubt ON orders (dispatch_state)
+WHERE dispatch_state IN ('sending', 'review');
 CREATE INDEX orders_with_warning ON orders (id) WHERE warning <> '';
 CREATE INDEX orders_by_time ON orders (created_at);
 CREATE INDEX orders_in_parts ON orders (poll_at)
@@ -235,7 +238,7 @@ BEGIN
     SELECT RAISE(ABORT, 'a ledger entry is never deleted');
 END;
 
--- REPLACE deletes without asking the trigger above.
+-- REPLACE deletes without firing the trigger above, unless PRAGMA recursive_triggers is on.
 CREATE TRIGGER ledger_entries_are_not_replaced BEFORE INSERT ON ledger_entries
 WHEN EXISTS (SELECT 1 FROM ledger_entries WHERE id = NEW.id)
     OR EXISTS (SELECT 1 FROM ledger_entries WHERE order_id = NEW.order_id AND kind = NEW.kind)
@@ -258,6 +261,7 @@ CREATE TABLE refills (
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     provider_refill TEXT,
+    -- When to pass it on to the provider, and from then on when to ask for its status.
     send_at INTEGER NOT NULL DEFAULT 0,
     poll_at INTEGER NOT NULL DEFAULT 0
 ) STRICT;
@@ -302,8 +306,9 @@ CREATE INDEX cancels_by_status ON cancels (status, id);
 CREATE INDEX orders_of_provider ON orders (provider_id + 0, id) WHERE provider_id IS NOT NULL;
 CREATE INDEX orders_by_link ON orders (link);
 
--- What was ordered in each hour (a part of a drip-feed is not counted, but its cost is), by present status: kept beside the orders by the triggers
--- below, so that nobody has to add millions of them up. hour is created_at / 3600.
+-- What was ordered in each hour, by present status: kept beside the orders by the triggers
+-- below, so that nobody has to add millions of them up. hour is created_at / 3600. A part of a
+-- drip-feed is not counted as an order, but its cost is.
 CREATE TABLE order_hours (
     hour INTEGER NOT NULL,
     status TEXT NOT NULL,
@@ -365,7 +370,7 @@ CREATE TABLE operators (
     created_at INTEGER NOT NULL
 ) STRICT;
 
--- Who did what, when, and what came of it. A name stays when its operator goes.
+-- Who did what, when, and with which outcome. A name stays when its operator is removed.
 CREATE TABLE audit_lines (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     operator TEXT NOT NULL,
@@ -388,4 +393,10 @@ END;
 CREATE TRIGGER audit_lines_are_not_deleted BEFORE DELETE ON audit_lines
 BEGIN
     SELECT RAISE(ABORT, 'an audit line is never deleted');
+END;
+
+CREATE TRIGGER audit_lines_are_not_replaced BEFORE INSERT ON audit_lines
+WHEN EXISTS (SELECT 1 FROM audit_lines WHERE id = NEW.id)
+BEGIN
+    SELECT RAISE(ABORT, 'an audit line is never replaced');
 END;

@@ -1,10 +1,10 @@
-"""The actions of /api/v2, one file each."""
+"""The actions of /api/v2, one file each. ACTIONS is the only list of them."""
 
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 from actions import add, balance, cancel, refill, refill_status, services, status
-from actions.parameters import DETAILS, ORDER, ORDERS, REFILL, REFILLS, SERVICE, Parameter, Texts
+from actions.parameters import Parameter, Texts
 from panel.accounts import Caller
 from panel.errors import CANNOT_CANCEL, CANNOT_REFILL, INCORRECT_ORDER_ID, REFILL_NOT_FOUND
 from panel.orders.lookup import OrderState
@@ -12,14 +12,13 @@ from panel.pricing import Offer
 
 
 class Action(NamedTuple):
-    """One action: what it does, what it is told, and the function that does it.
+    """One action: what it does, the function that does it, and its parameters.
 
-    examples: what `run` could give for the parameters' examples, as the dialects take it.
-    parameters: what is needed; where `one_of` is set, exactly one of them, and each has its own
-    example of an answer. What `add` needs beside the service is the service type's affair
-    (panel.services.TYPES).
-    version: of an answer that depends on nothing else and can be kept: what it was made from;
-        or None, where this caller's answer cannot.
+    examples: what `run` could return for the parameters' examples, as plain data.
+    parameters: the required ones; with `one_of`, exactly one of them is sent, and each has its
+        own example of an answer. For `add`, the type of service says which of them it takes.
+    version: for an answer that can be kept: what it depends on, or None where this caller's
+        answer cannot be kept.
     quick: it reads a few rows, and waits for nothing.
     """
 
@@ -46,12 +45,12 @@ ACTIONS = {
         version=services.version,
     ),
     "balance": Action("The account's balance.", balance.run, (100_000_000,), quick=True),
-    "add": Action("Place an order.", add.run, (4218,), (SERVICE, *DETAILS.values())),
+    "add": Action("Place an order.", add.run, (4218,), add.PARAMETERS),
     "status": Action(
         "The state of orders.",
         status.run,
         (_ORDER, {"4218": _ORDER, "4219": INCORRECT_ORDER_ID}),
-        (ORDER, ORDERS),
+        status.PARAMETERS,
         one_of=True,
         quick=True,
     ),
@@ -59,14 +58,14 @@ ACTIONS = {
         "Ask for a refill of orders.",
         refill.run,
         (42, {4218: 42, 4219: CANNOT_REFILL}),
-        (ORDER, ORDERS),
+        refill.PARAMETERS,
         one_of=True,
     ),
     "refill_status": Action(
         "The state of refills.",
         refill_status.run,
         ("pending", {42: "completed", 43: REFILL_NOT_FOUND}),
-        (REFILL, REFILLS),
+        refill_status.PARAMETERS,
         one_of=True,
         quick=True,
     ),
@@ -74,8 +73,7 @@ ACTIONS = {
         "Ask to cancel orders.",
         cancel.run,
         ({"4218": 7, "4219": CANNOT_CANCEL}, {"4218": 7}),
-        (ORDERS, ORDER),
+        cancel.PARAMETERS,
         one_of=True,
     ),
 }
-"""The only list of actions."""

@@ -1,4 +1,4 @@
-"""action=balance: what the account has."""
+"""action=balance: the account's balance."""
 
 from actions.parameters import Texts
 from panel.accounts import Caller

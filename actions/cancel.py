@@ -1,16 +1,21 @@
-"""action=cancel: ask for orders to be canceled."""
+"""action=cancel: request that orders are canceled."""
 
-from actions.parameters import ORDER, ORDERS, Texts, listed, read_one
+from actions.parameters import ORDER, ORDERS, Texts, parse_sent_id, read_one_of
 from panel.accounts import Caller
 from panel.errors import Problem
 from panel.orders import cancels
+
+PARAMETERS = (ORDERS, ORDER)
 
 Answer = dict[str, int | Problem]
 
 
 def run(caller: Caller, texts: Texts) -> Answer:
-    """For each order, under the spelling that was sent, the cancel request's number or why not."""
-    sent, value = read_one(texts, ORDERS, ORDER)
-    wanted = [listed(texts["order"])] if sent is ORDER else value
-    numbers = cancels.request(caller.id, [ident.number for ident in wanted])
-    return {ident.sent: number for ident, number in zip(wanted, numbers, strict=True)}
+    """For each order as it was sent, the number of its cancel request, or why there is none.
+
+    :raises RequestRejected: Incorrect request.
+    """
+    sent, value = read_one_of(texts, PARAMETERS)
+    orders = [parse_sent_id(texts["order"])] if sent is ORDER else value
+    numbers = cancels.request(caller.id, [order.number for order in orders])
+    return {order.sent: number for order, number in zip(orders, numbers, strict=True)}

@@ -1,7 +1,7 @@
 """The parameters of the actions: from a text to a typed value.
 
-Nothing here raises for a text that is merely wrong about the world: an id that cannot exist
-becomes None, which the panel then does not find (contract: Request).
+A text that is well-formed but names nothing is not an error here: an id that cannot exist becomes
+None, which the panel then does not find (contract: Request).
 """
 
 import re
@@ -18,81 +18,82 @@ from panel.errors import (
 )
 
 Texts = Mapping[str, str]
-
+"""What a request sent, by parameter."""
 
 LISTS = ("orders", "refills")
 """The parameters that hold several ids."""
 
-
 MAX_IDS = 100
-
-
 MAX_LINK = 2048
 
-
 UNUSABLE = "\0"
-"""Stands for a JSON value that is no text and no number; every kind of parameter refuses it."""
-
+"""Stands for a JSON value that is neither a text nor a number; no parameter accepts it."""
 
 _ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 
+_NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
+"""Control characters, surrogates, and what bytes that are not UTF-8 were replaced by."""
 
-_NOT_IN_A_LINK = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
-"""Control characters, and the marks of bytes that were no UTF-8."""
+
+# Ids
 
 
-class Ident(NamedTuple):
-    """An id in a list: as it was sent, and its number; None if no id looks like that."""
+class SentId(NamedTuple):
+    """An id in a list: the text that was sent, and its number, or None if it cannot be an id."""
 
     sent: str
     number: int | None
 
     @property
     def shown(self) -> int | str:
-        """The number, or what was sent in place of one."""
+        """The number, or the text if there is none."""
         return self.sent if self.number is None else self.number
 
 
-def ident(text: str) -> int | None:
-    """An id: ASCII digits without sign or leading zero, at most 18; None for anything else."""
+def parse_id(text: str) -> int | None:
+    """An id: ASCII digits without sign or leading zero, at most 18; None for any other text."""
     return int(text) if _ID.fullmatch(text) else None
 
 
-def idents(text: str) -> list[Ident]:
-    """A list of ids, each once, in the order sent.
+def parse_sent_id(text: str) -> SentId:
+    """An id whose answer repeats it as it was sent.
 
-    :raises Refused: Incorrect request, for none or more than 100.
+    :raises RequestRejected: Incorrect request, for a JSON value that no text could repeat.
+    """
+    if text == UNUSABLE:
+        raise RequestRejected(INCORRECT_REQUEST)
+    return SentId(text, parse_id(text))
+
+
+def parse_ids(text: str) -> list[SentId]:
+    """Ids separated by commas, each once, in the order sent.
+
+    :raises RequestRejected: Incorrect request, for none or more than 100.
     """
     sent = [part for part in map(str.strip, text.split(",")) if part]
     if not 1 <= len(sent) <= MAX_IDS:
         raise RequestRejected(INCORRECT_REQUEST)
-    return [listed(part) for part in dict.fromkeys(sent)]
+    return [parse_sent_id(part) for part in dict.fromkeys(sent)]
 
 
-def listed(text: str) -> Ident:
-    """An id whose answer repeats it as it was sent.
-
-    :raises Refused: Incorrect request, for what no text could repeat.
-    """
-    if text == UNUSABLE:
-        raise RequestRejected(INCORRECT_REQUEST)
-    return Ident(text, ident(text))
+# What an order holds
 
 
-def link(text: str) -> str:
+def parse_link(text: str) -> str:
     """A link, with every character that was sent.
 
-    :raises Refused: Incorrect link.
+    :raises RequestRejected: Incorrect link.
     """
-    if not text.strip() or len(text) > MAX_LINK or _NOT_IN_A_LINK.search(text):
-        raise RequestRejected(INCORRECT_LINK)
-    return text
+    try:
+        return parse_line(text)
+    except ValueError:
+        raise RequestRejected(INCORRECT_LINK) from None
 
 
-def quantity(text: str) -> int:
+def parse_quantity(text: str) -> int:
     """A whole number in ASCII digits, of any size.
 
-    :raises Refused: Incorrect quantity.
+    :raises RequestRejected: Incorrect quantity.
     """
     if not re.fullmatch(r"[0-9]+", text, re.ASCII):
         raise RequestRejected(INCORRECT_QUANTITY)
@@ -100,42 +101,43 @@ def quantity(text: str) -> int:
     return int(text.lstrip("0")[:19] or "0")
 
 
-def text(text: str) -> str:
+def parse_line(text: str) -> str:
     """One line of text.
 
-    :raises ValueError: if it is blank, too long or not printable.
+    :raises ValueError: if it is blank, longer than 2048, or holds control characters.
     """
-    if not text.strip() or len(text) > MAX_LINK or _NOT_IN_A_LINK.search(text):
+    if not text.strip() or len(text) > MAX_LINK or _NOT_IN_A_LINE.search(text):
         raise ValueError(text)
     return text
 
 
-def lines(text: str) -> str:
+def parse_lines(text: str) -> str:
     """The lines of a text that are not blank, joined by LF.
 
     :raises ValueError: if there is none, or one holds control characters.
     """
     found = [line for line in text.replace("\r\n", "\n").split("\n") if line.strip()]
-    if not found or any(_NOT_IN_A_LINK.search(line) for line in found):
+    if not found or any(_NOT_IN_A_LINE.search(line) for line in found):
         raise ValueError(text)
     return "\n".join(found)
 
 
-def whole(least: int, most: int) -> Callable[[str], int]:
-    """A kind of parameter: a whole number in ASCII digits, within this range."""
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """What parses a whole number in ASCII digits that is within this range."""
 
-    def read(text: str) -> int:
+    def parse(text: str) -> int:
+        """:raises ValueError: for any other text."""
         if not re.fullmatch(r"[0-9]{1,10}", text, re.ASCII) or not least <= int(text) <= most:
             raise ValueError(text)
         return int(text)
 
-    return read
+    return parse
 
 
-def expiry(text: str) -> str:
+def parse_expiry(text: str) -> str:
     """A day as d/m/Y that is not over yet (UTC).
 
-    :raises ValueError: for anything else.
+    :raises ValueError: for any other text.
     """
     if not re.fullmatch(r"[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}", text, re.ASCII):
         raise ValueError(text)
@@ -144,143 +146,76 @@ def expiry(text: str) -> str:
     return text
 
 
+# Parameters
+
 TEXT = {"type": ["number", "string"], "minLength": 1}
-
-
-IDENT = {"type": ["number", "string"]}
-
-
-IDENTS = {"type": ["number", "string", "array"], "items": IDENT}
-
-
+ID = {"type": ["number", "string"]}
+IDS = {"type": ["number", "string", "array"], "items": ID}
 WHOLE = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+$"}]}
 
 
 class Parameter(NamedTuple):
-    """One parameter: its name, how its text is read, a line for the reference, an example.
+    """One parameter: its name, how its text is parsed, a line for the reference, an example.
 
-    `read` raises Refused with the contract's text, or ValueError for "Incorrect NAME".
-    `schema` is what JSON Schema can say of it; a form has texts, JSON may have numbers.
+    parse: raises RequestRejected with a text of the contract, or ValueError for "Incorrect NAME".
+    schema: what JSON Schema can say of it; a form sends texts, JSON may send numbers.
     """
 
     name: str
-    read: Callable[[str], Any]
+    parse: Callable[[str], Any]
     help: str
     example: str
     schema: dict[str, Any] = TEXT
 
 
-SERVICE = Parameter("service", ident, "The service's number.", "1", IDENT)
-
-
-ORDER = Parameter("order", ident, "One order's number.", "4218", IDENT)
-
-
+SERVICE = Parameter("service", parse_id, "The service's number.", "1", ID)
+ORDER = Parameter("order", parse_id, "One order's number.", "4218", ID)
 ORDERS = Parameter(
-    "orders", idents, "1 to 100 order numbers, separated by commas.", "4218,4219", IDENTS
+    "orders", parse_ids, "1 to 100 order numbers, separated by commas.", "4218,4219", IDS
 )
-
-
-REFILL = Parameter("refill", ident, "One refill's number.", "42", IDENT)
-
-
+REFILL = Parameter("refill", parse_id, "One refill's number.", "42", ID)
 REFILLS = Parameter(
-    "refills", idents, "1 to 100 refill numbers, separated by commas.", "42,43", IDENTS
+    "refills", parse_ids, "1 to 100 refill numbers, separated by commas.", "42,43", IDS
 )
 
 
-MINUTES_IN_A_YEAR = 366 * 24 * 60
+def read_required(texts: Texts, parameters: Iterable[Parameter]) -> dict[str, Any]:
+    """Parse parameters that must all have been sent.
 
+    A missing one is reported before a wrong one. An empty link is a wrong link; any other
+    parameter that is empty is missing.
 
-DETAILS = {
-    parameter.name: parameter
-    for parameter in (
-        Parameter("link", link, "Where to deliver: at most 2048 characters.", "https://t.me/x"),
-        Parameter("quantity", quantity, "How many, within the service's range.", "500", WHOLE),
-        Parameter(
-            "runs", whole(1, 10_000), "Drip-feed: how often to deliver the quantity.", "3", WHOLE
-        ),
-        Parameter(
-            "interval",
-            whole(1, MINUTES_IN_A_YEAR),
-            "Drip-feed: minutes between two runs.",
-            "60",
-            WHOLE,
-        ),
-        Parameter("keywords", lines, "Keywords, one a line.", "first\nsecond"),
-        Parameter("comments", lines, "Comments, one a line.", "Great!\nLovely"),
-        Parameter("username", text, "A user name, or the address of a profile.", "somebody"),
-        Parameter("usernames", lines, "User names, one a line.", "first\nsecond"),
-        Parameter("hashtags", lines, "Hashtags, one a line.", "first\nsecond"),
-        Parameter("hashtag", text, "One hashtag.", "first"),
-        Parameter("media", text, "The address of a post.", "https://t.me/x/1"),
-        Parameter("answer_number", whole(1, 1000), "Which answer of the poll.", "2", WHOLE),
-        Parameter("groups", lines, "Groups, one a line.", "first\nsecond"),
-        Parameter("country", text, "Where the visitors come from.", "US"),
-        Parameter("device", whole(1, 5), "1 to 5: which devices the visitors use.", "1", WHOLE),
-        Parameter(
-            "type_of_traffic",
-            whole(1, 3),
-            "1 from a keyword, 2 from a referrer, 3 blank.",
-            "1",
-            WHOLE,
-        ),
-        Parameter("google_keyword", text, "The keyword, for type_of_traffic 1.", "panel"),
-        Parameter(
-            "referring_url", text, "The referrer, for type_of_traffic 2.", "https://example.com/"
-        ),
-        Parameter("min", whole(0, 10**10 - 1), "The smallest quantity for a post.", "100", WHOLE),
-        Parameter("max", whole(0, 10**10 - 1), "The largest quantity for a post.", "200", WHOLE),
-        Parameter(
-            "delay", whole(0, MINUTES_IN_A_YEAR), "Minutes to wait after a post.", "5", WHOLE
-        ),
-        Parameter(
-            "posts", whole(1, 10**6), "How many future posts; without it, all.", "10", WHOLE
-        ),
-        Parameter("old_posts", whole(0, 10**6), "How many posts that exist already.", "5", WHOLE),
-        Parameter("expiry", expiry, "The last day, as d/m/Y.", "31/12/2099"),
-    )
-}
-"""Everything that a service's type may ask for (panel.services.TYPES), by name."""
-
-
-def read(texts: Texts, parameters: Iterable[Parameter]) -> dict[str, Any]:
-    """Read parameters that are all needed.
-
-    A missing one is told before a wrong one. An empty link is a wrong link; anything else that
-    is empty is missing.
-
-    :raises Refused: Incorrect request for a missing one, else the first wrong one's problem.
+    :raises RequestRejected: Incorrect request for a missing one, else for the first wrong one.
     """
     parameters = tuple(parameters)
     for parameter in parameters:
         name = parameter.name
         if not texts.get(name) and not (name == "link" and name in texts):
             raise RequestRejected(INCORRECT_REQUEST)
-    return {parameter.name: _read(parameter, texts) for parameter in parameters}
+    return {parameter.name: _parse(parameter, texts) for parameter in parameters}
 
 
-def read_sent(texts: Texts, parameters: Iterable[Parameter]) -> dict[str, Any]:
-    """Read those of these parameters that were sent.
+def read_optional(texts: Texts, parameters: Iterable[Parameter]) -> dict[str, Any]:
+    """Parse those of these parameters that were sent.
 
-    :raises Refused: the first wrong one's problem.
+    :raises RequestRejected: for the first wrong one.
     """
-    return {p.name: _read(p, texts) for p in parameters if texts.get(p.name)}
+    return {p.name: _parse(p, texts) for p in parameters if texts.get(p.name)}
 
 
-def _read(parameter: Parameter, texts: Texts) -> Any:
-    try:
-        return parameter.read(texts[parameter.name])
-    except ValueError:
-        raise RequestRejected(incorrect(parameter.name)) from None
+def read_one_of(texts: Texts, parameters: Iterable[Parameter]) -> tuple[Parameter, Any]:
+    """Parse the one of these parameters that was sent.
 
-
-def read_one(texts: Texts, *parameters: Parameter) -> tuple[Parameter, Any]:
-    """Read the one of these parameters that was sent.
-
-    :raises Refused: Incorrect request, if none or several were sent.
+    :raises RequestRejected: Incorrect request if none or several were sent, or as it is parsed.
     """
     sent = [parameter for parameter in parameters if texts.get(parameter.name)]
     if len(sent) != 1:
         raise RequestRejected(INCORRECT_REQUEST)
-    return sent[0], sent[0].read(texts[sent[0].name])
+    return sent[0], sent[0].parse(texts[sent[0].name])
+
+
+def _parse(parameter: Parameter, texts: Texts) -> Any:
+    try:
+        return parameter.parse(texts[parameter.name])
+    except ValueError:
+        raise RequestRejected(incorrect(parameter.name)) from None

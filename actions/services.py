@@ -6,10 +6,10 @@ from panel.accounts import Caller
 
 
 def run(caller: Caller, texts: Texts) -> list[pricing.Offer]:
-    """The active services, in the catalogue's order."""
+    """The active services, in the catalogue's order, at the caller's rates."""
     return pricing.offers(caller)
 
 
 def version(caller: Caller) -> tuple[int, int] | None:
-    """What the answer was made from; None for prices that only this caller has."""
+    """What the answer depends on; None for an account with rates of its own."""
     return pricing.version(caller)

@@ -1,1 +1,1 @@
-"""The HTTP door of /api/v2: one endpoint, from the request to the answer."""
+"""/api/v2 over HTTP: from the request to the answer."""

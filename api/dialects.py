@@ -1,12 +1,13 @@
 """Dialects: the only place that shapes an action's plain answer for a client.
 
-Each dialect has one function an action; none of them knows HTTP.
+A dialect has one function for each action. None of them knows HTTP.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from actions.parameters import ident
+from actions.parameters import parse_id
+from panel.accounts import Caller
 from panel.errors import TOO_MANY_REQUESTS, Problem
 from panel.money import format_exact, format_fixed
 from panel.orders.lookup import OrderState
@@ -67,19 +68,24 @@ def _status(answer: OrderState | dict[str, Any], currency: str) -> dict[str, Any
     return _order(answer, currency)
 
 
-def _entry(value: Any) -> Any:
+def _value_or_error(value: Any) -> Any:
     return error(value) if isinstance(value, Problem) else value
 
 
 def _refill(answer: int | dict[int | str, Any], currency: str) -> Any:
     if isinstance(answer, dict):
-        return [{"order": order, "refill": _entry(value)} for order, value in answer.items()]
+        return [
+            {"order": order, "refill": _value_or_error(value)} for order, value in answer.items()
+        ]
     return {"refill": answer}
 
 
 def _refill_status(answer: str | dict[int | str, Any], currency: str) -> Any:
     if isinstance(answer, dict):
-        return [{"refill": refill, "status": _entry(value)} for refill, value in answer.items()]
+        return [
+            {"refill": refill, "status": _value_or_error(value)}
+            for refill, value in answer.items()
+        ]
     return {"status": answer}
 
 
@@ -101,41 +107,45 @@ _SNS: dict[str, Shape] = {
 }
 
 
-def _texts(entry: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+def _with_texts(entry: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """The entry with these of its numbers as texts."""
     return {name: str(value) if name in names else value for name, value in entry.items()}
 
 
 def _perfect_services(offers: list[Offer], currency: str) -> list[dict[str, Any]]:
-    return [_texts(entry, ("min", "max")) for entry in _services(offers, currency)]
+    return [_with_texts(entry, ("min", "max")) for entry in _services(offers, currency)]
 
 
 def _perfect_status(answer: OrderState | dict[str, Any], currency: str) -> dict[str, Any]:
     shaped = _status(answer, currency)
     numbers = ("start_count", "remains")
     if isinstance(answer, dict):
-        return {sent: _texts(entry, numbers) for sent, entry in shaped.items()}
-    return _texts(shaped, numbers)
+        return {sent: _with_texts(entry, numbers) for sent, entry in shaped.items()}
+    return _with_texts(shaped, numbers)
 
 
 def _perfect_refill(answer: int | dict[int | str, Any], currency: str) -> Any:
     shaped = _refill(answer, currency)
-    return shaped if isinstance(answer, dict) else _texts(shaped, ("refill",))
+    return shaped if isinstance(answer, dict) else _with_texts(shaped, ("refill",))
 
 
 def _perfect_refill_status(answer: str | dict[int | str, Any], currency: str) -> Any:
     if isinstance(answer, str):
         return _refill_status(answer.capitalize(), currency)
-    spoken = {r: s.capitalize() if isinstance(s, str) else s for r, s in answer.items()}
-    return _refill_status(spoken, currency)
+    capitalized = {r: s.capitalize() if isinstance(s, str) else s for r, s in answer.items()}
+    return _refill_status(capitalized, currency)
 
 
 def _perfect_cancel(answer: dict[str, Any], currency: str) -> list[dict[str, Any]]:
-    return [{"order": _number(order), "cancel": _entry(value)} for order, value in answer.items()]
+    return [
+        {"order": _number(order), "cancel": _value_or_error(value)}
+        for order, value in answer.items()
+    ]
 
 
 def _number(sent: str) -> int | str:
     """The number that an order has, or what was sent in place of one."""
-    return sent if ident(sent) is None else int(sent)
+    return sent if parse_id(sent) is None else int(sent)
 
 
 class Dialect(NamedTuple):
@@ -146,8 +156,8 @@ class Dialect(NamedTuple):
 
     def status(self, problem: Problem) -> int:
         """The HTTP status of a refusal; the rate limit keeps its own in every dialect."""
-        told = problem.status == TOO_MANY_REQUESTS.status or problem.status >= 500
-        return problem.status if told or not self.refusals_are_200 else 200
+        is_kept = problem.status == TOO_MANY_REQUESTS.status or problem.status >= 500
+        return problem.status if is_kept or not self.refusals_are_200 else 200
 
 
 DIALECTS = {
@@ -164,3 +174,8 @@ DIALECTS = {
         refusals_are_200=True,
     ),
 }
+
+
+def dialect_of(caller: Caller | None, default: str) -> Dialect:
+    """The caller's dialect; the panel's default for one that has none, or without a caller."""
+    return DIALECTS[(caller.dialect if caller else None) or default]

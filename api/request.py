@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
@@ -11,16 +11,41 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.wrappers import Request
 
+from actions.add import IDEMPOTENCY_KEY
 from actions.parameters import LISTS, UNUSABLE
+
+IDEMPOTENCY_HEADER = "HTTP_IDEMPOTENCY_KEY"
+"""The header Idempotency-Key, as WSGI writes it."""
 
 _INDEXED = re.compile(r"(\w+)\[([0-9]*)\]", re.ASCII)
 
 
-def collect(request: Request) -> dict[str, str]:
-    """All parameters of a request as one dict of texts, the body's before the query's.
+def read_texts(request: Request) -> dict[str, str]:
+    """All parameters of a request as texts; the body's win over the query's.
 
-    A body that cannot be read gives no parameters, and keeps the query from standing in for
-    it: only a key is then taken from there, so that the request is refused in the right order.
+    The header Idempotency-Key is the parameter of that name, where that was not sent.
+
+    :raises HTTPException: 413 for a body that is too large, 400 for one that was cut off.
+    """
+    texts = _parameters(request)
+    if IDEMPOTENCY_HEADER in request.environ and not texts.get(IDEMPOTENCY_KEY):
+        texts[IDEMPOTENCY_KEY] = request.environ[IDEMPOTENCY_HEADER]
+    return texts
+
+
+def read_key(request: Request, texts: Mapping[str, str]) -> str:
+    """The request's key: the parameter, else the bearer token, else ''."""
+    if key := texts.get("key"):
+        return key
+    header = request.authorization
+    return (header.token or "") if header is not None and header.type == "bearer" else ""
+
+
+def _parameters(request: Request) -> dict[str, str]:
+    """The parameters of body and query.
+
+    A body that cannot be read has none, and the query's do not stand in for them: only a key is
+    taken from there, so that the request is refused in the contract's order.
     """
     query = _flatten(_urlencoded(request.query_string)) if request.query_string else {}
     body = _body(request)
@@ -32,6 +57,11 @@ def collect(request: Request) -> dict[str, str]:
 
 
 def _body(request: Request) -> dict[str, str] | None:
+    """The parameters of the body; None if it cannot be read."""
+    if request.content_length is not None:
+        # So Werkzeug counts the bytes itself, and refuses a body that was cut off on its way:
+        # half of a quantity is a quantity too.
+        request.environ.pop("wsgi.input_terminated", None)
     data = request.get_data()  # kept, for the multipart parser reads it again
     if request.content_length is None and len(data) == request.max_content_length:
         raise RequestEntityTooLarge  # Werkzeug cuts a chunked body off at the limit
@@ -45,7 +75,10 @@ def _body(request: Request) -> dict[str, str] | None:
 
 
 def _urlencoded(data: bytes) -> list[tuple[str, str]]:
-    """The pairs of a form or a query; bytes that are no UTF-8 leave a mark that no kind takes."""
+    """The pairs of a form or a query.
+
+    Bytes that are not UTF-8 become U+FFFD, which no parameter accepts.
+    """
     return parse_qsl(data.decode(errors="replace"), keep_blank_values=True, errors="replace")
 
 
@@ -62,7 +95,7 @@ def _multipart(request: Request) -> dict[str, str] | None:
 
 def _json(data: bytes) -> dict[str, str] | None:
     try:
-        # Numbers stay the text that was sent: 10^30 and 1e400 are judged like any other text.
+        # Numbers stay the text that was sent: 10^30 and 1e400 are checked like any other text.
         pairs = json.loads(
             data,
             object_pairs_hook=tuple,

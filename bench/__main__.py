@@ -5,7 +5,6 @@ import json
 import os
 import platform
 import shutil
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from typing import Any
 from bench import database, measure, report, servers
 from bench.database import Size
 from bench.load import Loader
+from database.driver import sqlite3
 
 PARTS = ("actions", "busy", "memory", "start", "raw", "growth")
 SMALL = Size(accounts=10, orders=1_000)

@@ -1,7 +1,6 @@
 """Databases to measure on, of any size, written with plain SQL; and SQLite's own rate."""
 
 import hashlib
-import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.servers import flask
+from database.driver import sqlite3
 
 SERVICES = 5_000
 BUSY = 10

@@ -1,4 +1,6 @@
-"""The operator's commands, one file a group: parse, call panel/, print."""
+"""The operator's commands, one file a group: parse, call panel.operations, print."""
+
+from collections.abc import Callable
 
 from flask import Flask
 
@@ -12,13 +14,19 @@ from cli import (
     report,
     services,
     users,
+    version,
     worker,
 )
-from test_server.command import command as test_server
+from cli.common import bind_open_database
 
 
-def register(app: Flask) -> None:
-    """Add every command to the app."""
+def register(app: Flask, open_database: Callable[[], None]) -> None:
+    """Add every command to the app.
+
+    :param open_database: opens the app's database, or ends the process with one line; called
+        before a command that needs it.
+    """
+    bind_open_database(app, open_database)
     for command in (
         users.group,
         services.group,
@@ -29,7 +37,7 @@ def register(app: Flask) -> None:
         providers.group,
         report.command,
         worker.command,
-        test_server,
+        version.command,
         operators.group,
         database.init_db,
         database.backup_command,

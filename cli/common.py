@@ -1,92 +1,62 @@
-"""What the commands share: one-line errors, amounts as arguments, lists as tables or JSON."""
+"""What the operator's commands share: the database, amounts, lists as tables or JSON."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import click
-from flask import current_app
-from peewee import PeeweeException
+from flask import Flask, current_app
 from tabulate import tabulate
 
 import upstream
 from api.context import current_settings
+from command_line import FailedError as FailedError
+from command_line import PlainCommand, errors_in_one_line
 from database.connection import database
 from models import Provider
 from panel import money
-from panel.errors import OperatorError
+from panel.operations.audit import Actor
+from panel.providers.changes import CatalogueChange, describe
+from panel.providers.listing import Listing
+from panel.providers.registry import ProviderAccount
+from upstream import ask
 from upstream.provider import Provider as UpstreamProvider
 
+COMMAND_LINE = Actor("(command line)")
+"""Who is audited for what a command does: whoever may run it is not known by name."""
 
-class FailedError(click.ClickException):
-    """Something went wrong; told in one line on stderr, exit code 1."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+_OPEN_DATABASE = "panel_open_database"
 
 
-class BadInputError(FailedError):
-    """What was asked cannot be; told in one line on stderr, exit code 2."""
-
-    exit_code = 2
-
-
-@contextmanager
-def _one_line(ctx: click.Context) -> Iterator[None]:
-    try:
-        yield
-    except click.exceptions.NoArgsIsHelpError:
-        raise
-    except click.UsageError as error:
-        hint = f"(see flask {ctx.command_path.partition(' ')[2]} --help)"
-        raise BadInputError(f"{error.format_message()} {hint}") from None
-    except OperatorError as error:
-        raise BadInputError(str(error)) from None
-    except UnicodeEncodeError:
-        raise BadInputError("an argument is not valid UTF-8") from None
-    except PeeweeException as error:
-        raise FailedError(f"the database refused: {error}") from None
-
-
-class PlainCommand(click.Command):
-    """A command whose errors are one line each."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """As click's, with the error in one line."""
-        with _one_line(ctx):
-            return super().parse_args(ctx, args)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """As click's, with the error in one line."""
-        with _one_line(ctx):
-            return super().invoke(ctx)
+def bind_open_database(app: Flask, open_database: Callable[[], None]) -> None:
+    """Give the app's commands what opens the database."""
+    app.extensions[_OPEN_DATABASE] = open_database
 
 
 class Command(PlainCommand):
-    """Such a command that works on the panel's database."""
+    """A command that works on the panel's database."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Open the database first, where the app was built without."""
         if database.deferred:
-            current_app.config["OPEN_DATABASE"]()
+            current_app.extensions[_OPEN_DATABASE]()
         return super().invoke(ctx)
 
 
 class Group(click.Group):
-    """A group of such commands."""
+    """A group of Commands."""
 
     command_class = Command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click's, with the error in one line."""
-        with _one_line(ctx):
+        with errors_in_one_line(ctx):
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """As click's, with the error in one line."""
-        with _one_line(ctx):
+        with errors_in_one_line(ctx):
             return super().invoke(ctx)
 
 
@@ -122,6 +92,8 @@ AMOUNT = Amount()
 PERCENT = Percent()
 NUMBER = click.IntRange(1, 10**18)
 """The number of an order, a service, a refill or a cancel request."""
+ROUND_HELP = "Round rates up to a multiple of this, such as 0.01; without it they are exact."
+"""The help of --round, wherever a markup is given."""
 
 
 def connect(row: Provider) -> UpstreamProvider:
@@ -135,17 +107,27 @@ def connect(row: Provider) -> UpstreamProvider:
     )
 
 
+def ask_account(row: Provider) -> ProviderAccount:
+    """Ask a provider about our account there; for panel.operations."""
+    return ask.ask_account(row.name, connect(row))
+
+
+def ask_catalogue(row: Provider) -> list[Listing]:
+    """Ask a provider for its catalogue; for panel.operations."""
+    return ask.ask_catalogue(row.name, connect(row))
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def limit(default: int = 50) -> Callable[[Any], Any]:
-    """The option of lists that grow without end."""
+    """The option --limit of lists that grow without end."""
     return click.option(
         "--limit",
         type=click.IntRange(1, 10**9),
         default=default,
         show_default=True,
-        help="The newest so many.",
+        help="At most this many, the newest first.",
     )
 
 
@@ -155,7 +137,7 @@ def when(seconds: int) -> str:
 
 
 def show_rows(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:
-    """Print rows as a table, or as a JSON array; `nothing` is said of an empty table."""
+    """Print rows as a table, or as a JSON array; an empty table is the text `nothing`."""
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     elif rows:
@@ -166,12 +148,26 @@ def show_rows(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:
 
 
 def show_one(row: dict[str, Any], as_json: bool) -> None:
-    """Print one thing, a line a field, or as a JSON object."""
+    """Print one row, with a line for each field, or as a JSON object."""
     if as_json:
         click.echo(json.dumps(row, indent=2))
     else:
         shown = [(name, _cell(value)) for name, value in row.items()]
         click.echo(tabulate(shown, disable_numparse=True, tablefmt="plain"))
+
+
+def show_changes(changes: list[CatalogueChange]) -> None:
+    """Print what an import, a markup or a sync changed, as a table."""
+    rows = [
+        {
+            "service": change.service_id,
+            "theirs": change.provider_service,
+            "name": change.name,
+            "change": describe(change),
+        }
+        for change in changes
+    ]
+    show_rows(rows, False, "Nothing has changed.")
 
 
 def _cell(value: Any) -> Any:

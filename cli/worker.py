@@ -1,4 +1,4 @@
-"""flask worker: the process that sends orders on and brings their progress back."""
+"""flask worker: the process that sends orders to providers and polls their status."""
 
 import logging
 import os
@@ -10,17 +10,18 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from api.context import current_settings
 from cli.common import Command, connect
-from worker.loop import Pace, run
+from worker.lane import Pace
+from worker.loop import run
 
 NICENESS = 5
-"""The worker's turn on a busy machine comes after the server's: a customer waits for that one."""
+"""On a busy machine the server comes first: a customer waits for its answer."""
 
 
 @click.command("worker", cls=Command)
 def command() -> None:
-    """Send orders to providers and follow them, until stopped.
+    """Send orders to providers and poll their status, until stopped.
 
-    SIGTERM or Ctrl-C: the requests under way are finished and recorded first.
+    After SIGTERM or Ctrl-C it finishes and records the requests under way, then ends.
     """
     settings = current_settings()
     os.nice(NICENESS)
@@ -32,8 +33,8 @@ def command() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     pace = Pace(
-        ask_every_s=settings.status_seconds,
-        follow_prices_every_s=settings.prices_minutes * 60,
+        poll_every_s=settings.status_seconds,
+        sync_prices_every_s=settings.prices_minutes * 60,
         disable_below_cost=settings.below_cost == "disable",
     )
     with logging_redirect_tqdm():

@@ -1,12 +1,12 @@
 """Consistent copies of the database, and what SQLite finds wrong with one."""
 
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from database.connection import database
+from database.driver import sqlite3
 
 
 def backup(target: Path) -> None:
@@ -25,7 +25,7 @@ def backup(target: Path) -> None:
 
 @contextmanager
 def read_only(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open another database file, a copy, to look into it."""
+    """Open another database file, such as a copy, for reading."""
     # Not mode=ro: SQLite skips the CHECKs of a file that it cannot write to.
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)
     try:

@@ -1,6 +1,5 @@
-"""Queries that are built once by Peewee and run many times as SQL."""
+"""Queries that Peewee builds once, and that are run many times as SQL."""
 
-import sqlite3
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -8,10 +7,11 @@ from peewee import SQL, AsIs, Query, Value
 from peewee import __exception_wrapper__ as _as_peewee_errors  # type: ignore[attr-defined]
 
 from database.connection import database
+from database.driver import sqlite3
 
 
 def rows(query: Any) -> list[Any]:
-    """A query's rows; what each is, .dicts() or .tuples() decides, which Peewee's hints omit."""
+    """A query's rows as a list; Peewee's type hints do not know of .dicts() and .tuples()."""
     return list(query)
 
 
@@ -20,12 +20,12 @@ class _Param(NamedTuple):
 
 
 def param(name: str) -> Value:
-    """A place in a CompiledQuery's query that is filled by name at each run."""
+    """A named parameter of a CompiledQuery, whose value is given at each run."""
     return AsIs(_Param(name), converter=False)
 
 
 def literal(text: str) -> SQL:
-    """A constant that is written into a query, and not passed beside it.
+    """A constant that is written into the SQL instead of being passed as a parameter.
 
     SQLite uses a partial index only where it can read the index's condition in the query.
     """
@@ -35,8 +35,8 @@ def literal(text: str) -> SQL:
 class CompiledQuery:
     """A query that is built once and run with other values each time.
 
-    Building a Peewee query costs several times what SQLite takes to run it, so the queries of
-    a request are kept as SQL. Booleans come back as 0 and 1.
+    Building a Peewee query takes several times as long as SQLite takes to run it, so the
+    queries of a request are kept as SQL. Booleans come back as 0 and 1.
     """
 
     def __init__(self, build: Callable[[], Query]) -> None:
@@ -44,21 +44,24 @@ class CompiledQuery:
         self._built: tuple[str, tuple[Any, ...]] | None = None
 
     def run(self, **values: Any) -> sqlite3.Cursor:
-        """Run with the slots' values and give the cursor, whose rows are plain tuples."""
+        """Run with the parameters' values; the cursor's rows are plain tuples.
+
+        :raises peewee.DatabaseError: as Peewee's own queries do.
+        """
         sql, parameters = self._built or self.built()
         filled = [values[p.name] if type(p) is _Param else p for p in parameters]
-        try:  # what execute_sql() does besides takes as long as the query
+        try:  # execute_sql() would take twice as long
             return database.connection().execute(sql, filled)
         except sqlite3.Error:
             with _as_peewee_errors:
                 raise
 
     def row(self, **values: Any) -> Any:
-        """Run, and give the only row as a tuple, or None."""
+        """Run, and return the only row as a tuple, or None."""
         return self.run(**values).fetchone()
 
     def built(self) -> tuple[str, tuple[Any, ...]]:
-        """The SQL and its parameters, slots among them."""
+        """Build the query: its SQL, and its parameters, of which the named ones have no value."""
         sql, parameters = self._build().sql()
         self._built = (sql, tuple(parameters))
         return self._built

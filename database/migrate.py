@@ -1,6 +1,5 @@
-"""Opening a database file: it is created, or brought up to date, where needed."""
+"""Opening a database file: it is created, or upgraded, where needed."""
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,55 +7,51 @@ from peewee import PeeweeException
 
 from database.backup import backup
 from database.connection import (
-    BUSY_TIMEOUT_MS,
-    MAPPED_BYTES,
     DatabaseError,
     close_database,
+    configure,
     database,
+    disconnect,
 )
+from database.driver import sqlite3
 from database.transactions import write_queue
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = ROOT / "schema.sql"
 MIGRATIONS = ROOT / "migrations"
 
+FIRST_VERSION = 5
+"""The schema of the first release; nothing older can be upgraded."""
+
 
 def open_database(path: Path, synchronous: str = "FULL") -> list[str]:
-    """Point the models at a database file; create it or bring it up to date where needed.
+    """Point the models at a database file; create or upgrade it where needed.
 
     No connection stays open, so that a server can fork afterwards. Each thread connects by
     itself at its first query.
 
     :param synchronous: SQLite's setting of that name.
     :returns: what was done, a line each; mostly nothing.
-    :raises DatabaseError: if the file cannot be used.
+    :raises DatabaseError: if the file cannot be used, or this process works on another one
+        that close_database() has not closed.
     """
-    close_database()
-    database.init(
-        str(path),
-        pragmas=[
-            ("busy_timeout", BUSY_TIMEOUT_MS),  # first: the next ones may already have to wait
-            ("journal_mode", "wal"),
-            ("synchronous", synchronous),
-            ("foreign_keys", 1),
-            ("cache_size", -16_000),
-            # All threads read the same pages, not each a copy of its own.
-            ("mmap_size", MAPPED_BYTES),
-        ],
-        timeout=BUSY_TIMEOUT_MS // 1000,
-    )
+    configure(path, synchronous)
     try:
         with write_queue():
             return _create(path) or _upgrade(path)
+    except DatabaseError:
+        close_database()
+        raise
     except (OSError, PeeweeException, sqlite3.Error) as error:
+        close_database()
         raise DatabaseError(f"cannot use the database {path}: {error}") from error
     finally:
-        close_database()
+        disconnect()
 
 
 def schema_version() -> int:
     """The number of the schema that this code works with."""
-    return max(number for number, _ in _migrations()) if _migrations() else 1
+    return max((number for number, _ in _migrations()), default=FIRST_VERSION)
 
 
 def _migrations() -> list[tuple[int, Path]]:
@@ -82,6 +77,11 @@ def _upgrade(path: Path) -> list[str]:
     found = database.pragma("user_version")
     if found > schema_version():
         raise DatabaseError(f"{path} was made by a newer version of the panel")
+    if found < FIRST_VERSION:
+        raise DatabaseError(
+            f"{path} has schema version {found}; only versions from {FIRST_VERSION} on can be "
+            "upgraded"
+        )
     steps = [(number, step) for number, step in _migrations() if number > found]
     if not steps:
         return []
@@ -99,8 +99,8 @@ def _execute(scripts: list[tuple[int, Path]]) -> None:
     """Run scripts and set the schema's version to each one's number, all or nothing.
 
     Statement by statement: sqlite3's executescript() would commit the transaction first. The
-    foreign keys rest meanwhile, as SQLite asks where a table is rebuilt, and are checked at
-    the end.
+    foreign keys are off meanwhile, as SQLite requires where a table is rebuilt, and are checked
+    at the end.
     """
     database.pragma("foreign_keys", 0)
     try:

@@ -1,17 +1,21 @@
-"""Write transactions: immediate ones, group commit, and the queue of writers."""
+"""Write transactions: immediate ones, savepoints, group commit, and the queue of writers."""
 
 import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
-from database.connection import database
+from peewee import OperationalError
+
+from database.connection import AtThreadEnd, database
 
 Result = TypeVar("Result")
 
 _thread = threading.local()
+"""Each thread's lock file: `lock`, whose it is, and what closes it when the thread ends."""
 
 
 @contextmanager
@@ -30,8 +34,35 @@ def immediate() -> Iterator[None]:
         yield
 
 
-class _Work:
-    """What one caller of together() wants done, and what came of it."""
+@contextmanager
+def savepoint() -> Iterator[None]:
+    """A part of a transaction: what happens inside is undone if it raises, the rest is kept.
+
+    Unless SQLite has rolled the whole transaction back, as it does when the disk is full: then
+    is_lost() is true, and the transaction cannot go on.
+
+    :raises OperationalError: if the transaction was lost before.
+    """
+    if is_lost():
+        raise OperationalError("SQLite has rolled the transaction back")
+    database.execute_sql("SAVEPOINT part")
+    try:
+        yield
+    except BaseException:
+        if not is_lost():
+            database.execute_sql("ROLLBACK TO part")
+            database.execute_sql("RELEASE part")
+        raise
+    database.execute_sql("RELEASE part")
+
+
+def is_lost() -> bool:
+    """Whether SQLite has ended this thread's transaction by itself, and kept nothing of it."""
+    return not database.connection().in_transaction
+
+
+class PendingWrite:
+    """A write that waits for its commit, and what came of it."""
 
     def __init__(self, do: Callable[[], Any]) -> None:
         self.do = do
@@ -40,76 +71,92 @@ class _Work:
         self.error: BaseException | None = None
 
 
-_brought: list[_Work] = []
-_doing = threading.Lock()
+_pending: list[PendingWrite] = []
+"""The writes that no transaction has begun yet, of all threads, in the order they came."""
+
+_leader_lock = threading.Lock()
+"""Held by the thread that is committing the writes of all."""
 
 
 def group_commit(do: Callable[[], Result]) -> Result:
-    """Do something in an immediate transaction, along with what other threads bring.
+    """Run a write in an immediate transaction, together with those of other threads.
 
-    A commit is a wait for the disk, whatever is in it. While one is under way the next callers
-    gather, and the first of them does the work of all in one transaction, each in a savepoint
-    of its own: each is kept whole or not at all, and nobody is answered before the commit.
+    A commit waits for the disk, however much is in it. While one is under way the next writes
+    gather, and the first thread that gets the lock runs all of them in one transaction, each
+    in a savepoint: a write that raises is undone alone. Nobody returns before the commit.
 
-    :param do: may run in another caller's thread.
+    :param do: may run in another thread that calls this.
+    :raises OperationalError: if the transaction failed for a reason that was not this write's;
+        the cause is the error itself. Nothing is kept of any write of the group then.
     :raises RuntimeError: inside another transaction.
     """
     if database.in_transaction():
-        raise RuntimeError("together() inside a transaction")
-    work = _Work(do)
-    _brought.append(work)
-    with _doing:
-        if not work.done:
-            _do_all(work)
-    if work.error is not None:
-        raise work.error
-    return work.value
+        raise RuntimeError("group_commit() inside a transaction")
+    write = PendingWrite(do)
+    _pending.append(write)
+    with _leader_lock:
+        if not write.done:
+            _commit_pending(write)
+    if write.error is not None:
+        raise write.error
+    return write.value
 
 
-def _do_all(own: _Work) -> None:
-    """Do all that was brought, and commit; where that fails, it fails for all."""
-    works = [own]
+def _commit_pending(own: PendingWrite) -> None:
+    """Run all pending writes and commit; `own` is the write of this thread."""
+    group = [own]
     try:
         with immediate():
             # Only now: whoever came while other processes were in the queue is in.
-            works = _brought[:]
-            del _brought[: len(works)]
-            if len(works) == 1:
-                own.value = own.do()  # alone, it is the transaction
-            else:
-                for work in works:
-                    _do(work)
-    except BaseException as error:  # a full disk, for one: nothing is left of the transaction
-        for work in works:
-            work.error = error
-    if own in _brought:  # it was not even begun; the others try for themselves
-        _brought.remove(own)
-    for work in works:
-        work.done = True
+            group = _pending[:]
+            del _pending[: len(group)]
+            _run(group)
+    except BaseException as error:
+        _fail(group, own, error)
+    if own in _pending:  # the transaction could not begin; the others try by themselves
+        _pending.remove(own)
+    for write in group:
+        write.done = True
 
 
-def _do(work: _Work) -> None:
-    database.execute_sql("SAVEPOINT work")
-    try:
-        work.value = work.do()
-    except Exception as error:
-        # Raises in its turn, and ends it for all, where SQLite gave up the whole transaction.
-        database.execute_sql("ROLLBACK TO work")
-        work.error = error
-    database.execute_sql("RELEASE work")
+def _run(group: list[PendingWrite]) -> None:
+    if len(group) == 1:
+        group[0].value = group[0].do()  # the transaction is its savepoint
+        return
+    for write in group:
+        try:
+            with savepoint():
+                write.value = write.do()
+        except Exception as error:
+            write.error = error
+            if is_lost():
+                raise
+
+
+def _fail(group: list[PendingWrite], own: PendingWrite, error: BaseException) -> None:
+    """Give each write of a transaction that failed an exception of its own.
+
+    The error itself goes to the write that raised it, or to the committing thread. Another
+    error of a write is void: it may come of a write before it, which is undone now.
+    """
+    culprit = next((write for write in group if write.error is error), own)
+    for write in group:
+        if write is culprit:
+            write.error = error
+        else:
+            write.error = OperationalError(f"a commit shared with other writes failed: {error}")
+            write.error.__cause__ = error
 
 
 @contextmanager
 def write_queue() -> Iterator[None]:
     """Wait for this database's other writers, in this process and in others."""
-    owner = (database.database, os.getpid())  # a lock is shared with a fork: each opens its own
-    lock = getattr(_thread, "lock", None)
-    if lock is None or _thread.owner != owner:
+    owner = (database.database, os.getpid())  # a fork inherits the lock: it opens its own
+    if getattr(_thread, "owner", None) != owner:
         path = f"{database.database}.lock"
         _thread.lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        _thread.at_end = AtThreadEnd(partial(os.close, _thread.lock))
         _thread.owner = owner
-        if lock is not None:
-            os.close(lock)
     fcntl.flock(_thread.lock, fcntl.LOCK_EX)
     try:
         yield

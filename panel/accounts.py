@@ -50,8 +50,8 @@ _lookup_lock = threading.Lock()
 def find(key: str) -> Caller | None:
     """The account that a key belongs to, by an index of the hash; None for an unknown key.
 
-    Threads take turns: at each step of a query another may run, and where several wait for
-    just that, changing places costs more than the look-ups.
+    One thread at a time: with several, switching between them at each step of the query costs
+    more than the query.
     """
     with _lookup_lock:
         row = _FIND.row(key_hash=hash_key(key))
@@ -59,7 +59,7 @@ def find(key: str) -> Caller | None:
 
 
 def caller(account_id: int) -> Caller:
-    """An account as the caller it would be: for what is charged on its behalf."""
+    """An account as the caller of a request, for what is charged without one."""
     return Caller(*_GET.row(id=account_id))
 
 
@@ -80,8 +80,8 @@ def _new_key() -> str:
 def add(name: str, balance_micros: int = 0) -> str:
     """Add an account, with a first deposit where one is given.
 
-    :returns: its key, which nobody can be shown again.
-    :raises Invalid: for a name that cannot be used or is taken, or a negative balance.
+    :returns: its key, which cannot be shown again.
+    :raises OperatorError: for a name that cannot be used or is taken, or a negative balance.
     """
     if not _NAME.fullmatch(name):
         raise OperatorError(
@@ -104,7 +104,7 @@ def add(name: str, balance_micros: int = 0) -> str:
 def get(name: str) -> Account:
     """The account of this name.
 
-    :raises Invalid: if there is none.
+    :raises OperatorError: if there is none.
     """
     account = Account.get_or_none(Account.name == name)
     if account is None:
@@ -123,9 +123,9 @@ def any_exists() -> bool:
 
 
 def set_status(name: str, status: str) -> None:
-    """Suspend or activate an account; it counts from the next request on.
+    """Suspend or activate an account, from the next request on.
 
-    :raises Invalid: if there is no such account.
+    :raises OperatorError: if there is no such account.
     """
     with immediate():
         Account.update(status=status).where(Account.id == get(name).id).execute()
@@ -134,7 +134,7 @@ def set_status(name: str, status: str) -> None:
 def rotate_key(name: str) -> str:
     """Give an account a new key; the old one is unknown from the next request on.
 
-    :raises Invalid: if there is no such account.
+    :raises OperatorError: if there is no such account.
     """
     key = _new_key()
     with immediate():
@@ -146,7 +146,7 @@ def fund(name: str, amount_micros: int, note: str = "") -> int:
     """Deposit an amount, or withdraw it where it is negative.
 
     :returns: the new balance, in micros.
-    :raises Invalid: for no such account, a zero amount, or a balance that it would overdraw.
+    :raises OperatorError: for no such account, a zero amount, or a balance that it would overdraw.
     """
     if amount_micros == 0:
         raise OperatorError("an amount of zero changes nothing")
@@ -166,7 +166,7 @@ def set_discount(name: str, discount_ppm: int) -> None:
     """Give an account a discount on every rate, from the next request on.
 
     :param discount_ppm: in millionths of the rate; 50000 is 5 %.
-    :raises Invalid: for no such account, or a discount below 0 or above 100 %.
+    :raises OperatorError: for no such account, or a discount below 0 or above 100 %.
     """
     if not 0 <= discount_ppm <= money.MICROS:
         raise OperatorError("the discount must be from 0 to 100 percent")
@@ -175,9 +175,9 @@ def set_discount(name: str, discount_ppm: int) -> None:
 
 
 def set_dialect(name: str, dialect: str | None) -> None:
-    """Say how answers are shaped for an account; None for the panel's default.
+    """Choose the dialect of an account's answers; None for the panel's default.
 
-    :raises Invalid: for no such account.
+    :raises OperatorError: for no such account.
     """
     with immediate():
         Account.update(dialect=dialect).where(Account.id == get(name).id).execute()

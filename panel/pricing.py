@@ -93,7 +93,7 @@ def find_offer(caller: Caller, service_id: int | None) -> Offer | None:
 def offer_for(caller: Caller, service_id: int) -> Offer:
     """A service at this account's rate, active or not: for what was ordered before.
 
-    :raises Invalid: if there is no such service.
+    :raises OperatorError: if there is no such service.
     """
     row = _PRICE.row(id=service_id, account_id=caller.id)
     if row is None:
@@ -140,7 +140,7 @@ def charge(offer: Offer, quantity: int) -> int:
 def set_account_rate(account_id: int, service_id: int, rate_micros: int | None) -> None:
     """Give an account its own rate for a service, or with None take it away.
 
-    :raises Invalid: for no such service, or a rate that cannot be.
+    :raises OperatorError: for no such service, or a rate that cannot be.
     """
     if rate_micros is not None and not 0 <= rate_micros <= MAX_RATE_MICROS:
         raise OperatorError(f"the rate must be from 0 to {MAX_RATE_MICROS // money.MICROS}")

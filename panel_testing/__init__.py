@@ -42,12 +42,12 @@ class PanelServer:
         self.services: dict[str, int] = line["services"]
         self._control: str = line["control"]
 
-    def do(self, what: str, **wish: Any) -> Any:
-        """Have the remote control do something.
+    def do(self, name: str, /, **parameters: Any) -> Any:
+        """Have the remote control follow an instruction.
 
-        :raises ValueError: with the server's words, if it cannot be done.
+        :raises ValueError: with the server's words, if it cannot.
         """
-        status, answer = _post(self._control, json.dumps({"do": what, **wish}), TIMEOUT_S)
+        status, answer = _post(self._control, json.dumps({"do": name, **parameters}), TIMEOUT_S)
         if status != 200:
             raise ValueError(answer["error"])
         return answer
@@ -178,14 +178,14 @@ def _post(url: str, body: str, timeout_s: float) -> tuple[int, Any]:
 def serve() -> Iterator[PanelServer]:
     """Run a server on a free port for as long as the block lasts."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "flask", "--app", "app", "sandbox"],
+        [sys.executable, "-m", "flask", "--app", "app:create_api_app", "test-server"],
         cwd=SERVER, env=_environ(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
-            raise RuntimeError("the panel's test server did not start; see its words above")
+            raise RuntimeError("the panel's test server did not start; its output above says why")
         yield PanelServer(json.loads(line))
     finally:
         process.terminate()

@@ -1,4 +1,4 @@
-"""flask sandbox: a real server with a database of its own, for tests of API clients."""
+"""The command: a real server with a temporary database, for tests of API clients."""
 
 import json
 import logging
@@ -8,48 +8,67 @@ import stat
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import click
-from flask import current_app
+from flask import Flask
 from werkzeug.serving import make_server
 
 from api.context import current_settings
 from api.dialects import DIALECTS
-from cli.common import PlainCommand
+from command_line import PlainCommand
+from settings import Settings
+from test_server.control import Control
+
+CreateApp = Callable[[Settings], Flask]
 
 
-@click.command("sandbox", cls=PlainCommand)
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: any free port.")
-@click.option(
-    "--dialect",
-    type=click.Choice(list(DIALECTS)),
-    default="sns",
-    show_default=True,
-    help="How the customer is answered.",
-)
-@click.option(
-    "--rate-limit",
-    type=click.IntRange(1),
-    default=1_000_000,
-    show_default=True,
-    help="Requests a minute for each key.",
-)
-def command(port: int, dialect: str, rate_limit: int) -> None:
-    """Serve a panel to test API clients against, until it is stopped.
+def make_command(name: str, create_app: CreateApp, hidden: bool = False) -> click.Command:
+    """The command that serves a test panel.
 
-    Prints one line of JSON: the API's url, the key of a customer with funds, the number of a
-    service of each type, and the address of the remote control. Everything is forgotten at the
-    end. Nothing is sent to any provider: orders move only when the remote control moves them.
-
-    It stops at Ctrl-C, with its terminal, or when the program at the other end of its standard
-    input closes it.
+    :param create_app: makes the app on a database of its own.
     """
+
+    @click.command(name, cls=PlainCommand, hidden=hidden)
+    @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: any free port.")
+    @click.option(
+        "--dialect",
+        type=click.Choice(list(DIALECTS)),
+        default="sns",
+        show_default=True,
+        help="How the customer is answered.",
+    )
+    @click.option(
+        "--rate-limit",
+        type=click.IntRange(1),
+        default=1_000_000,
+        show_default=True,
+        help="Requests a minute for each key.",
+    )
+    def command(port: int, dialect: str, rate_limit: int) -> None:
+        """Serve a panel to test API clients against, until it is stopped.
+
+        Prints one line of JSON: the API's url, the key of a customer with funds, the number of a
+        service of each type, and the address of the remote control. Everything is forgotten at
+        the end. Nothing is sent to any provider: orders move only when the remote control moves
+        them.
+
+        It stops at Ctrl-C, with its terminal, or when the program at the other end of its
+        standard input closes it.
+        """
+        _serve(create_app, port, dialect, f"{rate_limit} per minute")
+
+    return command
+
+
+def _serve(create_app: CreateApp, port: int, dialect: str, rate_limit: str) -> None:
+    """Serve on a temporary database until the process is told to stop."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    stop = _stop_of_this_process()
+    stop = _stop_event()
     with tempfile.TemporaryDirectory(
-        prefix="panel-sandbox-", ignore_cleanup_errors=True
+        prefix="panel-test-server-", ignore_cleanup_errors=True
     ) as folder:
         settings = replace(
             current_settings(),
@@ -57,9 +76,9 @@ def command(port: int, dialect: str, rate_limit: int) -> None:
             ratelimit_storage="memory://",
             synchronous="OFF",
             dialect=dialect,
-            rate_limit=f"{rate_limit} per minute",
+            rate_limit=rate_limit,
         )
-        control = current_app.config["CREATE_SANDBOX"](settings, dialect)
+        control = Control(create_app(settings).wsgi_app, dialect)
         server = make_server("127.0.0.1", port, control, threaded=True)
         url = f"http://127.0.0.1:{server.server_port}"
         line = {
@@ -74,25 +93,25 @@ def command(port: int, dialect: str, rate_limit: int) -> None:
         stop.wait()
 
 
-def _stop_of_this_process() -> threading.Event:
-    """What is set at SIGTERM, SIGINT and SIGHUP, and when the input ends."""
+def _stop_event() -> threading.Event:
+    """An event that is set at SIGTERM, SIGINT or SIGHUP, or when the standard input ends."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
 
-    def wait_for_the_end_of_input() -> None:
+    def wait_for_end_of_input() -> None:
         sys.stdin.read()
         stop.set()
 
     if _input_is_a_pipe():
-        threading.Thread(target=wait_for_the_end_of_input, daemon=True).start()
+        threading.Thread(target=wait_for_end_of_input, daemon=True).start()
     return stop
 
 
 def _input_is_a_pipe() -> bool:
     """Whether another program holds the other end of the standard input.
 
-    /dev/null has ended already, and a terminal stops those that read it in the background.
+    /dev/null is at its end already, and a terminal stops a background process that reads it.
     """
     try:
         mode = os.fstat(0).st_mode

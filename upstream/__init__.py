@@ -1,4 +1,4 @@
-"""The panels that we buy from: sending orders on, and bringing their progress back."""
+"""Clients of the panels that we buy from."""
 
 from models import Provider as ProviderRow
 from panel.providers.registry import SANDBOX_URL
@@ -7,7 +7,7 @@ from upstream.provider import OutcomeUnknown, Provider, ProviderRejected, Provid
 from upstream.sandbox import SandboxProvider
 
 PROVIDER_ERRORS = (ProviderUnreachable, ProviderRejected, OutcomeUnknown)
-"""What a provider that gives no answer may raise."""
+"""What a request to a provider may raise."""
 
 
 def connect(row: ProviderRow, *, currency: str, timeout_s: int, sandbox_seconds: int) -> Provider:

@@ -1,7 +1,7 @@
 """Connections to providers that bound how long a whole answer takes.
 
-A socket's own time-out is for each piece that arrives: a provider that sends a byte now and
-then would never reach it.
+A socket's own time-out is for each piece that arrives: a provider that sends a byte now and then
+would never reach it.
 """
 
 import http.client
@@ -24,13 +24,13 @@ def pools(connections: int, keep: bool = True) -> PoolManager:
     manager.pool_classes_by_scheme = (
         {"http": _HTTPPool, "https": _HTTPSPool}
         if keep
-        else {"http": _FreshHTTPPool, "https": _FreshHTTPSPool}
+        else {"http": _UnkeptHTTPPool, "https": _UnkeptHTTPSPool}
     )
     return manager
 
 
-class _Until(io.RawIOBase):
-    """What a socket receives, until its time-out has passed since this was made."""
+class _BoundedReader(io.RawIOBase):
+    """Reads from a socket until the socket's time-out has passed since this was made."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -58,7 +58,7 @@ class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp.close()
-        self.fp = io.BufferedReader(_Until(sock))
+        self.fp = io.BufferedReader(_BoundedReader(sock))
 
 
 class _HTTP(HTTPConnection):
@@ -77,17 +77,17 @@ class _HTTPSPool(HTTPSConnectionPool):
     ConnectionCls = _HTTPS
 
 
-class _Fresh(HTTPConnectionPool):
+class _UnkeptPool(HTTPConnectionPool):
     def _put_conn(self, conn: Any) -> None:
-        # urllib3 heeds only what the server says of closing, and not every server does.
+        # urllib3 closes only where the server says so, and not every server does.
         if conn is not None:
             conn.close()
         super()._put_conn(conn)
 
 
-class _FreshHTTPPool(_Fresh, _HTTPPool):
+class _UnkeptHTTPPool(_UnkeptPool, _HTTPPool):
     pass
 
 
-class _FreshHTTPSPool(_Fresh, _HTTPSPool):
+class _UnkeptHTTPSPool(_UnkeptPool, _HTTPSPool):
     pass

@@ -1,4 +1,4 @@
-"""What a provider can do, whichever it is: the interface, its plain answers, its three errors."""
+"""The interface of every provider, and its three errors."""
 
 from typing import Protocol
 
@@ -8,7 +8,7 @@ from panel.providers.listing import Listing
 
 
 class ProviderUnreachable(Exception):
-    """It is certain that the request did not reach the provider: it may be tried again."""
+    """It is certain that the request did not reach the provider: it may be sent again."""
 
 
 class ProviderRejected(Exception):
@@ -20,12 +20,12 @@ class OutcomeUnknown(Exception):
 
 
 class Provider(Protocol):
-    """What the worker and the commands ask of a provider.
+    """What can be asked of a provider.
 
     Every method may raise the three errors above. Where several things are asked for at once,
     the answer holds only what was asked for and was understood.
 
-    idempotent: whether it has said that it takes an order under one key once.
+    idempotent: whether it has said that two orders under one idempotency key are one order.
     """
 
     idempotent: bool
@@ -40,13 +40,13 @@ class Provider(Protocol):
         """Place an order; the provider's number for it."""
 
     def statuses(self, provider_orders: list[str]) -> dict[str, ProviderStatus]:
-        """How far up to 100 orders are."""
+        """The statuses of up to 100 orders."""
 
     def cancel(self, provider_orders: list[str]) -> dict[str, bool]:
-        """Ask to cancel up to 100 orders: for each, whether the provider took the request."""
+        """Request to cancel up to 100 orders: for each, whether the provider accepted."""
 
     def refill(self, provider_order: str) -> str:
-        """Ask to refill an order; the provider's number for the refill."""
+        """Request to refill an order; the provider's number for the refill."""
 
     def refill_statuses(self, provider_refills: list[str]) -> dict[str, str]:
-        """How far up to 100 refills are, in our words."""
+        """The statuses of up to 100 refills, in our words."""

@@ -1,9 +1,9 @@
-"""A provider in this process: orders move through their life by the clock.
+"""A provider in this process: orders progress by the clock.
 
 Nothing is random: a link says how its order ends. `sandbox=partial`, `sandbox=canceled`,
-`sandbox=slow` (ten times as long), `sandbox=fail` (refused) or `sandbox=busy` (refused for
-something that passes), anywhere in the link; every other order is completed. A subscription
-has its posts one after the other, and each is delivered like an order.
+`sandbox=slow` (ten times as long), `sandbox=fail` (rejected) or `sandbox=busy` (rejected with a
+temporary error), anywhere in the link; every other order is completed. A subscription has its
+posts one after the other, and each is delivered like an order.
 """
 
 import time
@@ -20,6 +20,8 @@ START_COUNT = 1000
 POSTS = 3
 """What a subscription without a number of posts has."""
 SLOWER = 10
+PENDING_PER_MILLE = 100
+"""For which part of its life an order is pending."""
 CATALOGUE = (
     Listing("1", "Channel members", "Telegram", "Default", 900_000, 10, 50_000, True, True),
     Listing("2", "Post views", "Telegram", "Default", 10_000, 100, 1_000_000, False, True),
@@ -36,7 +38,7 @@ CATALOGUE = (
 
 
 class SandboxProvider:
-    """Takes every order that it can sell, and completes it within some seconds."""
+    """Accepts every order of its catalogue, and completes it within some seconds."""
 
     idempotent = False
 
@@ -52,7 +54,7 @@ class SandboxProvider:
         return "unlimited"
 
     def add(self, order: Outgoing) -> str:
-        """Take the order, or refuse it where its link says so."""
+        """Accept the order, or reject it where its link says so."""
         wanted = order.parameters
         link = wanted.get("link", "")
         if "sandbox=fail" in link:
@@ -69,25 +71,25 @@ class SandboxProvider:
         return str(row.id)
 
     def statuses(self, provider_orders: list[str]) -> dict[str, ProviderStatus]:
-        """How far the orders are by now."""
+        """The statuses of the orders by now."""
         wanted = {number: number.partition("p") for number in provider_orders}
         ids = {order for order, _, _ in wanted.values()}
         found = {str(row.id): row for row in SandboxOrder.select().where(SandboxOrder.id.in_(ids))}
         return {
-            number: self._report(found[order], int(post or 0))
+            number: self._status(found[order], int(post or 0))
             for number, (order, _, post) in wanted.items()
             if order in found
         }
 
     def cancel(self, provider_orders: list[str]) -> dict[str, bool]:
-        """Stop the orders that are not through; one that was stopped before is stopped."""
+        """Cancel the orders that are not over; one that was canceled before is accepted again."""
         answers = {}
         with immediate():
             for number in provider_orders:
                 row = SandboxOrder.get_or_none(SandboxOrder.id == number)
                 if row is None or not number.isdigit():
                     continue
-                stops = self._report(row, 0).status in ("Pending", "In progress", "Active")
+                stops = self._status(row, 0).status in ("Pending", "In progress", "Active")
                 if stops:
                     SandboxOrder.update(canceled_at_ms=_now_ms()).where(
                         SandboxOrder.id == row.id
@@ -96,7 +98,7 @@ class SandboxProvider:
         return answers
 
     def refill(self, provider_order: str) -> str:
-        """Take the refill; its number is the time, which is all that its progress needs."""
+        """Accept the refill; its number is the time, which is all that its progress needs."""
         return str(_now_ms())
 
     def refill_statuses(self, provider_refills: list[str]) -> dict[str, str]:
@@ -107,30 +109,26 @@ class SandboxProvider:
             for refill in provider_refills
         }
 
-    def _report(self, row: SandboxOrder, post: int) -> ProviderStatus:
-        """How far an order is, or the so-manyeth post of a subscription."""
+    def _status(self, row: SandboxOrder, post: int) -> ProviderStatus:
+        """The status of an order, or of the post of this number of a subscription."""
         if row.posts and not post:
             return self._subscription(row)
         life_ms = self._life_ms * (SLOWER if "sandbox=slow" in row.link else 1)
         began_at_ms = row.added_at_ms + post * life_ms
         canceled_at_ms = None if post else row.canceled_at_ms
-        # A tenth of its life an order is pending, then it progresses evenly to its end.
-        share = 1000 * ((canceled_at_ms or _now_ms()) - began_at_ms) // life_ms
-        delivered = row.quantity * min(max(share - 100, 0), 900) // 900
+        per_mille = 1000 * ((canceled_at_ms or _now_ms()) - began_at_ms) // life_ms
         if canceled_at_ms is not None:
-            return ProviderStatus("Canceled", START_COUNT, row.quantity - delivered)
-        if share < 100:
-            return ProviderStatus("Pending", START_COUNT, row.quantity)
-        if share >= 500 and "sandbox=canceled" in row.link:
-            return ProviderStatus("Canceled", START_COUNT, row.quantity)
-        if share >= 500 and "sandbox=partial" in row.link and row.quantity > 1:
-            return ProviderStatus("Partial", START_COUNT, row.quantity - row.quantity // 2)
-        if share < 1000:
-            return ProviderStatus("In progress", START_COUNT, row.quantity - delivered)
-        return ProviderStatus("Completed", START_COUNT, 0)
+            return ProviderStatus("Canceled", START_COUNT, _remains(row, per_mille))
+        early_end = _early_end(row) if per_mille >= 500 else None
+        if early_end is not None:
+            return early_end
+        if per_mille >= 1000:
+            return ProviderStatus("Completed", START_COUNT, 0)
+        status = "Pending" if per_mille < PENDING_PER_MILLE else "In progress"
+        return ProviderStatus(status, START_COUNT, _remains(row, per_mille))
 
     def _subscription(self, row: SandboxOrder) -> ProviderStatus:
-        """A new post each lifetime of an order, until there are enough."""
+        """A new post in each lifetime of an order, until there are enough."""
         age_ms = (row.canceled_at_ms or _now_ms()) - row.added_at_ms
         count = min(age_ms // self._life_ms, row.posts)
         status = "Completed" if count == row.posts else "Active"
@@ -140,8 +138,26 @@ class SandboxProvider:
         return ProviderStatus(status, posts=posts)
 
 
+def _remains(row: SandboxOrder, per_mille: int) -> int:
+    """What remains: after its time as pending, an order progresses evenly to its end."""
+    delivering = 1000 - PENDING_PER_MILLE
+    return (
+        row.quantity
+        - row.quantity * min(max(per_mille - PENDING_PER_MILLE, 0), delivering) // delivering
+    )
+
+
+def _early_end(row: SandboxOrder) -> ProviderStatus | None:
+    """How an order ends halfway, where its link says so."""
+    if "sandbox=canceled" in row.link:
+        return ProviderStatus("Canceled", START_COUNT, row.quantity)
+    if "sandbox=partial" in row.link and row.quantity > 1:
+        return ProviderStatus("Partial", START_COUNT, row.quantity - row.quantity // 2)
+    return None
+
+
 def _quantity(wanted: dict[str, str]) -> int:
-    """What an order comes to: its quantity, its lines, or the least of a subscription's posts."""
+    """An order's quantity: as given, or its lines, or the least of a subscription's posts."""
     if "delay" in wanted:
         return int(wanted["min"])
     if "quantity" in wanted:

@@ -1,6 +1,6 @@
-"""The trade's words: how panels spell statuses, and what their refusals mean.
+"""The words that panels use: how they spell statuses, and what their errors mean.
 
-Panels word the same thing differently, so texts are matched loosely, by a part of them.
+Panels word the same thing differently, so an error is recognized by a part of its text.
 """
 
 import re
@@ -37,7 +37,7 @@ _REFILLS = {
     "failed": "error",
 }
 
-_MAY_PASS = re.compile(
+_TEMPORARY = re.compile(
     "|".join(
         (
             # An order for the same link is still running there.
@@ -56,11 +56,11 @@ _MAY_PASS = re.compile(
             r"too many (requests|attempts)|too fast",
             r"(rate|requests?|api) limit",
             r"another transaction",
-            # The provider is not well.
+            # The provider is out of order.
             r"maintenance|temporar|overload|\bbusy\b",
             r"try again|\blater\b",
             r"(service|server|system|panel|api) (is )?(currently )?unavailable",
-            # What the operator mends at the provider: no reason to turn customers away.
+            # What the operator can repair at the provider: no reason to cancel orders.
             r"\bapi key\b|(invalid|incorrect|wrong|bad) key\b",
             r"unauthori[sz]ed|unauthenticated|authentication|access denied",
             r"\bip (address )?(is )?not\b|api (is )?disabled",
@@ -69,10 +69,10 @@ _MAY_PASS = re.compile(
         )
     )
 )
-"""Refusals that pass by themselves, or when the operator acts: the order is tried again.
-Every other refusal (a bad link, a wrong quantity, a service that is gone) is the last word."""
+"""Errors that pass by themselves, or when the operator acts: the order is sent again.
+Every other error (a bad link, a wrong quantity, a service that is gone) is final."""
 
-_UNCLEAR = re.compile(
+_OUTCOME_UNKNOWN = re.compile(
     "|".join(
         (
             r"time ?out|timed out",
@@ -86,38 +86,38 @@ _UNCLEAR = re.compile(
 """Errors that do not say whether the provider did what it was asked for."""
 
 
-def _plain(word: str) -> str:
+def _letters(word: str) -> str:
     return re.sub(r"[^a-z]", "", word.lower())
 
 
 def status(word: str) -> str | None:
-    """Our status for a provider's word, or None where it is none of the trade's.
+    """Our status for a provider's word, or None for an unknown word.
 
-    `Fail` and `Error` are None on purpose: what became of the money there is not said.
+    `Fail` and `Error` are None on purpose: they do not say what became of the money.
     """
-    return _STATUSES.get(_plain(word))
+    return _STATUSES.get(_letters(word))
 
 
 def refill_status(word: str) -> str | None:
     """Our refill status for a provider's word, or None."""
-    return _REFILLS.get(_plain(word))
+    return _REFILLS.get(_letters(word))
 
 
-def is_temporary(refusal: str) -> bool:
-    """Whether a refusal passes by itself."""
-    return _MAY_PASS.search(_sentence(refusal)) is not None
+def is_temporary(error: str) -> bool:
+    """Whether an error passes by itself, so that the order can be sent again."""
+    return _TEMPORARY.search(_plain_sentence(error)) is not None
 
 
-def key_was_used(refusal: str) -> bool:
-    """Whether a refusal says that an order was taken before under this key."""
-    return "idempotency" in refusal.lower()
+def key_was_used(error: str) -> bool:
+    """Whether an error says that this idempotency key stands for an order already."""
+    return "idempotency" in error.lower()
 
 
-def unclear(refusal: str) -> bool:
-    """Whether it is no refusal at all: the provider itself does not know what happened."""
-    return _UNCLEAR.search(_sentence(refusal)) is not None
+def leaves_outcome_unknown(error: str) -> bool:
+    """Whether an error does not say if the provider did what it was asked for."""
+    return _OUTCOME_UNKNOWN.search(_plain_sentence(error)) is not None
 
 
-def _sentence(text: str) -> str:
+def _plain_sentence(text: str) -> str:
     """A code such as `neworder.error.link_duplicate` as words, and a sentence as plain ones."""
     return re.sub(r"[\s_.-]+", " ", re.sub("['’`]", "", text.lower()))  # noqa: RUF001

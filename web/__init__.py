@@ -1,4 +1,4 @@
-"""What is served beside the API itself: its description, and pages for people.
+"""Public pages: the API's description, its reference page, and the static files of all pages.
 
 The pages are rendered on the server, with nothing loaded from elsewhere and no inline script.
 """
@@ -9,25 +9,22 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, request
 
-from web import dashboard, openapi, sessions
+from panel import __version__
+from settings import Settings
+from web import openapi
 from web.reference import page
 
 STATIC = Path(__file__).parent / "static"
 
 
-def register(app: Flask, settings: Any) -> None:
-    """Add the description of the API and the pages to the app.
-
-    :param settings: the app's Settings; this floor reads them but does not know their module.
-    """
-    app.secret_key = settings.secret_key or sessions.kept_key(settings.secret_key_file)
-    app.session_interface = sessions.DashboardSessions()
+def register(app: Flask, settings: Settings) -> None:
+    """Add the description of the API, its reference page and the static files to the app."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals["panel_name"] = settings.name
-    app.jinja_env.globals["currency"] = settings.currency
+    app.jinja_env.globals.update(
+        panel_name=settings.name, panel_version=__version__, currency=settings.currency
+    )
     app.register_blueprint(_assets())
     page.register(app, settings.currency)
-    dashboard.register(app)
     described = openapi.document(settings.currency, settings.name)
 
     @app.get("/openapi.json")
@@ -36,7 +33,7 @@ def register(app: Flask, settings: Any) -> None:
 
 
 def _assets() -> Blueprint:
-    """The static files: their version is in their address, so that browsers keep them."""
+    """The static files: a hash of them is in their addresses, so that browsers can keep them."""
     assets = Blueprint(
         "assets",
         __name__,
@@ -44,23 +41,23 @@ def _assets() -> Blueprint:
         static_folder="static",
         static_url_path="/static",
     )
-    version = _version()
+    files_hash = _files_hash()
 
     @assets.url_defaults
-    def add_version(endpoint: str, values: dict[str, Any]) -> None:
-        values.setdefault("v", version)
+    def add_hash(endpoint: str, values: dict[str, Any]) -> None:
+        values.setdefault("v", files_hash)
 
     @assets.after_request
-    def keep(response: Response) -> Response:
+    def allow_caching(response: Response) -> Response:
         response.headers["X-Content-Type-Options"] = "nosniff"
-        if request.args.get("v") == version and response.status_code in (200, 304):
+        if request.args.get("v") == files_hash and response.status_code in (200, 304):
             response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         return response
 
     return assets
 
 
-def _version() -> str:
+def _files_hash() -> str:
     """A short hash of all static files."""
     digest = hashlib.sha256()
     for path in sorted(path for path in STATIC.rglob("*") if path.is_file()):

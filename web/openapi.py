@@ -1,6 +1,6 @@
-"""The API as OpenAPI 3.1, drawn from the tables that dispatch and judge its requests.
+"""The API as OpenAPI 3.1, made from the tables that the API itself uses.
 
-Only the shapes of the answers stand here; they are those of the dialect `sns`.
+Only the shapes of the answers are written here; they are those of the dialect `sns`.
 """
 
 from typing import Any
@@ -8,12 +8,10 @@ from typing import Any
 from actions import ACTIONS
 from actions.add import IDEMPOTENCY_KEY, MAX_IDEMPOTENCY_KEY
 from actions.parameters import Parameter
-from panel import errors, service_types
+from panel import __version__, errors, service_types
 from panel.orders import refills, state
 from web.reference import calls
 from web.reference.calls import Call
-
-VERSION = "2"
 
 _AMOUNT = {"type": "string", "pattern": r"^[0-9]+\.[0-9]+$"}
 _COUNT = {"type": "integer", "minimum": 0}
@@ -28,7 +26,7 @@ _RETRY_HELP = (
 
 
 def _sometimes(name: str, where: str, help: str) -> dict[str, Any]:
-    """A parameter in a query or a header, which only some actions read."""
+    """A parameter in the query or a header that only some actions read."""
     schema = {"type": "string"}
     return {"name": name, "in": where, "required": False, "description": help, "schema": schema}
 
@@ -74,7 +72,7 @@ SCHEMAS = {
         }
     ),
 }
-"""What answers are made of, by the name that they refer to it with."""
+"""The parts of answers, by the name that answers refer to."""
 
 
 def _ref(name: str) -> dict[str, Any]:
@@ -117,7 +115,7 @@ def document(currency: str, name: str = "SMM panel") -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": f"{name} API",
-            "version": VERSION,
+            "version": __version__,
             "description": (
                 "One endpoint; `action` says what is asked for. The key is sent as a bearer "
                 "token, or as the parameter `key` in the body or the query, which wins. "
@@ -181,7 +179,7 @@ def _form(call: Call) -> dict[str, Any]:
 
 
 def _optional(call: Call) -> dict[str, Any]:
-    """What may be sent beside; an empty text is the same as nothing."""
+    """The optional parameters; an empty text is the same as none."""
     described: dict[str, Any] = {
         name: {"anyOf": [schema, _NOT_SENT]} for name, schema in _described(call.optional).items()
     }
@@ -209,7 +207,7 @@ def _responses() -> dict[str, Any]:
         500: ["A fault of the panel's own."],
     }
     for problem in errors.catalogue():
-        # It stands within an answer of `cancel` only.
+        # That one is told within an answer of `cancel` only.
         if problem != errors.CANNOT_CANCEL:
             texts.setdefault(problem.status, []).append(problem.text)
     texts[422].append(errors.incorrect("NAME").text)

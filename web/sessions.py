@@ -1,4 +1,4 @@
-"""Session cookies, for the dashboard alone, and the key that signs them."""
+"""Session cookies, which only the dashboard has, and the key that signs them."""
 
 import os
 import secrets
@@ -7,15 +7,26 @@ from pathlib import Path
 from flask import Flask, Request, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 
+from settings import Settings
+
 ADMIN = "/admin"
 
 
+def register(app: Flask, settings: Settings) -> None:
+    """Give the app sessions, signed with the key of the settings or of its file.
+
+    :raises OSError: if the file can be neither read nor made.
+    """
+    app.secret_key = settings.secret_key or kept_key(settings.secret_key_file)
+    app.session_interface = DashboardSessions()
+
+
 class DashboardSessions(SecureCookieSessionInterface):
-    """Cookies for the dashboard: whoever calls the API has no session and pays for none."""
+    """Sessions on the dashboard's pages alone; a request to the API does no work for one."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """The session of a page under /admin; None anywhere else."""
-        return super().open_session(app, request) if belongs(request.path) else None
+        return super().open_session(app, request) if is_dashboard(request.path) else None
 
     def get_cookie_name(self, app: Flask) -> str:
         """Its own name: panels beside each other on one host do not share it with others."""
@@ -34,15 +45,15 @@ class DashboardSessions(SecureCookieSessionInterface):
         return request.is_secure
 
 
-def belongs(path: str) -> bool:
+def is_dashboard(path: str) -> bool:
     """Whether a path is the dashboard's."""
     return path == ADMIN or path.startswith(ADMIN + "/")
 
 
 def kept_key(path: Path) -> str:
-    """The signing key in this file, which is made if there is none.
+    """The signing key in this file, which is created if it is missing.
 
-    All processes end with the same one, whichever of them was first.
+    Processes that create it at the same time end with the same key.
 
     :raises OSError: if it can be neither read nor made.
     """

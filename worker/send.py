@@ -17,12 +17,12 @@ log = logging.getLogger("panel.worker")
 T = TypeVar("T")
 
 
-def send(provider: Provider, order: Outgoing, ask_after_s: int, retry_after_s: int) -> None:
+def send(provider: Provider, order: Outgoing, poll_after_s: int, retry_after_s: int) -> None:
     """Send a claimed order, and record what the provider said.
 
-    :param ask_after_s: when to ask for its status first.
+    :param poll_after_s: when to ask for its status first.
     :param retry_after_s: when to try again, if the provider is not reached at all.
-    :raises NotSentError, UnknownError: after recording it, so that the caller can pause.
+    :raises ProviderUnreachable, OutcomeUnknown: after recording it, so that the caller can pause.
     """
     try:
         number = provider.add(order)
@@ -34,36 +34,36 @@ def send(provider: Provider, order: Outgoing, ask_after_s: int, retry_after_s: i
             dispatch.mark_in_doubt(order.order_id, str(error), resend=False)
             return
         passes = vocabulary.is_temporary(str(error))
-        log.warning("order %d refused: %s", order.order_id, error)
+        log.warning("order %d rejected: %s", order.order_id, error)
         dispatch.record_rejected(order.order_id, str(error), passes)
     except OutcomeUnknown as error:
         log.warning("order %d needs review: %s", order.order_id, error)
         dispatch.mark_in_doubt(order.order_id, str(error))
         raise
     except Exception as error:
-        # A fault of our own: whether the request left is not known either.
-        dispatch.mark_in_doubt(order.order_id, f"an error of our own ({type(error).__name__})")
+        # An error of our own: whether the request left is not known either.
+        dispatch.mark_in_doubt(order.order_id, f"an internal error ({type(error).__name__})")
         raise
     else:
-        dispatch.record_accepted(order.order_id, number, int(time.time()) + ask_after_s)
+        dispatch.record_accepted(order.order_id, number, int(time.time()) + poll_after_s)
 
 
 def send_cancels(provider: Provider, provider_id: int, retry_after_s: int) -> int:
-    """Pass waiting cancel requests on, up to 100; tell how many there were.
+    """Send waiting cancel requests to the provider, up to 100; tell how many there were.
 
-    :raises NotSentError, UnknownError: after putting them off; asking twice does no harm.
+    :raises ProviderUnreachable, OutcomeUnknown: after putting them off; to ask twice is harmless.
     """
     waiting = cancels.due_for_provider(provider_id)
     if not waiting:
         return 0
     numbers = [provider_order for _, provider_order in waiting]
     try:
-        answers = _or_put_off(
+        answers = _or_retry_later(
             lambda: provider.cancel(numbers),
             lambda: cancels.retry_later([c for c, _ in waiting], retry_after_s),
         )
     except ProviderRejected as error:
-        log.warning("cancels refused: %s", error)
+        log.warning("cancels rejected: %s", error)
         if vocabulary.is_temporary(str(error)):
             cancels.retry_later([c for c, _ in waiting], retry_after_s)
             return len(waiting)
@@ -73,23 +73,23 @@ def send_cancels(provider: Provider, provider_id: int, retry_after_s: int) -> in
 
 
 def send_refill(provider: Provider, provider_id: int, retry_after_s: int) -> bool:
-    """Pass the next waiting refill on; tell whether there was one.
+    """Send the next waiting refill to the provider; tell whether there was one.
 
-    :raises NotSentError, UnknownError: after putting it off.
+    :raises ProviderUnreachable, OutcomeUnknown: after putting it off.
     """
     waiting = refills.next_for_provider(provider_id)
     if waiting is None:
         return False
     refill_id, provider_order = waiting
     try:
-        number = _or_put_off(
+        number = _or_retry_later(
             lambda: provider.refill(provider_order),
-            lambda: refills.put_refill_off(refill_id, retry_after_s),
+            lambda: refills.retry_later(refill_id, retry_after_s),
         )
     except ProviderRejected as error:
-        log.warning("refill %d refused: %s", refill_id, error)
+        log.warning("refill %d rejected: %s", refill_id, error)
         if vocabulary.is_temporary(str(error)):
-            refills.put_refill_off(refill_id, retry_after_s)
+            refills.retry_later(refill_id, retry_after_s)
         else:
             refills.set_status(refill_id, "rejected")
     else:
@@ -97,9 +97,9 @@ def send_refill(provider: Provider, provider_id: int, retry_after_s: int) -> boo
     return True
 
 
-def _or_put_off(ask: Callable[[], T], put_off: Callable[[], None]) -> T:
+def _or_retry_later(ask: Callable[[], T], retry_later: Callable[[], None]) -> T:
     try:
         return ask()
     except (ProviderUnreachable, OutcomeUnknown):
-        put_off()
+        retry_later()
         raise

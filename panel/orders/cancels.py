@@ -5,8 +5,8 @@ from database.compiled_query import literal, rows
 from database.transactions import immediate
 from models import Cancel, Order
 from panel.errors import CANNOT_CANCEL, INCORRECT_ORDER_ID, OperatorError, Problem
-from panel.orders import state, status_sync, transition
-from panel.orders.refills import _ORDER
+from panel.orders import lookup, state, status_sync
+from panel.orders.transition import apply_change
 
 
 def request(account_id: int, order_ids: list[int | None]) -> list[int | Problem]:
@@ -20,37 +20,34 @@ def request(account_id: int, order_ids: list[int | None]) -> list[int | Problem]
 
 
 def _request(account_id: int, order_id: int | None) -> int | Problem:
-    if order_id is None:
+    order = lookup.find_requested(account_id, order_id)
+    if order is None or order_id is None:
         return INCORRECT_ORDER_ID
-    row = _ORDER.row(account_id=account_id, id=order_id)
-    if row is None:
-        return INCORRECT_ORDER_ID
-    order_status, _, cancel, forward, may_be_at_provider = row
-    if not cancel or order_status not in state.OPEN:
+    if not order.offers_cancel or not state.is_open(order.status):
         return CANNOT_CANCEL
     waiting = Cancel.get_or_none(Cancel.order == order_id, Cancel.status == "pending")
     if waiting is None:
         waiting = Cancel.create(order=order_id, status="pending")
-    nobody_has_it = forward in ("", "waiting") and not may_be_at_provider
-    if order_status in ("Pending", "Active") and nobody_has_it:
-        transition.advance(order_id, status="Canceled")
+    is_elsewhere = state.may_be_at_provider(order.dispatch_state, order.may_be_at_provider)
+    if state.is_untouched(order.status) and not is_elsewhere:
+        apply_change(lookup.get(order_id), {"status": "Canceled"})
     return waiting.id
 
 
 def accept(cancel_id: int) -> None:
     """Grant a waiting cancel request: its order becomes Canceled, and what remains is refunded.
 
-    :raises Invalid: for no such request, or one that was settled.
+    :raises OperatorError: for no such request, or one that was settled.
     """
     with immediate():
         cancel = _waiting(cancel_id)
-        transition.advance(cancel.order_id, status="Canceled")
+        apply_change(lookup.get(cancel.order_id), {"status": "Canceled"})
 
 
 def reject(cancel_id: int) -> None:
     """Turn a waiting cancel request down; its order goes on.
 
-    :raises Invalid: for no such request, or one that was settled.
+    :raises OperatorError: for no such request, or one that was settled.
     """
     with immediate():
         cancel = _waiting(cancel_id)
@@ -69,25 +66,25 @@ def _waiting(cancel_id: int) -> Cancel:
 
 
 def due_for_provider(provider_id: int, limit: int = 100) -> list[tuple[int, str]]:
-    """Waiting cancel requests that the provider does not know yet, with its order's number."""
+    """The waiting cancel requests that the provider has not been sent, with its order's number."""
     query = (
         Cancel.select(Cancel.id, Order.provider_order)
         .join(Order)
         .where(Cancel.status == literal("pending"), Cancel.passed_on == 0, Cancel.send_at <= now())
-        .where(Order.provider == provider_id, Order.dispatch_state == "sent")
+        .where(Order.provider == provider_id, Order.dispatch_state == state.SENT)
         .order_by(Cancel.order)
         .limit(limit)
     )
     return rows(query.tuples())
 
 
-def record_answers(taken: dict[int, bool]) -> None:
-    """Keep which cancel requests a provider took; one that it refused is rejected.
+def record_answers(accepted: dict[int, bool]) -> None:
+    """Record which cancel requests a provider accepted; one that it rejected is rejected here.
 
     What becomes of an order is told by its status, which is asked for at once.
     """
     with immediate():
-        for cancel_id, yes in taken.items():
+        for cancel_id, yes in accepted.items():
             values = {"passed_on": True} if yes else {"status": "rejected"}
             cancel = Cancel.get_by_id(cancel_id)
             Cancel.update(**values, updated_at=now()).where(
@@ -97,6 +94,6 @@ def record_answers(taken: dict[int, bool]) -> None:
 
 
 def retry_later(cancel_ids: list[int], seconds: int) -> None:
-    """Pass cancel requests on later."""
+    """Send cancel requests to the provider later."""
     with immediate():
         Cancel.update(send_at=now() + seconds).where(Cancel.id.in_(cancel_ids)).execute()

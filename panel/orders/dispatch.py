@@ -1,8 +1,12 @@
-"""Sending an order to a provider: waiting, being sent, accepted, rejected, or in doubt."""
+"""Sending an order to a provider: waiting, being sent, accepted, rejected, or in doubt.
+
+No HTTP here: the worker sends what claim() gives it, and records what came of it.
+"""
 
 import json
+import logging
 import secrets
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from peewee import JOIN
 
@@ -10,28 +14,25 @@ from database.clock import now
 from database.compiled_query import CompiledQuery, literal, param, rows
 from database.transactions import immediate
 from models import Cancel, Order, Provider, Service, Source
-from panel import money, service_types
+from panel import money
 from panel.errors import OperatorError
-from panel.orders import lookup, state, transition
+from panel.orders import lookup, state
 from panel.orders.events import record_event
+from panel.orders.lookup import StoredOrder
+from panel.orders.transition import Change, Event, apply_change
+from panel.service_types import SERVICE_TYPES, takes_quantity
+
+log = logging.getLogger("panel.orders")
 
 MAX_ATTEMPTS = 24
-"""After so many rounds of refusals an order is given up, and paid back."""
-
+"""After so many rounds of rejections an order is given up, and paid back."""
 
 RESEND_S = 5
 """How soon an order in doubt is sent again under its key, where the provider knows such keys."""
 
-
 PAUSE_S = 60
-
-
 MAX_PAUSE_S = 3600
 """Pauses between the rounds double from the first to the second."""
-
-
-_IN_DOUBT = Order.dispatch_state.in_([literal("sending"), literal("review")])
-"""Written as the index orders_in_doubt has it, so that it is used."""
 
 
 class Outgoing(NamedTuple):
@@ -46,85 +47,42 @@ class Outgoing(NamedTuple):
     key: str
 
 
-class _Bought(NamedTuple):
-    """An order with where its service is bought: None where that is nowhere."""
+class _Purchase(NamedTuple):
+    """Where an order's service is bought, and what it is; None where that is nowhere."""
 
-    order_id: int
-    service_id: int
-    link: str
-    quantity: int
-    status: str
     type: str
     provider_id: int | None
     provider_service: str
     cost_micros: int
     dripfeed: int
-    parameters: str
-    runs: int | None
-    interval: int | None
-    send_key: str | None
-    may_be_at_provider: int
 
 
-def _bought() -> Any:
-    """A query of orders as _Bought, to narrow and to run."""
-    source = (Source.service == Order.service) & (Source.source_rank == Order.source_rank)
-    return (
-        Order.select(
-            Order.id,
-            Order.service,
-            Order.link,
-            Order.quantity,
-            Order.status,
+_NEXT = CompiledQuery(
+    lambda: (
+        Order.select(Order.id)
+        .where(Order.dispatch_state == literal(state.WAITING))
+        .where(Order.provider == param("provider_id"), Order.send_at <= param("now"))
+        .order_by(Order.send_at)
+        .limit(1)
+    )
+)
+_PURCHASE = CompiledQuery(
+    lambda: (
+        Service.select(
             Service.type,
             Source.provider,
             Source.provider_service,
             Source.cost_micros,
             Source.dripfeed,
-            Order.parameters,
-            Order.runs,
-            Order.interval,
-            Order.send_key,
-            Order.may_be_at_provider,
         )
-        .join(Service)
-        .join(Source, JOIN.LEFT_OUTER, on=source)
-    )
-
-
-_NEXT = CompiledQuery(
-    lambda: (
-        _bought()
-        .where(Order.dispatch_state == literal("waiting"), Order.provider == param("provider_id"))
-        .where(Order.send_at <= param("now"))
-        .order_by(Order.send_at)
-        .limit(1)
+        .join(
+            Source,
+            JOIN.LEFT_OUTER,
+            on=(Source.service == Service.id) & (Source.source_rank == param("source_rank")),
+        )
+        .where(Service.id == param("service_id"))
     )
 )
-
-
-_ONE = CompiledQuery(lambda: _bought().where(Order.id == param("id")))
-
-
-_CLAIM = CompiledQuery(
-    lambda: Order.update(dispatch_state="sending", send_key=param("key")).where(
-        Order.id == param("id"), Order.dispatch_state == "waiting"
-    )
-)
-
-
-_SENT = CompiledQuery(
-    lambda: Order.update(
-        dispatch_state="sent",
-        provider_order=param("provider_order"),
-        cost_micros=param("cost"),
-        poll_at=param("poll_at"),
-        warning=param("warning"),
-        may_be_at_provider=False,
-    ).where(Order.id == param("id"), Order.dispatch_state.in_(("sending", "review")))
-)
-
-
 _HOLDER = CompiledQuery(
     lambda: (
         Order.select(Order.id)
@@ -148,62 +106,95 @@ def claim(provider_id: int) -> Outgoing | None:
     """
     with immediate():
         while row := _NEXT.row(provider_id=provider_id, now=now()):
-            order = _Bought(*row)
-            if order.provider_id != provider_id:
-                _find_source_again(order)
-            elif order.runs is not None and not (order.dripfeed or order.may_be_at_provider):
-                # The provider has no drip-feed: panel.parts sends this order part by part.
-                parts = Order.update(dispatch_state="parts", poll_at=0)
-                parts.where(Order.id == order.order_id).execute()
-            else:
-                return _claim(order, provider_id)
+            outgoing = _begin_sending(lookup.get(row[0]), provider_id)
+            if outgoing is not None:
+                return outgoing
     return None
 
 
-def _claim(order: _Bought, provider_id: int) -> Outgoing:
+def _begin_sending(order: StoredOrder, provider_id: int) -> Outgoing | None:
+    """Mark an order as being sent; None if it cannot be sent there, and waits no longer."""
+    purchase = _purchase(order)
+    if purchase.provider_id != provider_id:
+        apply_change(order, _find_source_again(order))
+        return None
+    if order.runs is not None and not (purchase.dripfeed or order.may_be_at_provider):
+        # The provider has no drip-feed: panel.orders.dripfeed sends this order part by part.
+        apply_change(order, {"dispatch_state": state.IN_PARTS, "poll_at": 0})
+        return None
+    try:
+        parameters = _parameters(order, purchase)
+    except Exception as error:  # whatever is wrong with this order, the next ones can be sent
+        log.exception("order %d cannot be sent", order.id)
+        why = f"it cannot be sent: an internal error ({type(error).__name__})"
+        change: Change = {"dispatch_state": state.IN_REVIEW, "warning": why}
+        apply_change(order, change, Event("warning", why))
+        return None
     key = order.send_key or secrets.token_hex(16)
-    _CLAIM.run(id=order.order_id, key=key)
-    record_event(order.order_id, "sending", f"as service {order.provider_service}")
-    parameters = {"service": order.provider_service}
+    change = {"dispatch_state": state.SENDING, "send_key": key}
+    apply_change(order, change, Event("sending", f"as service {purchase.provider_service}"))
+    return Outgoing(order.id, provider_id, parameters, key)
+
+
+def _purchase(order: StoredOrder) -> _Purchase:
+    row = _PURCHASE.row(service_id=order.service_id, source_rank=order.source_rank)
+    return _Purchase(*row)
+
+
+def _parameters(order: StoredOrder, purchase: _Purchase) -> dict[str, str]:
+    """The parameters of the provider's `add`."""
+    parameters = {"service": purchase.provider_service}
     if order.link:
         parameters["link"] = order.link
-    if service_types.takes_quantity(order.type):
+    if takes_quantity(purchase.type):
         parameters["quantity"] = str(order.quantity // (order.runs or 1))
     parameters |= {name: str(value) for name, value in json.loads(order.parameters).items()}
     if order.runs is not None:
         parameters |= {"runs": str(order.runs), "interval": str(order.interval)}
-    return Outgoing(order.order_id, provider_id, parameters, key)
+    return parameters
 
 
-def _find_source_again(order: _Bought) -> None:
+def _find_source_again(order: StoredOrder) -> Change:
     """The service is bought elsewhere now, or nowhere: then a person must see to the order.
 
     Also to one that the provider may have already: another must not get it too.
     """
-    source = Source.get_or_none(Source.service == order.service_id, Source.source_rank == 1)
     if order.may_be_at_provider:
-        change = Order.update(dispatch_state="review")
-    elif source is not None:
-        change = Order.update(provider=source.provider_id, source_rank=1)
-    else:
-        gone = "the service is bought nowhere now"
-        change = Order.update(dispatch_state="", provider=None, warning=gone)
-    change.where(Order.id == order.order_id).execute()
+        return {"dispatch_state": state.IN_REVIEW}
+    source = _source(order.service_id, 1)
+    if source is not None:
+        return {"provider_id": source.provider_id, "source_rank": 1}
+    return {
+        "dispatch_state": state.NOT_FORWARDED,
+        "provider_id": None,
+        "warning": "the service has no provider any more",
+    }
 
 
-def record_accepted(order_id: int, provider_order: str, ask_at: int) -> None:
-    """The provider has the order, under this number of its own.
+def _source(service_id: int, source_rank: int) -> Source | None:
+    return Source.get_or_none(Source.service == service_id, Source.source_rank == source_rank)
+
+
+def record_accepted(order_id: int, provider_order: str, poll_at: int) -> None:
+    """The provider has accepted the order, under this number of its own.
 
     A number that another order has already says nothing of this one: it waits for a person.
+
+    :param poll_at: when to ask for its status first, in seconds since 1970.
     """
     with immediate():
         order = lookup.get(order_id)
         other = _holder(order.provider_id, provider_order)
         if other is None or other == order_id:
-            _accept(order_id, provider_order, ask_at)
+            _accept(order, provider_order, poll_at)
         else:
             why = f"the provider gave the number of order {other}, {provider_order}"
-            _mark_in_doubt(order_id, why, resend=False)
+            _mark_in_doubt(order, why, resend=False)
+
+
+def _accept(order: StoredOrder, provider_order: str, poll_at: int) -> None:
+    event = Event("sent", f"the provider's number is {provider_order}")
+    apply_change(order, acceptance(order, provider_order, poll_at), event)
 
 
 def _holder(provider_id: int | None, provider_order: str) -> int | None:
@@ -212,47 +203,68 @@ def _holder(provider_id: int | None, provider_order: str) -> int | None:
     return row[0] if row else None
 
 
-def _accept(order_id: int, provider_order: str, ask_at: int) -> None:
-    order = _Bought(*_ONE.row(id=order_id))
-    cost = 0
-    if order.provider_id is not None:
-        package = service_types.SERVICE_TYPES[order.type].charged == "package"
-        cost = order.cost_micros if package else money.charge(order.cost_micros, order.quantity)
-    warning = "" if order.status in state.OPEN else f"sent, though it is {order.status}"
-    _SENT.run(
-        id=order_id, provider_order=provider_order, cost=cost, poll_at=ask_at, warning=warning
-    )
-    record_event(order_id, "sent", f"the provider's number is {provider_order}")
+def acceptance(order: StoredOrder, provider_order: str, poll_at: int) -> Change:
+    """The change by which an order is followed at its provider, at its cost."""
+    return {
+        "dispatch_state": state.SENT,
+        "provider_order": provider_order,
+        "cost_micros": _cost(order),
+        "poll_at": poll_at,
+        "may_be_at_provider": False,
+        "warning": "" if state.is_open(order.status) else f"sent, though it is {order.status}",
+    }
+
+
+def _cost(order: StoredOrder) -> int:
+    """What the order costs us at its source, in micros; 0 where it has none."""
+    purchase = _purchase(order)
+    if purchase.provider_id is None:
+        return 0
+    if SERVICE_TYPES[purchase.type].charged == "package":
+        return purchase.cost_micros
+    return money.charge(purchase.cost_micros, order.quantity)
 
 
 def record_not_sent(order_id: int, why: str, retry_at: int) -> None:
-    """It is certain that the provider was not reached: the order waits for another try."""
+    """It is certain that the provider was not reached: the order waits for another try.
+
+    :param retry_at: in seconds since 1970.
+    """
     with immediate():
         order = lookup.get(order_id)
-        if order.dispatch_state != "sending":
+        if order.dispatch_state != state.SENDING:
             return
-        record_event(order_id, "refused", f"not sent: {why}")
-        # Of an earlier try, whose fate is not known, this one tells nothing.
-        if order.may_be_at_provider or not _abandon_if_cancelled(order, why):
-            Order.update(dispatch_state="waiting", send_at=retry_at, warning=why).where(
-                Order.id == order_id
-            ).execute()
+        event = Event("refused", f"not sent: {why}")
+        # Of an earlier try, whose outcome is not known, this one tells nothing.
+        if not order.may_be_at_provider and _is_abandoned(order):
+            apply_change(order, _abandonment(order, why), event)
+        else:
+            change: Change = {
+                "dispatch_state": state.WAITING,
+                "send_at": retry_at,
+                "warning": why,
+            }
+            apply_change(order, change, event)
 
 
-def _abandon_if_cancelled(order: Order, why: str) -> bool:
-    """Whether an order that was not taken is not to be sent any more.
+def _is_abandoned(order: StoredOrder) -> bool:
+    """Whether an order that was not accepted is not to be sent any more.
 
     Things may have happened while it was being sent: an order that was moved by hand is
     fulfilled by hand, and one that its customer asked to cancel is canceled now.
     """
-    asked = Cancel.select().where(Cancel.order == order.id, Cancel.status == "pending")
-    untouched = order.status in ("Pending", "Active")
-    if untouched and not asked.exists():
-        return False
-    Order.update(dispatch_state="", warning=why).where(Order.id == order.id).execute()
-    if untouched:
-        transition.advance(order.id, status="Canceled")
-    return True
+    return not state.is_untouched(order.status) or _cancel_is_pending(order.id)
+
+
+def _cancel_is_pending(order_id: int) -> bool:
+    return Cancel.select().where(Cancel.order == order_id, Cancel.status == "pending").exists()
+
+
+def _abandonment(order: StoredOrder, why: str) -> Change:
+    change: Change = {"dispatch_state": state.NOT_FORWARDED, "warning": why}
+    if state.is_untouched(order.status):
+        change["status"] = "Canceled"
+    return change
 
 
 def mark_in_doubt(order_id: int, why: str, resend: bool = True) -> None:
@@ -263,148 +275,157 @@ def mark_in_doubt(order_id: int, why: str, resend: bool = True) -> None:
     :param resend: False where asking again would tell nothing.
     """
     with immediate():
-        _mark_in_doubt(order_id, why, resend)
+        _mark_in_doubt(lookup.get(order_id), why, resend)
 
 
 def recover_interrupted() -> int:
     """See to the orders that a dead worker left as being sent; tell how many there were."""
-    with immediate():
-        in_flight = Order.select(Order.id).where(_IN_DOUBT, Order.dispatch_state == "sending")
-        left = rows(in_flight.tuples())
-        for (order_id,) in left:
-            _mark_in_doubt(order_id, "the worker ended while it was being sent")
-    return len(left)
-
-
-def _mark_in_doubt(order_id: int, why: str, resend: bool = True) -> None:
-    order = lookup.get(order_id)
-    safe = (
-        resend
-        and order.provider_id is not None
-        and Provider.get_by_id(order.provider_id).idempotent
+    in_flight = Order.select(Order.id).where(
+        state.orders_in_doubt(), Order.dispatch_state == state.SENDING
     )
-    forward, send_at = ("waiting", now() + RESEND_S) if safe else ("review", order.send_at)
-    Order.update(
-        dispatch_state=forward, send_at=send_at, warning=why, may_be_at_provider=True
-    ).where(Order.id == order_id, Order.dispatch_state == "sending").execute()
-    record_event(order_id, "unknown", why)
+    interrupted = rows(in_flight.tuples())
+    for (order_id,) in interrupted:
+        mark_in_doubt(order_id, "the worker ended while it was being sent")
+    return len(interrupted)
+
+
+def _mark_in_doubt(order: StoredOrder, why: str, resend: bool) -> None:
+    if order.dispatch_state != state.SENDING:
+        return
+    change: Change = {
+        "dispatch_state": state.IN_REVIEW,
+        "may_be_at_provider": True,
+        "warning": why,
+    }
+    if resend and _takes_a_key_once(order.provider_id):
+        change |= {"dispatch_state": state.WAITING, "send_at": now() + RESEND_S}
+    apply_change(order, change, Event("unknown", why))
+
+
+def _takes_a_key_once(provider_id: int | None) -> bool:
+    provider = Provider.get_or_none(Provider.id == provider_id)
+    return provider is not None and provider.idempotent
 
 
 def record_rejected(order_id: int, why: str, is_temporary: bool) -> None:
-    """The provider clearly refused: try the second source, wait, or give the order up.
+    """The provider clearly rejected: try the second source, wait, or give the order up.
 
-    :param is_temporary: whether such a refusal passes by itself.
+    :param is_temporary: whether such a rejection passes by itself.
     """
     with immediate():
         order = lookup.get(order_id)
-        if order.dispatch_state != "sending":
-            return
-        record_event(order_id, "refused", why)
-        if order.may_be_at_provider and is_temporary:
-            # Refused unread, as by a rate limit: of the earlier try it tells nothing.
-            _resend_later(order, why)
-            return
-        if _abandon_if_cancelled(order, why):
-            return
-        second = Source.get_or_none(
-            Source.service == order.service_id, Source.source_rank == order.source_rank + 1
-        )
-        if second is not None:
-            Order.update(
-                dispatch_state="waiting",
-                provider=second.provider_id,
-                source_rank=second.source_rank,
-                is_temporary=is_temporary,
-                may_be_at_provider=False,
-                send_at=now(),
-                warning=why,
-            ).where(Order.id == order_id).execute()
-        elif (is_temporary or order.is_temporary) and order.attempts + 1 < MAX_ATTEMPTS:
-            _retry_later(order, why)
-        else:
-            _give_up(order_id, why)
+        if order.dispatch_state == state.SENDING:
+            change = _after_rejection(order, why, is_temporary)
+            apply_change(order, change, Event("refused", why))
 
 
-def _retry_later(order: Order, why: str) -> None:
-    first = Source.get_or_none(Source.service == order.service_id, Source.source_rank == 1)
-    Order.update(
-        dispatch_state="waiting",
-        provider=first.provider_id if first else order.provider_id,
-        source_rank=1,
-        is_temporary=False,
-        may_be_at_provider=False,
-        attempts=order.attempts + 1,
-        send_at=now() + _pause_s(order),
-        warning=why,
-    ).where(Order.id == order.id).execute()
+def _after_rejection(order: StoredOrder, why: str, is_temporary: bool) -> Change:
+    if order.may_be_at_provider and is_temporary:
+        # Rejected unread, as by a rate limit: of the earlier try it tells nothing.
+        return _resend_later(order, why)
+    if _is_abandoned(order):
+        return _abandonment(order, why)
+    second = _source(order.service_id, order.source_rank + 1)
+    if second is not None:
+        return {
+            "dispatch_state": state.WAITING,
+            "provider_id": second.provider_id,
+            "source_rank": second.source_rank,
+            "is_temporary": is_temporary,
+            "may_be_at_provider": False,
+            "send_at": now(),
+            "warning": why,
+        }
+    if (is_temporary or order.is_temporary) and order.attempts + 1 < MAX_ATTEMPTS:
+        return _retry_later(order, why)
+    return _failure(order, why)
 
 
-def _resend_later(order: Order, why: str) -> None:
+def _retry_later(order: StoredOrder, why: str) -> Change:
+    first = _source(order.service_id, 1)
+    return {
+        "dispatch_state": state.WAITING,
+        "provider_id": first.provider_id if first else order.provider_id,
+        "source_rank": 1,
+        "is_temporary": False,
+        "may_be_at_provider": False,
+        "attempts": order.attempts + 1,
+        "send_at": now() + _pause_s(order),
+        "warning": why,
+    }
+
+
+def _resend_later(order: StoredOrder, why: str) -> Change:
     """Send an order in doubt to the same provider later; in the end a person sees to it."""
-    Order.update(
-        dispatch_state="waiting" if order.attempts + 1 < MAX_ATTEMPTS else "review",
-        attempts=order.attempts + 1,
-        send_at=now() + _pause_s(order),
-        warning=why,
-    ).where(Order.id == order.id).execute()
+    again = order.attempts + 1 < MAX_ATTEMPTS
+    return {
+        "dispatch_state": state.WAITING if again else state.IN_REVIEW,
+        "attempts": order.attempts + 1,
+        "send_at": now() + _pause_s(order),
+        "warning": why,
+    }
 
 
-def _pause_s(order: Order) -> int:
+def _pause_s(order: StoredOrder) -> int:
     return min(PAUSE_S * 2**order.attempts, MAX_PAUSE_S)
 
 
-def _give_up(order_id: int, why: str) -> None:
-    Order.update(dispatch_state="failed", warning=why).where(Order.id == order_id).execute()
-    if lookup.get(order_id).status in state.OPEN:
-        transition.advance(order_id, status="Canceled")
+def _failure(order: StoredOrder, why: str) -> Change:
+    change: Change = {"dispatch_state": state.FAILED, "warning": why}
+    if state.is_open(order.status):
+        change["status"] = "Canceled"
+    return change
 
 
 def resend(order_id: int) -> None:
     """A person found that the provider does not have the order: send it again.
 
-    :raises Invalid: if the order is not in review.
+    :raises OperatorError: if the order is not in review.
     """
     with immediate():
-        order = _reviewed(order_id)
-        if order.status not in ("Pending", "Active"):
+        order = _in_review(order_id)
+        if not state.is_untouched(order.status):
             raise OperatorError(f"order {order_id} is {order.status}, there is nothing to send")
-        if Cancel.get_or_none(Cancel.order == order_id, Cancel.status == "pending") is not None:
+        if _cancel_is_pending(order_id):
             raise OperatorError(f"its customer asked to cancel order {order_id}: fail it instead")
-        Order.update(
-            dispatch_state="waiting", send_at=now(), warning="", may_be_at_provider=False
-        ).where(Order.id == order_id).execute()
-        record_event(order_id, "operator", "resend")
+        change: Change = {
+            "dispatch_state": state.WAITING,
+            "send_at": now(),
+            "warning": "",
+            "may_be_at_provider": False,
+        }
+        apply_change(order, change, Event("operator", "resend"))
 
 
 def attach(order_id: int, provider_order: str) -> None:
     """A person found that the provider has the order, under this number.
 
-    :raises Invalid: if the order is not in review, or another order has this number.
+    :raises OperatorError: if the order is not in review, or another order has this number.
     """
     if not (0 < len(provider_order) <= 64 and provider_order.isalnum()):
         raise OperatorError(f"{provider_order!r} cannot be a provider's order number")
     with immediate():
-        order = _reviewed(order_id)
-        taken = _holder(order.provider_id, provider_order)
-        if taken is not None:
-            raise OperatorError(f"the provider's order {provider_order} belongs to order {taken}")
-        _accept(order_id, provider_order, now())
+        order = _in_review(order_id)
+        holder = _holder(order.provider_id, provider_order)
+        if holder is not None:
+            raise OperatorError(f"the provider's order {provider_order} belongs to order {holder}")
+        _accept(order, provider_order, now())
         record_event(order_id, "operator", f"attach {provider_order}")
 
 
 def fail(order_id: int) -> None:
     """A person gives the order up: it is canceled, and what remains is paid back.
 
-    :raises Invalid: if the order is not in review.
+    :raises OperatorError: if the order is not in review.
     """
     with immediate():
-        _reviewed(order_id)
-        record_event(order_id, "operator", "fail")
-        _give_up(order_id, "given up by the operator")
+        order = _in_review(order_id)
+        change = _failure(order, "given up by the operator")
+        apply_change(order, change, Event("operator", "fail"))
 
 
-def _reviewed(order_id: int) -> Order:
+def _in_review(order_id: int) -> StoredOrder:
     order = lookup.get(order_id)
-    if order.dispatch_state != "review":
+    if order.dispatch_state != state.IN_REVIEW:
         raise OperatorError(f"order {order_id} does not need review")
     return order

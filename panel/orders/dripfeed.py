@@ -1,71 +1,101 @@
-"""Drip-feeds that are sent part by part, each part an order of its own."""
+"""Drip-feeds that are sent part by part, each part an order of its own.
+
+The whole was charged when it was ordered, so its parts are charged nothing; what they leave
+undelivered is paid back on the whole.
+"""
 
 import json
+import logging
 
 from database.clock import now
 from database.compiled_query import literal, rows
 from database.transactions import immediate
 from models import Cancel, Order
 from panel import accounts, pricing
-from panel.orders import lookup, state, transition
-from panel.orders.place import OrderRequest, insert_order
+from panel.orders import lookup, state
+from panel.orders.lookup import StoredOrder
+from panel.orders.place import OrderRequest, insert_charged
+from panel.orders.transition import Change, Event, apply_change
+
+log = logging.getLogger("panel.orders")
 
 AT_ONCE = 100
 
 
-def run_due(ask_every_s: int) -> None:
-    """Move on the drip-feeds that are sent part by part: start parts, add up what they did."""
+def run_due(poll_every_s: int) -> None:
+    """Move on the drip-feeds that are due: start parts, and sum up what they did.
+
+    One that cannot be moved on is put off with a warning, and the others go on.
+    """
     query = (
         Order.select(Order.id)
-        .where(Order.dispatch_state == literal("parts"), state.order_is_open())
+        .where(Order.dispatch_state == literal(state.IN_PARTS), state.open_orders())
         .where(Order.poll_at <= now())
         .order_by(Order.poll_at)
         .limit(AT_ONCE)
     )
     for (order_id,) in rows(query.tuples()):
-        with immediate():
-            _run(lookup.get(order_id))
-            Order.update(poll_at=now() + ask_every_s).where(Order.id == order_id).execute()
+        poll_at = now() + poll_every_s
+        try:
+            with immediate():
+                _run(lookup.get(order_id), poll_at)
+        except Exception as error:
+            log.exception("the drip-feed %d cannot be moved on", order_id)
+            why = f"it cannot be moved on: an internal error ({type(error).__name__})"
+            with immediate():
+                put_off: Change = {"poll_at": poll_at, "warning": why}
+                apply_change(lookup.get(order_id), put_off, Event("warning", why))
 
 
-def _run(order: Order) -> None:
-    parts = rows(Order.select().where(Order.parent == order.id).order_by(Order.part))
-    open_ones = [part for part in parts if part.status in state.OPEN]
-    asked_to_stop = Cancel.get_or_none(Cancel.order == order.id, Cancel.status == "pending")
-    stopping = asked_to_stop is not None or any(part.dispatch_state == "failed" for part in parts)
-    if asked_to_stop is not None:
-        _stop(open_ones)
-    if parts:
-        _aggregate(order, parts, over=not open_ones and (stopping or len(parts) == order.runs))
-    elif stopping:
-        transition.advance(order.id, status="Canceled")
-    is_due = not parts or now() >= parts[-1].created_at + (order.interval or 0) * 60
-    if is_due and not stopping and not open_ones and len(parts) < (order.runs or 0):
-        _start(order, len(parts) + 1)
+def _run(order: StoredOrder, poll_at: int) -> None:
+    parts = lookup.parts_of(order.id)
+    open_parts = [part for part in parts if state.is_open(part.status)]
+    canceling = _cancel_exists(order.id, status="pending")
+    if canceling:
+        _cancel_parts(open_parts)
+    stopping = canceling or any(part.dispatch_state == state.FAILED for part in parts)
+    is_over = not open_parts and (stopping or len(parts) == order.runs)
+    change = _aggregate(order, parts, is_over)
+    apply_change(order, {**change, "poll_at": poll_at})
+    if not stopping and not open_parts and _next_is_due(order, parts):
+        _start_part(order, len(parts) + 1)
 
 
-def _start(order: Order, number: int) -> None:
+def _next_is_due(order: StoredOrder, parts: list[StoredOrder]) -> bool:
+    if len(parts) >= (order.runs or 0):
+        return False
+    return not parts or now() >= parts[-1].created_at + (order.interval or 0) * 60
+
+
+def _start_part(order: StoredOrder, part: int) -> None:
     caller = accounts.caller(order.account_id)
     offer = pricing.offer_for(caller, order.service_id)
     wanted = OrderRequest(order.link, details=json.loads(order.parameters))
     quantity = order.quantity // (order.runs or 1)
-    insert_order(order.account_id, offer, wanted, quantity, 0, parent_id=order.id, part=number)
+    insert_charged(order.account_id, offer, wanted, quantity, 0, parent_id=order.id, part=part)
 
 
-def _stop(parts: list[Order]) -> None:
+def _cancel_parts(parts: list[StoredOrder]) -> None:
     """Cancel what was not sent, and have the provider asked for the rest, once."""
     for part in parts:
-        if part.dispatch_state in ("", "waiting") and not part.may_be_at_provider:
-            transition.advance(part.id, status="Canceled")
-        elif Cancel.get_or_none(Cancel.order == part.id) is None:
+        if not state.may_be_at_provider(part.dispatch_state, part.may_be_at_provider):
+            apply_change(part, {"status": "Canceled"})
+        elif not _cancel_exists(part.id):
             Cancel.create(order=part.id, status="pending")
 
 
-def _aggregate(order: Order, parts: list[Order], over: bool) -> None:
+def _cancel_exists(order_id: int, **values: str) -> bool:
+    return Cancel.get_or_none(order=order_id, **values) is not None
+
+
+def _aggregate(order: StoredOrder, parts: list[StoredOrder], is_over: bool) -> Change:
+    """What the parts come to; where there are none, an order that is over is canceled."""
+    if not parts:
+        return {"status": "Canceled"} if is_over else {}
     left = sum(0 if part.status == "Completed" else part.remains for part in parts)
     remains = left + order.quantity - sum(part.quantity for part in parts)
     status = "In progress" if any(part.status != "Pending" for part in parts) else order.status
-    if over:
+    if is_over:
         untouched = remains == order.quantity
         status = "Completed" if remains == 0 else "Canceled" if untouched else "Partial"
-    transition.advance(order.id, status=status, start_count=parts[0].start_count, remains=remains)
+    return {"status": status, "start_count": parts[0].start_count, "remains": remains}

@@ -4,7 +4,6 @@ import json
 from functools import partial
 from typing import Any, NamedTuple
 
-from database.clock import now
 from database.compiled_query import CompiledQuery, param
 from database.transactions import group_commit
 from models import IdempotencyKey, Order
@@ -17,7 +16,7 @@ from panel.errors import (
     quantity_above,
     quantity_below,
 )
-from panel.orders.state import order_is_open
+from panel.orders import state, transition
 
 
 class OrderRequest(NamedTuple):
@@ -53,38 +52,16 @@ _ON_LINK = CompiledQuery(
     lambda: (
         Order.select(Order.id)
         .where(Order.service == param("service_id"), Order.link == param("link"))
-        .where(order_is_open())
+        .where(state.open_orders())
         .limit(1)
     )
-)
-
-
-_PLACE = CompiledQuery(
-    lambda: Order.insert(
-        account=param("account_id"),
-        service=param("service_id"),
-        link=param("link"),
-        quantity=param("quantity"),
-        charge_micros=param("charge"),
-        status=param("status"),
-        remains=param("quantity"),
-        created_at=param("now"),
-        updated_at=param("now"),
-        dispatch_state=param("dispatch_state"),
-        provider=param("provider_id"),
-        parameters=param("parameters"),
-        runs=param("runs"),
-        interval=param("interval"),
-        parent=param("parent_id"),
-        part=param("part"),
-    ).returning(Order.id)
 )
 
 
 def placed_before(account_id: int, retry: Retry) -> int | None:
     """The order that this idempotency key gave before, if any.
 
-    :raises Refused: if it was used with other parameters.
+    :raises RequestRejected: if it was used with other parameters.
     """
     row = _RETRIED.row(account_id=account_id, key=retry.key)
     if row is None:
@@ -101,8 +78,8 @@ def place_order(
     """Place an order and debit its charge; with a retry's key, once.
 
     :returns: the order's number.
-    :raises Refused: for a quantity outside the service's range, a link that has an open order
-        where the service allows one, or not enough funds.
+    :raises RequestRejected: for a quantity outside the service's range, a link that has an open
+        order where the service allows one, or not enough funds.
     """
     quantity = _whole_quantity(offer, wanted)
     charge = pricing.charge(offer, quantity)
@@ -121,7 +98,7 @@ def _place_order(
         return before
     if offer.one_per_link and _ON_LINK.row(service_id=offer.id, link=wanted.link):
         raise RequestRejected(ACTIVE_LINK)
-    order_id = insert_order(account_id, offer, wanted, quantity, charge_micros)
+    order_id = insert_charged(account_id, offer, wanted, quantity, charge_micros)
     if retry is not None:
         IdempotencyKey.create(
             account=account_id,
@@ -132,12 +109,13 @@ def _place_order(
     return order_id
 
 
-def insert_order(
+def insert_charged(
     account_id: int,
     offer: pricing.Offer,
     wanted: OrderRequest,
     quantity: int,
     charge_micros: int,
+    *,
     parent_id: int | None = None,
     part: int | None = None,
 ) -> int:
@@ -146,17 +124,16 @@ def insert_order(
     :param quantity: the whole quantity, all runs together.
     :param parent_id: the drip-feed or subscription that this belongs to.
     :param part: which part of a drip-feed this is.
-    :raises Refused: Not enough funds on balance.
+    :returns: the order's number.
+    :raises RequestRejected: Not enough funds on balance.
     """
-    (order_id,) = _PLACE.row(
+    order_id = transition.insert_order(
         account_id=account_id,
         service_id=offer.id,
         link=wanted.link,
         quantity=quantity,
-        charge=charge_micros,
-        status="Pending" if quantity else "Active",
-        now=now(),
-        dispatch_state="" if offer.provider_id is None else "waiting",
+        charge_micros=charge_micros,
+        dispatch_state=state.NOT_FORWARDED if offer.provider_id is None else state.WAITING,
         provider_id=offer.provider_id,
         parameters=json.dumps(wanted.details) if wanted.details else "{}",
         runs=wanted.runs,
@@ -171,7 +148,7 @@ def insert_order(
 def _whole_quantity(offer: pricing.Offer, wanted: OrderRequest) -> int:
     """What an order comes to, all runs together; 0 for a subscription, 1 for a package.
 
-    :raises Refused: if it is outside the service's range.
+    :raises RequestRejected: if it is outside the service's range.
     """
     charged = service_types.SERVICE_TYPES[offer.type].charged
     if charged == "package":

@@ -5,7 +5,7 @@ from functools import cache
 from database.clock import now
 from database.compiled_query import CompiledQuery, literal, param, rows
 from database.transactions import immediate
-from models import Order, Refill, Service
+from models import Order, Refill
 from panel.errors import (
     CANNOT_REFILL,
     INCORRECT_ORDER_ID,
@@ -14,6 +14,7 @@ from panel.errors import (
     Problem,
     RequestRejected,
 )
+from panel.orders import lookup, state
 
 REFILL_FOLLOWS: dict[str, tuple[str, ...]] = {
     "pending": ("in progress", "completed", "rejected", "error"),
@@ -30,21 +31,6 @@ OPEN_REFILLS = ("pending", "in progress")
 
 _OPEN = Refill.status.in_([literal(status) for status in OPEN_REFILLS])
 """Written as the index refills_one_open has it, so that it is used."""
-
-
-_ORDER = CompiledQuery(
-    lambda: (
-        Order.select(
-            Order.status,
-            Service.refill,
-            Service.cancel,
-            Order.dispatch_state,
-            Order.may_be_at_provider,
-        )
-        .join(Service)
-        .where(Order.id == param("id"), Order.account == param("account_id"), Order.part.is_null())
-    )
-)
 
 
 @cache
@@ -67,12 +53,11 @@ def request(account_id: int, order_ids: list[int | None]) -> list[int | Problem]
 
 
 def _request(account_id: int, order_id: int | None) -> int | Problem:
-    row = _ORDER.row(account_id=account_id, id=order_id) if order_id is not None else None
-    if row is None:
+    order = lookup.find_requested(account_id, order_id)
+    if order is None:
         return INCORRECT_ORDER_ID
-    status, refill, *_ = row
     open_ones = Refill.select().where(Refill.order == order_id, Refill.status.in_(OPEN_REFILLS))
-    if not refill or status != "Completed" or open_ones.exists():
+    if not order.offers_refill or order.status != "Completed" or open_ones.exists():
         return CANNOT_REFILL
     return Refill.create(order=order_id, status="pending").id
 
@@ -80,7 +65,7 @@ def _request(account_id: int, order_id: int | None) -> int | Problem:
 def status(account_id: int, refill_id: int | None) -> str:
     """The status of one refill of this account's orders.
 
-    :raises Refused: Refill not found, for no such refill and for somebody else's alike.
+    :raises RequestRejected: Refill not found, for no such refill and for somebody else's alike.
     """
     (found,) = statuses(account_id, [refill_id]).values()
     if isinstance(found, Problem):
@@ -101,7 +86,7 @@ def statuses(account_id: int, refill_ids: list[int | None]) -> dict[int | None, 
 def set_status(refill_id: int, status: str) -> None:
     """Move a refill on.
 
-    :raises Invalid: for no such refill, or a status that cannot follow.
+    :raises OperatorError: for no such refill, or a status that cannot follow.
     """
     if status not in REFILL_FOLLOWS:
         raise OperatorError(
@@ -129,7 +114,9 @@ def next_for_provider(provider_id: int) -> tuple[int, str] | None:
         .join(Order)
         .where(_OPEN, Refill.status == "pending", Refill.provider_refill.is_null())
         .where(
-            Refill.send_at <= now(), Order.provider == provider_id, Order.dispatch_state == "sent"
+            Refill.send_at <= now(),
+            Order.provider == provider_id,
+            Order.dispatch_state == state.SENT,
         )
         .order_by(Refill.order)
         .limit(1)
@@ -148,8 +135,8 @@ def record_accepted(refill_id: int, provider_refill: str, ask_after_s: int) -> N
         ).where(Refill.id == refill_id, Refill.status == "pending").execute()
 
 
-def put_refill_off(refill_id: int, seconds: int) -> None:
-    """Pass a refill on later."""
+def retry_later(refill_id: int, seconds: int) -> None:
+    """Send a refill to the provider later."""
     with immediate():
         Refill.update(send_at=now() + seconds).where(Refill.id == refill_id).execute()
 

@@ -1,6 +1,6 @@
 """What providers say of the orders that they have, and what that means for us."""
 
-from functools import cache
+import logging
 from typing import NamedTuple
 
 from database.clock import now
@@ -9,10 +9,13 @@ from database.transactions import immediate
 from models import Order
 from panel import money
 from panel.errors import OperatorError
-from panel.orders import state, subscriptions, transition
-from panel.orders.events import record_event
+from panel.orders import lookup, state, subscriptions
+from panel.orders.lookup import StoredOrder
+from panel.orders.transition import Change, Event, apply_change
 
-ASK_SLOWEST_S = 1800
+log = logging.getLogger("panel.orders")
+
+POLL_SLOWEST_S = 1800
 """An old order's status is asked for at least this often."""
 
 
@@ -31,165 +34,173 @@ class ProviderStatus(NamedTuple):
     posts: tuple[tuple[str, int], ...] = ()
 
 
-class Change(NamedTuple):
-    """What a report means for an order, and what an operator should know of it."""
-
-    status: str
-    start_count: int
-    remains: int
-    warning: str
-
-
-_ASK = CompiledQuery(
+_DUE = CompiledQuery(
     lambda: (
         Order.select(Order.id, Order.provider_order)
         .where(Order.provider == param("provider_id"), Order.poll_at <= param("now"))
-        .where(Order.dispatch_state == literal("sent"), state.order_is_open())
+        .where(Order.dispatch_state == literal(state.SENT), state.open_orders())
         .order_by(Order.poll_at)
         .limit(param("limit"))
     )
 )
 
 
-@cache
-def _asked(count: int) -> CompiledQuery:
-    ids = [param(f"id{n}") for n in range(count)]
-    return CompiledQuery(
-        lambda: Order.select(
-            Order.id,
-            Order.status,
-            Order.start_count,
-            Order.remains,
-            Order.quantity,
-            Order.cost_micros,
-            Order.warning,
-            Order.created_at,
-        ).where(Order.id.in_(ids))
-    )
-
-
-_ASK_AGAIN = CompiledQuery(
-    lambda: Order.update(poll_at=param("poll_at")).where(Order.id == param("id"))
-)
-
-
 def due_for_status(provider_id: int, limit: int) -> list[tuple[int, str]]:
     """The open orders whose status is due, as our number and the provider's."""
-    return _ASK.run(provider_id=provider_id, now=now(), limit=limit).fetchall()
+    return _DUE.run(provider_id=provider_id, now=now(), limit=limit).fetchall()
 
 
 def poll_now(order_id: int) -> None:
     """Ask for this order's status next; to be called inside immediate()."""
-    _ASK_AGAIN.run(id=order_id, poll_at=0)
+    apply_change(lookup.get(order_id), {"poll_at": 0})
 
 
 def poll_later(order_ids: list[int], seconds: int) -> None:
     """Ask for these orders later, so that what cannot be asked for now holds up no others."""
     with immediate():
-        for order_id in order_ids:
-            _ASK_AGAIN.run(id=order_id, poll_at=now() + seconds)
+        for order in lookup.get_many(order_ids):
+            apply_change(order, {"poll_at": now() + seconds})
 
 
-def apply_statuses(reports: dict[int, ProviderStatus], ask_every_s: int) -> None:
-    """Apply what a provider said of orders, in one transaction, and say when to ask again.
+def apply_statuses(reported: dict[int, ProviderStatus], poll_every_s: int) -> None:
+    """Apply what a provider said of orders, and say when to ask again.
 
-    An older status than ours, or the same again, changes nothing.
+    In one transaction; where one order's fault undoes it, in one for each order: then that
+    order is put off with a warning, and the others are as they should be.
 
-    :param ask_every_s: the shortest time until an order's status is asked for again; it grows
+    :param poll_every_s: the shortest time until an order's status is asked for again; it grows
         with the order's age.
     """
-    if not reports:
+    if not reported:
         return
-    values = {f"id{n}": order_id for n, order_id in enumerate(reports)}
-    with immediate():
-        for row in _asked(len(reports)).run(**values).fetchall():
-            order_id, status, start_count, remains, quantity, cost, warned, created_at = row
-            report = reports[order_id]
-            stands = Change(status, start_count, remains, warned)
-            verdict = interpret(stands, quantity, report)
-            if report.posts and not quantity:
-                verdict = _with_posts(order_id, verdict, report)
-            if verdict[:3] != stands[:3]:
-                try:
-                    transition.progress(order_id, *verdict[:3])
-                except OperatorError as error:
-                    verdict = stands._replace(warning=str(error))
-            if verdict.status not in (*state.OPEN, status):
-                final = _final_cost(cost, verdict.remains, quantity, report)
-                Order.update(cost_micros=final).where(Order.id == order_id).execute()
-            if verdict.warning != warned:
-                _warn(order_id, verdict.warning)
-            pause = min(max(ask_every_s, (now() - created_at) // 20), ASK_SLOWEST_S)
-            _ASK_AGAIN.run(id=order_id, poll_at=now() + pause)
+    try:
+        with immediate():
+            for order in lookup.get_many(list(reported)):
+                _apply(order, reported[order.id], poll_every_s)
+    except Exception:
+        log.exception("the statuses of %d orders: applied one by one now", len(reported))
+        for order_id, status in reported.items():
+            _apply_alone(order_id, status, poll_every_s)
 
 
-def _with_posts(order_id: int, verdict: Change, report: ProviderStatus) -> Change:
+def _apply_alone(order_id: int, reported: ProviderStatus, poll_every_s: int) -> None:
+    try:
+        with immediate():
+            for order in lookup.get_many([order_id]):
+                _apply(order, reported, poll_every_s)
+    except Exception as error:
+        log.exception("order %d: its status cannot be applied", order_id)
+        why = f"its status cannot be applied: an internal error ({type(error).__name__})"
+        with immediate():
+            for order in lookup.get_many([order_id]):
+                _apply_with_warning(order, {"poll_at": now() + POLL_SLOWEST_S, "warning": why})
+
+
+def _apply(order: StoredOrder, reported: ProviderStatus, poll_every_s: int) -> None:
+    change = interpret(order, reported)
+    if reported.posts and state.is_subscription(order.quantity):
+        change = _with_posts(order, change, reported)
+    poll_at = now() + min(max(poll_every_s, (now() - order.created_at) // 20), POLL_SLOWEST_S)
+    try:
+        _apply_with_warning(order, {**change, "poll_at": poll_at})
+    except OperatorError as error:
+        _apply_with_warning(order, {"warning": str(error), "poll_at": poll_at})
+
+
+def _apply_with_warning(order: StoredOrder, change: Change) -> None:
+    """Apply a change; a warning that is new goes into the order's history."""
+    warning = change.get("warning", "")
+    is_new = warning and warning != order.warning
+    apply_change(order, change, Event("warning", warning) if is_new else None)
+
+
+def _with_posts(order: StoredOrder, change: Change, reported: ProviderStatus) -> Change:
     """Charge the new posts of a subscription; it rests while they are not paid.
 
     Also at its end: what was delivered is owed, and asked for until it is paid.
     """
     try:
-        wrong = subscriptions.add_posts(order_id, list(report.posts))
+        wrong = subscriptions.charge_posts(order, list(reported.posts))
     except subscriptions.UnpaidError as error:
-        owing = verdict.status in ("Active", "Completed", "Expired")
-        status = "Paused" if owing else verdict.status
-        return verdict._replace(status=status, warning=str(error))
-    return verdict._replace(warning=wrong or verdict.warning)
+        status = change.get("status", order.status)
+        if status in ("Active", "Completed", "Expired"):
+            return {"status": "Paused", "warning": str(error)}
+        return {**change, "warning": str(error)}
+    return {**change, "warning": wrong} if wrong else change
 
 
-def interpret(order: Change, quantity: int, report: ProviderStatus) -> Change:
-    """What a report means for an order that stands at `order`.
+def interpret(order: StoredOrder, reported: ProviderStatus) -> Change:
+    """What a provider's status means for an order.
 
     Nothing that makes no sense is applied; it becomes the warning. A refund that cannot be
     computed is not made: the order then stays as it is, for a person to see.
     """
-    odd = [report.odd] if report.odd else []
-    start_count, remains = report.start_count, report.remains
+    start_count, remains, odd = _plausible_numbers(order, reported)
+    status = order.status if reported.status is None else reported.status
+    if status == "Pending" or not state.may_follow(status, order.status):
+        return _late(order, status, odd)
+    if state.is_refunded(order.status):
+        return {}
+    remains = _remains(order, status, remains, reported)
+    if status == "Partial" and remains == 0:
+        status, odd = "Completed", ["Partial, but nothing remains"]
+    if remains is None:
+        return {"warning": "; ".join([f"{status}, without remains to pay back", *odd])}
+    change: Change = {
+        "status": status,
+        "start_count": order.start_count if start_count is None else start_count,
+        "remains": remains,
+        "warning": "; ".join(odd),
+    }
+    if status != order.status and not state.is_open(status):
+        change["cost_micros"] = _final_cost(order, status, remains, reported)
+    return change
+
+
+def _plausible_numbers(
+    order: StoredOrder, reported: ProviderStatus
+) -> tuple[int | None, int | None, list[str]]:
+    """Start count and remains, None for what is missing or cannot be; and what was odd."""
+    odd = [reported.odd] if reported.odd else []
+    start_count, remains = reported.start_count, reported.remains
     if start_count is not None and not 0 <= start_count <= state.MAX_START_COUNT:
         odd.append(f"start count {start_count}")
         start_count = None
-    if remains is not None and not 0 <= remains <= quantity:
-        odd.append(f"{remains} remain of {quantity}")
+    if remains is not None and not 0 <= remains <= order.quantity:
+        odd.append(f"{remains} remain of {order.quantity}")
         remains = None
-    status = report.status if report.status is not None else order.status
-    warning = "; ".join(odd)
-    if status == "Pending" or (
-        status != order.status and status not in state.FOLLOWS[order.status]
-    ):
-        late = order.status not in state.REFUNDED or status in (*state.OPEN, order.status)
-        told = warning if late else f"the provider now says {status}"
-        return order._replace(warning=told or order.warning)
-    if order.status in state.REFUNDED:
-        return order
-    if start_count is None:
-        start_count = order.start_count
+    return start_count, remains, odd
 
+
+def _late(order: StoredOrder, status: str, odd: list[str]) -> Change:
+    """What an older status than ours means, or one that contradicts the end of an order."""
+    contradicts = state.is_refunded(order.status) and status not in (*state.OPEN, order.status)
+    warning = f"the provider now says {status}" if contradicts else "; ".join(odd)
+    return {"warning": warning or order.warning}
+
+
+def _remains(
+    order: StoredOrder, status: str, remains: int | None, reported: ProviderStatus
+) -> int | None:
+    """What is not delivered; None where it must be known to pay it back, and is not.
+
+    :param remains: what the provider says, if it can be.
+    """
     if status == "Canceled" and not remains:
         # Many panels leave the remains of a canceled order out, or at 0 beside a charge of 0.
-        if report.charge_micros == 0:
-            remains = quantity
-        elif report.remains is None:
-            remains = order.remains
-    if status == "Partial" and remains == 0:
-        status, warning = "Completed", "Partial, but nothing remains"
-    if status in state.REFUNDED and remains is None:
-        told = f"{status}, without remains to pay back"
-        return order._replace(warning="; ".join([told, *odd]))
-    if remains is None:
-        remains = 0 if status == "Completed" else order.remains
-    return Change(status, start_count, remains, warning)
+        if reported.charge_micros == 0:
+            return order.quantity
+        if reported.remains is None:
+            return order.remains
+    if remains is not None or state.is_refunded(status):
+        return remains
+    return 0 if status == "Completed" else order.remains
 
 
-def _final_cost(cost_micros: int, remains: int, quantity: int, report: ProviderStatus) -> int:
-    """What the provider kept: by its own word, else by what it delivered."""
-    if report.charge_micros is not None:
-        return report.charge_micros
-    if report.status in state.REFUNDED and quantity:
-        return cost_micros - money.refund(cost_micros, remains, quantity)
-    return cost_micros
-
-
-def _warn(order_id: int, text: str) -> None:
-    Order.update(warning=text).where(Order.id == order_id).execute()
-    if text:
-        record_event(order_id, "warning", text)
+def _final_cost(order: StoredOrder, status: str, remains: int, reported: ProviderStatus) -> int:
+    """What the provider kept, in micros: by its own word, else by what it delivered."""
+    if reported.charge_micros is not None:
+        return reported.charge_micros
+    if state.is_refunded(status) and not state.is_subscription(order.quantity):
+        return order.cost_micros - money.refund(order.cost_micros, remains, order.quantity)
+    return order.cost_micros

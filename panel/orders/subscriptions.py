@@ -4,19 +4,20 @@ import json
 
 from database.connection import database
 from database.transactions import immediate
-from models import Account, Order
+from models import Account
 from panel import accounts, money, pricing
 from panel.errors import NOT_ENOUGH_FUNDS, OperatorError, RequestRejected
-from panel.orders import lookup
-from panel.orders.events import record_event
-from panel.orders.place import OrderRequest, insert_order
+from panel.orders import dispatch, lookup, state
+from panel.orders.lookup import StoredOrder
+from panel.orders.place import OrderRequest, insert_charged
+from panel.orders.transition import Event, apply_change
 
 
 class UnpaidError(Exception):
     """A post was not charged, because the account's funds do not cover it."""
 
 
-def add_posts(order_id: int, posts: list[tuple[str, int]]) -> str:
+def charge_posts(subscription: StoredOrder, posts: list[tuple[str, int]]) -> str:
     """Charge the posts of a subscription that the provider reports for the first time.
 
     To be called inside immediate().
@@ -25,8 +26,7 @@ def add_posts(order_id: int, posts: list[tuple[str, int]]) -> str:
     :returns: what was wrong with them, or ''.
     :raises UnpaidError: if the funds ended; the posts before are charged.
     """
-    subscription = lookup.get(order_id)
-    known = {post.provider_order for post in Order.select().where(Order.parent == order_id)}
+    known = {post.provider_order for post in lookup.parts_of(subscription.id)}
     wrong = ""
     for provider_order, quantity in posts:
         if provider_order in known:
@@ -39,7 +39,8 @@ def add_posts(order_id: int, posts: list[tuple[str, int]]) -> str:
     return wrong
 
 
-def _over_limit(subscription: Order, count: int, quantity: int) -> str:
+def _over_limit(subscription: StoredOrder, count: int, quantity: int) -> str:
+    """Why a further post is outside what was ordered, or ''."""
     wanted = json.loads(subscription.parameters)
     if not wanted["min"] <= quantity <= wanted["max"]:
         return f"{quantity} is not from {wanted['min']} to {wanted['max']}"
@@ -48,56 +49,60 @@ def _over_limit(subscription: Order, count: int, quantity: int) -> str:
     return ""
 
 
-def _charge_post(subscription: Order, provider_order: str, quantity: int) -> None:
-    caller = accounts.caller(subscription.account_id)
-    offer = pricing.offer_for(caller, subscription.service_id)
+def _charge_post(subscription: StoredOrder, provider_order: str, quantity: int) -> None:
+    """Charge a post that the subscription's provider has under this number."""
+    offer = _offer(subscription)._replace(provider_id=subscription.provider_id)
     charge = pricing.charge(offer, quantity)
     try:
         # A savepoint: a post that is not paid leaves nothing behind.
         with database.atomic():
-            post = insert_order(
-                subscription.account_id,
-                offer,
-                OrderRequest(subscription.link),
-                quantity,
-                charge,
-                parent_id=subscription.id,
-            )
-    except RequestRejected as refusal:
-        if refusal.problem is not NOT_ENOUGH_FUNDS:
+            post_id = _insert_post(subscription, offer, quantity)
+    except RequestRejected as rejection:
+        if rejection.problem is not NOT_ENOUGH_FUNDS:
             raise
         account = Account.get_by_id(subscription.account_id)
         short = money.format_exact(charge)
         raise UnpaidError(f"a post of {short} is more than {account.name} has") from None
-    Order.update(
-        dispatch_state="sent",
-        provider=subscription.provider_id,
-        provider_order=provider_order,
-        poll_at=0,
-    ).where(Order.id == post).execute()
-    record_event(
-        post, "sent", f"a post of order {subscription.id}, the provider's {provider_order}"
+    note = f"a post of order {subscription.id}, the provider's {provider_order}"
+    post = lookup.get(post_id)
+    bought = post._replace(source_rank=subscription.source_rank)
+    change = dispatch.acceptance(bought, provider_order, poll_at=0)
+    apply_change(post, {**change, "source_rank": bought.source_rank}, Event("sent", note))
+
+
+def _offer(subscription: StoredOrder) -> pricing.Offer:
+    """The service at its present rate for the subscription's account."""
+    return pricing.offer_for(accounts.caller(subscription.account_id), subscription.service_id)
+
+
+def _insert_post(subscription: StoredOrder, offer: pricing.Offer, quantity: int) -> int:
+    return insert_charged(
+        subscription.account_id,
+        offer,
+        OrderRequest(subscription.link),
+        quantity,
+        pricing.charge(offer, quantity),
+        parent_id=subscription.id,
     )
 
 
 def add_post(order_id: int, quantity: int) -> int:
     """Charge a post of a subscription that is fulfilled by hand; its order's number.
 
-    :raises Invalid: if the order is no such subscription, or the post is over its limits or the
-        account's funds.
+    :raises OperatorError: if the order is no such subscription, or the post is over its limits
+        or the account's funds.
     """
     with immediate():
         subscription = lookup.get(order_id)
-        if subscription.quantity or subscription.status != "Active" or subscription.dispatch_state:
+        by_hand = subscription.dispatch_state == state.NOT_FORWARDED
+        is_active = (
+            state.is_subscription(subscription.quantity) and subscription.status == "Active"
+        )
+        if not (is_active and by_hand):
             raise OperatorError(f"order {order_id} is no active subscription fulfilled by hand")
-        count = Order.select().where(Order.parent == order_id).count()
-        if why := _over_limit(subscription, count, quantity):
+        if why := _over_limit(subscription, len(lookup.parts_of(order_id)), quantity):
             raise OperatorError(why)
-        caller = accounts.caller(subscription.account_id)
-        offer = pricing.offer_for(caller, subscription.service_id)
-        wanted = OrderRequest(subscription.link)
-        charge = pricing.charge(offer, quantity)
         try:
-            return insert_order(caller.id, offer, wanted, quantity, charge, parent_id=order_id)
-        except RequestRejected as refusal:
-            raise OperatorError(refusal.problem.text) from None
+            return _insert_post(subscription, _offer(subscription), quantity)
+        except RequestRejected as rejection:
+            raise OperatorError(rejection.problem.text) from None

@@ -1,22 +1,97 @@
-"""The one writer of an order's row, with everything that follows from a change."""
+"""The one writer of an order's row, with everything that follows from a change.
+
+Everybody else computes a Change and hands it over. The money that a change moves, moves in the
+same transaction.
+"""
+
+from functools import cache
+from typing import Any, NamedTuple, TypedDict
 
 from database.clock import now
 from database.compiled_query import CompiledQuery, param
+from database.connection import database
 from database.transactions import immediate
 from models import Cancel, Order
 from panel import ledger, money
 from panel.errors import OperatorError
-from panel.orders.lookup import get
-from panel.orders.state import FOLLOWS, MAX_START_COUNT, OPEN, REFUNDED
+from panel.orders import lookup, state
+from panel.orders.events import record_event
+from panel.orders.lookup import StoredOrder
 
-_PROGRESS = CompiledQuery(
-    lambda: Order.update(
+
+class Change(TypedDict, total=False):
+    """The columns of an order's row that change; what is not named stays.
+
+    Amounts are in micros, times in seconds since 1970.
+    """
+
+    status: str
+    start_count: int
+    remains: int
+    dispatch_state: str
+    provider_id: int | None
+    provider_order: str
+    source_rank: int
+    cost_micros: int
+    is_temporary: bool
+    attempts: int
+    may_be_at_provider: bool
+    send_key: str
+    send_at: int
+    poll_at: int
+    warning: str
+
+
+class Event(NamedTuple):
+    """What is written into an order's history: the kind (schema.sql has them all) and a text."""
+
+    kind: str
+    text: str
+
+
+_VISIBLE = ("status", "start_count", "remains")
+"""What customers see of a change."""
+
+_INSERT = CompiledQuery(
+    lambda: Order.insert(
+        account=param("account_id"),
+        service=param("service_id"),
+        link=param("link"),
+        quantity=param("quantity"),
+        charge_micros=param("charge_micros"),
         status=param("status"),
-        start_count=param("start_count"),
-        remains=param("remains"),
+        remains=param("quantity"),
+        created_at=param("now"),
         updated_at=param("now"),
-    ).where(Order.id == param("id"), Order.status.in_(OPEN))
+        dispatch_state=param("dispatch_state"),
+        provider=param("provider_id"),
+        parameters=param("parameters"),
+        runs=param("runs"),
+        interval=param("interval"),
+        parent=param("parent_id"),
+        part=param("part"),
+    ).returning(Order.id)
 )
+
+
+@cache
+def _update(columns: tuple[str, ...]) -> CompiledQuery:
+    values = {getattr(Order, name): param(name) for name in columns}
+    return CompiledQuery(lambda: Order.update(values).where(Order.id == param("id")))
+
+
+def insert_order(**values: Any) -> int:
+    """Write a new order's row; to be called inside immediate().
+
+    :param values: the columns that the order begins with.
+    :returns: its number.
+    """
+    (order_id,) = _INSERT.row(
+        **values,
+        status="Active" if state.is_subscription(values["quantity"]) else "Pending",
+        now=now(),
+    )
+    return order_id
 
 
 def change(
@@ -26,81 +101,117 @@ def change(
     start_count: int | None = None,
     remains: int | None = None,
 ) -> None:
-    """Change an order and pay back what its new status asks for (contract: Money).
+    """Change an order by hand, and pay back what its new status asks for (contract: Money).
 
     The same change twice is one change: an order is refunded once.
 
-    :raises Invalid: for no such order, or a change that cannot be.
+    :raises OperatorError: for no such order, or a change that is not possible.
     """
+    wanted: Change = {}
+    if status is not None:
+        wanted["status"] = status
+    if start_count is not None:
+        wanted["start_count"] = start_count
+    if remains is not None:
+        wanted["remains"] = remains
     with immediate():
-        advance(order_id, status=status, start_count=start_count, remains=remains)
+        apply_change(lookup.get(order_id), wanted)
 
 
-def advance(
-    order_id: int,
-    *,
-    status: str | None = None,
-    start_count: int | None = None,
-    remains: int | None = None,
-) -> None:
-    """The same as change(), inside an immediate() that is already open."""
-    order = get(order_id)
-    status = order.status if status is None else status
-    start_count = order.start_count if start_count is None else start_count
-    if remains is None:
-        remains = 0 if status == "Completed" != order.status else order.remains
-    if (status, start_count, remains) == (order.status, order.start_count, order.remains):
+def apply_change(order: StoredOrder, change: Change, event: Event | None = None) -> None:
+    """Write a change of an order, and do all that follows from it.
+
+    That is: what a refunding status pays back goes to the account; cancel requests that wait
+    are answered by the order's end; an order that is moved on before it was sent is sent no
+    more; the event goes into the history. To be called inside immediate().
+
+    :param order: the row as it stands, read in the same transaction.
+    :raises OperatorError: for a change of status, start count or remains that is not possible;
+        nothing is changed then.
+    """
+    if not database.in_transaction():
+        raise RuntimeError("apply_change() outside a transaction")
+    values = _changed_columns(order, change)
+    if values:
+        _update(tuple(sorted(values))).run(id=order.id, **values)
+        _follow_up(order, values)
+    if event is not None:
+        record_event(order.id, event.kind, event.text)
+
+
+def _changed_columns(order: StoredOrder, change: Change) -> dict[str, Any]:
+    """The columns to write: those that differ, and those that follow from them."""
+    values: dict[str, Any] = {
+        name: value for name, value in change.items() if value != getattr(order, name)
+    }
+    _check_dispatch(order, values)
+    if values.get("status") == "Completed" and "remains" not in change:
+        values["remains"] = 0
+    if any(name in values for name in _VISIBLE):
+        _add_consequences(order, values)
+    return values
+
+
+def _follow_up(order: StoredOrder, values: dict[str, Any]) -> None:
+    """Move the money of a change, and answer the cancel requests that its end settles."""
+    if refund := values.get("refunded_micros"):
+        ledger.post(order.account_id, "refund", refund, order_id=order.id)
+    if "status" in values and not state.is_open(values["status"]):
+        _answer_cancels(order.id, accepted=state.is_refunded(values["status"]))
+
+
+def _check_dispatch(order: StoredOrder, values: dict[str, Any]) -> None:
+    wanted = values.get("dispatch_state")
+    if wanted is not None and wanted not in state.DISPATCH_FOLLOWS[order.dispatch_state]:
+        raise RuntimeError(f"order {order.id}: {wanted!r} cannot follow {order.dispatch_state!r}")
+
+
+def _add_consequences(order: StoredOrder, values: dict[str, Any]) -> None:
+    """Add the columns that follow from a change of status, start count or remains."""
+    status = values.get("status", order.status)
+    remains = values.get("remains", order.remains)
+    _check_status(order, status)
+    _check_numbers(order, status, values.get("start_count", order.start_count), remains)
+    values["updated_at"] = now()
+    if "status" not in values:
         return
-    _check(order, status, start_count, remains)
-
-    refund = 0
-    if status in REFUNDED and order.quantity:
+    if state.is_refunded(status) and not state.is_subscription(order.quantity):
         refund = money.refund(order.charge_micros, remains, order.quantity)
-    Order.update(
-        status=status,
-        start_count=start_count,
-        remains=remains,
-        refunded_micros=refund,
-        updated_at=now(),
-        # An order that is moved on before it was sent is fulfilled by hand.
-        dispatch_state=""
-        if order.dispatch_state == "waiting" and status != order.status
-        else order.dispatch_state,
-    ).where(Order.id == order_id, Order.status == order.status).execute()
-    if refund:
-        ledger.post(order.account_id, "refund", refund, order_id=order_id)
-    if status not in OPEN:
-        answer = "accepted" if status in REFUNDED else "rejected"
-        Cancel.update(status=answer, updated_at=now()).where(
-            Cancel.order == order_id, Cancel.status == "pending"
-        ).execute()
+        if refund:
+            values["refunded_micros"] = refund
+    if order.dispatch_state == state.WAITING and "dispatch_state" not in values:
+        # Moved on before it was sent: it is fulfilled by hand. What a provider may have from
+        # an earlier try must be looked at first.
+        in_doubt = order.may_be_at_provider
+        values["dispatch_state"] = state.IN_REVIEW if in_doubt else state.NOT_FORWARDED
 
 
-def progress(order_id: int, status: str, start_count: int, remains: int) -> None:
-    """The same as advance() for values that were judged already, quick for an open status."""
-    if status in OPEN:
-        _PROGRESS.run(
-            id=order_id, status=status, start_count=start_count, remains=remains, now=now()
+def _check_status(order: StoredOrder, status: str) -> None:
+    if status not in state.FOLLOWS:
+        raise OperatorError(
+            f"there is no status {status!r}; there are: {', '.join(state.FOLLOWS)}"
         )
-    else:
-        advance(order_id, status=status, start_count=start_count, remains=remains)
-
-
-def _check(order: Order, status: str, start_count: int, remains: int) -> None:
-    if status not in FOLLOWS:
-        raise OperatorError(f"there is no status {status!r}; there are: {', '.join(FOLLOWS)}")
-    if order.status in REFUNDED:
+    if state.is_refunded(order.status):
         raise OperatorError(f"order {order.id} is {order.status}, which is final")
-    if order.quantity and status in ("Active", "Paused", "Expired"):
+    if status in state.SUBSCRIPTION_ONLY and not state.is_subscription(order.quantity):
         raise OperatorError(f"order {order.id} is no subscription and cannot become {status}")
-    if status != order.status and status not in FOLLOWS[order.status]:
+    if not state.may_follow(status, order.status):
         raise OperatorError(f"order {order.id} is {order.status} and cannot become {status}")
-    if not 0 <= start_count <= MAX_START_COUNT:
-        raise OperatorError(f"the start count must be from 0 to {MAX_START_COUNT}")
+
+
+def _check_numbers(order: StoredOrder, status: str, start_count: int, remains: int) -> None:
+    if not 0 <= start_count <= state.MAX_START_COUNT:
+        raise OperatorError(f"the start count must be from 0 to {state.MAX_START_COUNT}")
     if not 0 <= remains <= order.quantity:
         raise OperatorError(
             f"the remains must be from 0 to the order's quantity, {order.quantity}"
         )
-    nothing_left = status == "Partial" or (status == "Canceled" and order.status == "Completed")
-    if nothing_left and remains == 0 and order.quantity:
+    refunds = status == "Partial" or (status == "Canceled" and order.status == "Completed")
+    if refunds and remains == 0 and not state.is_subscription(order.quantity):
         raise OperatorError(f"{status} needs the remains that are to be paid back")
+
+
+def _answer_cancels(order_id: int, accepted: bool) -> None:
+    Cancel.update(status="accepted" if accepted else "rejected", updated_at=now()).where(
+        Cancel.order == order_id, Cancel.status == "pending"
+    ).execute()

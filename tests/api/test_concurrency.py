@@ -1,7 +1,6 @@
 """Many clients at once against a real gunicorn with four workers: no order and no cent is lost."""
 
 import json
-import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
@@ -11,6 +10,7 @@ from support.apps import Server
 from support.clients import SIZE, Answer, Crowd, Request, send_on
 from support.servers import at_the_desk, workers
 
+from database.driver import sqlite3
 from panel import accounts, ledger, services
 from panel.money import MICROS, parse
 from panel.orders import transition

@@ -56,7 +56,6 @@ from support.world import (
     books,
 )
 
-from actions import ACTIONS
 from panel import ledger
 
 NEXT_ORDER, NEXT_REFILL = "the next order's number", "the next refill's number"
@@ -297,22 +296,6 @@ TABLE = [
     for case in cases
 ]
 
-FRAMEWORK: list[tuple[str, int, Message]] = [
-    ("another page", 404, Message("GET", "/api")),
-    ("another path", 404, Message("POST", "/api/v3")),
-    ("below the endpoint", 404, form({"key": ALICE})._replace(target="/api/v2/balance")),
-    ("two slashes", 404, form({"key": ALICE})._replace(target="/api/v2//")),
-    ("two slashes before", 404, form({"key": ALICE})._replace(target="/api//v2")),
-    ("in capitals", 404, form({"key": ALICE})._replace(target="/API/v2")),
-    *(
-        (f"{method} {target}", 405, Message(method, target).bearing(ALICE).asking(order()))
-        for method in ("HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "BREW")
-        for target in ("/api/v2", "/api/v2/")
-    ),
-    ("a body over a mebibyte", 413, form({"key": ALICE, "x": "x" * 2**20})),
-]
-"""The framework's own errors."""
-
 
 def compact(value: Any) -> str:
     """Exact, unlike ==: the order of keys counts, and 1 is not true and not 1.0."""
@@ -331,32 +314,10 @@ def check(case: Case, send: Send, path: Path) -> None:
     assert (books(path) != before) == case.writes
 
 
-def check_framework(message: Message, status: int, send: Send, path: Path) -> None:
-    before = books(path)
-    answer = send(message)
-    assert answer.status == status
-    assert answer.headers["Content-Type"] == "application/json"
-    if status == 405:
-        assert {"GET", "POST"} <= set(answer.headers["Allow"].split(", "))
-    if message.method == "HEAD":
-        assert answer.body == b""
-    else:
-        assert list(answer.json) == ["error"]
-        assert isinstance(answer.json["error"], str)
-    assert books(path) == before
-
-
 @pytest.mark.parametrize("case", TABLE, ids=lambda case: case.name)
 def test_the_app_keeps_the_contract(world: World, case: Case) -> None:
     check(case, through(world.app.test_client()), world.path)
     assert list(ledger.check()) == []
-
-
-@pytest.mark.parametrize(
-    ("status", "message"), [row[1:] for row in FRAMEWORK], ids=[row[0] for row in FRAMEWORK]
-)
-def test_the_frameworks_own_errors_are_json(world: World, status: int, message: Message) -> None:
-    check_framework(message, status, through(world.app.test_client()), world.path)
 
 
 def test_a_real_server_keeps_the_whole_contract(
@@ -373,11 +334,6 @@ def test_a_real_server_keeps_the_whole_contract(
             check(case, send, path)
         except AssertionError as wrong:
             broken.append(f"{case.name}: {wrong}")
-    for name, status, message in FRAMEWORK:
-        try:
-            check_framework(message, status, send, path)
-        except AssertionError as wrong:
-            broken.append(f"{name}: {wrong}")
     assert broken == []
     assert server.flask("ledger", "check").returncode == 0
 
@@ -411,20 +367,6 @@ def test_nobody_learns_of_somebody_elses_ids_from_a_list(world: World, action: s
         for text in (b"%d" % BOBS, b"%d" % UNKNOWN)
     }
     assert len(answers) == 1
-
-
-def test_an_unforeseen_error_tells_nothing_of_its_cause(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: Any) -> None:
-        raise RuntimeError("secret cause")
-
-    broken = ACTIONS["balance"]._replace(run=fail)
-    monkeypatch.setitem(ACTIONS, "balance", broken)
-    answer = through(world.app.test_client())(form({"key": ALICE, "action": "balance"}))
-    assert answer.status == 500
-    assert answer.headers["Content-Type"] == "application/json"
-    assert answer.json == {"error": "Internal Server Error"}
 
 
 @pytest.mark.parametrize(

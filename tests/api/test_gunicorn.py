@@ -5,7 +5,6 @@ import os
 import re
 import runpy
 import socket
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,10 +17,13 @@ from urllib.parse import urlencode
 import pytest
 from support.apps import ROOT, Server
 from support.clients import SIZE, Crowd, Request, open_a_database, send_on
+from support.databases import dump_file
 from support.servers import at_the_desk, each_worker, workers
 
+from database.connection import close_database
+from database.driver import sqlite3
 from database.migrate import open_database, schema_version
-from panel import accounts, services
+from panel import __version__, accounts, services
 from panel.money import MICROS
 
 MakeServer = Callable[..., Server]
@@ -46,10 +48,10 @@ def order_numbers(database: Path) -> list[int]:
 # Start
 
 
-def test_a_started_server_says_that_it_is_well(make_server: MakeServer) -> None:
+def test_a_started_server_tells_that_it_is_ready_and_its_version(make_server: MakeServer) -> None:
     server = make_server()
     status, headers, body = server.request("GET", "/healthz")
-    assert (status, json.loads(body)) == (200, {"status": "ok"})
+    assert (status, json.loads(body)) == (200, {"status": "ok", "version": __version__})
     assert headers["Content-Type"] == "application/json"
 
 
@@ -103,7 +105,8 @@ def refused_start(folder: Path, **environ: str) -> str:
         ("PANEL_RATE_LIMIT", "0", "write a number of requests per minute"),
         ("PANEL_RATELIMIT_STORAGE", "hunter2", "write a storage address"),
         ("PANEL_RATELIMIT_STORAGE", "nosuch://:hunter2@127.0.0.1", "no such storage"),
-        ("PANEL_RATELIMIT_STORAGE", "mapped:////hunter2/hits", "it cannot be used"),
+        ("PANEL_RATELIMIT_STORAGE", "mapped:////hunter2/hits", "no such storage"),
+        ("PANEL_RATELIMIT_STORAGE", "redis://127.0.0.1:hunter2", "it cannot be used"),
         ("PANEL_RATELIMIT_STORAGE_FILE", "/nowhere/storage", "cannot read the file"),
         ("PANEL_SYNCHRONOUS", "SOMETIMES", "write EXTRA, FULL, NORMAL or OFF"),
         ("PANEL_TRUSTED_PROXIES", "all", "write a whole number from 0 to 99"),
@@ -113,20 +116,11 @@ def test_a_wrong_setting_stops_the_start_with_one_line(
     tmp_path: Path, variable: str, value: str, advice: str
 ) -> None:
     open_database(tmp_path / "panel.db")
+    close_database()
     (line,) = refused_start(tmp_path, **{variable: value}).splitlines()
     assert line.startswith(f"panel: {variable}")
     assert advice in line
     assert "hunter2" not in line, "a storage's address may hold a password"
-
-
-def content(path: Path) -> list[str]:
-    """All that a database holds; of another file, its text."""
-    try:
-        with closing(sqlite3.connect(path)) as connection:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            return [f"version {version}", *connection.iterdump()]
-    except sqlite3.DatabaseError:
-        return [path.read_text()]
 
 
 def not_a_database(path: Path) -> None:
@@ -140,6 +134,7 @@ def of_something_else(path: Path) -> None:
 
 def of_a_newer_version(path: Path) -> None:
     open_database(path)
+    close_database()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version = {schema_version() + 1}")
 
@@ -157,12 +152,12 @@ def test_a_database_that_is_not_ours_stops_the_start_and_keeps_its_content(
 ) -> None:
     path = tmp_path / "panel.db"
     prepare(path)
-    before = content(path)
+    before = dump_file(path)
     (line,) = refused_start(tmp_path).splitlines()
     assert line.startswith("panel: ")
     assert str(path) in line
     assert reason in line
-    assert content(path) == before
+    assert dump_file(path) == before
 
 
 def test_a_database_in_a_folder_that_is_missing_stops_the_start(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The forms in which parameters come, and what a parameter's text means.
+"""From HTTP to texts: parameters in every form, lists, and which of several values counts.
 
 Every table of messages is sent to the app, and once to a real server.
 """
@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from support.apps import Server
 from support.wire import (
     FORM,
@@ -39,9 +37,6 @@ from support.world import (
     World,
     books,
 )
-
-from actions import parameters
-from panel.errors import RequestRejected
 
 Asked = dict[str, Any]
 LINK = "https://例え.jp/p?q=a+b%20c&x=1,2#'\";--"
@@ -326,51 +321,3 @@ def test_a_real_server_takes_every_form(
     assert books(path) == before
     for build in FORMS.values():
         check_order(build(ALICE, ORDER), send, path)
-
-
-@given(st.integers(1, 10**18 - 1))
-def test_an_id_is_read_as_its_number(number: int) -> None:
-    assert parameters.ident(str(number)) == number
-
-
-@given(st.text(st.sampled_from("0123456789+-_ .\u0664\uff14\u00b2\n\0"), max_size=22))
-def test_no_other_text_is_an_id(text: str) -> None:
-    number = parameters.ident(text)
-    assert number is None or (str(number) == text and 1 <= number < 10**18)
-
-
-@given(st.integers(0, 10**40))
-def test_a_quantity_is_read_as_its_number_or_as_too_many(number: int) -> None:
-    read = parameters.quantity(str(number))
-    assert read == number or (number >= 10**19 and read >= 10**18)
-
-
-@pytest.mark.parametrize(
-    ("text", "number"), [("0", 0), ("000", 0), ("0042", 42), ("0" * 100_000 + "7", 7)]
-)
-def test_zeros_before_a_quantity_are_no_part_of_it(text: str, number: int) -> None:
-    assert parameters.quantity(text) == number
-
-
-@pytest.mark.parametrize("text", ["", " 1", "1 ", "1\n", "-0", "1.0", "\u0664", "\u00b2", "1\0"])
-def test_no_other_text_is_a_quantity(text: str) -> None:
-    with pytest.raises(RequestRejected, match="Incorrect quantity"):
-        parameters.quantity(text)
-
-
-@given(st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufffd"),
-               min_size=1, max_size=2048).filter(str.strip))  # fmt: skip
-def test_a_link_is_read_as_it_is(text: str) -> None:
-    assert parameters.link(text) == text
-
-
-@given(
-    st.text(max_size=20),
-    st.characters(categories=["Cc", "Cs"]) | st.just("\ufffd"),
-    st.text(max_size=20),
-)
-def test_a_link_holds_no_control_character_and_nothing_but_unicode(
-    before: str, wrong: str, after: str
-) -> None:
-    with pytest.raises(RequestRejected, match="Incorrect link"):
-        parameters.link(before + wrong + after)

@@ -246,24 +246,24 @@ def test_a_change_is_in_the_next_answer_of_every_worker(
     assert statuses == [403] * 4
 
 
-# The shelf
+# The cache
 
 
-def test_the_shelf_makes_an_answer_once_and_keeps_few() -> None:
-    shelf, made = ResponseCache(), []
+def test_the_cache_makes_an_answer_once_and_keeps_few() -> None:
+    cache, made = ResponseCache(), []
 
-    def take(version: Any) -> bytes:
+    def get(version: Any) -> bytes:
         def make() -> Any:
             made.append(version)
             return version
 
-        return shelf.take(version, make).plain
+        return cache.get_or_make(version, make).plain
 
-    assert [take(1), take(1), take(None), take(None)] == [b"1\n", b"1\n", b"null\n", b"null\n"]
+    assert [get(1), get(1), get(None), get(None)] == [b"1\n", b"1\n", b"null\n", b"null\n"]
     assert made == [1, None, None]
     for version in range(2, MAX_KEPT + 2):
-        take(version)
-    take(MAX_KEPT + 1)
+        get(version)
+    get(MAX_KEPT + 1)
     assert made == [1, None, None, *range(2, MAX_KEPT + 2)]
-    take(1)
+    get(1)
     assert made[-1] == 1

@@ -1,9 +1,9 @@
 """Every hot query is an index look-up, whatever the table's size: the query plans are read."""
 
 import importlib
+import inspect
 import pkgutil
 import re
-import sqlite3
 from collections.abc import Iterator
 from functools import _lru_cache_wrapper
 from types import SimpleNamespace
@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 import panel
 from database.compiled_query import CompiledQuery
 from database.connection import database
+from database.driver import sqlite3
 from panel import accounts, pricing
 from panel.orders import cancels, refills, transition
 from panel.orders.place import OrderRequest, place_order
@@ -52,20 +53,27 @@ NO_TABLE = (
 )
 
 
-def statements() -> Iterator[Any]:
-    """All Statements of panel/; of the builders, those for one id and for a hundred."""
-    for info in pkgutil.iter_modules(panel.__path__, "panel."):
+ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "count": (1, 100),
+    "columns": (("status", "remains"), ("dispatch_state", "send_at", "poll_at")),
+}
+"""With what the functions that build queries are called, by the name of their parameter."""
+
+
+def queries() -> Iterator[Any]:
+    """All compiled queries of panel/, and those that its cached functions build."""
+    for info in pkgutil.walk_packages(panel.__path__, "panel."):
         for name, found in vars(importlib.import_module(info.name)).items():
             if isinstance(found, CompiledQuery):
                 yield pytest.param(f"{info.name}.{name}", found, id=f"{info.name}.{name}")
             if isinstance(found, _lru_cache_wrapper) and found.__module__ == info.name:
-                if found.__annotations__["return"] is str:
-                    continue  # no builder of queries
-                for count in (1, 100):
-                    label = f"{info.name}.{name}({count})"
-                    made = found(count)
-                    query = made[0] if isinstance(made, tuple) else made
-                    yield pytest.param(label, query, id=label)
+                signature = inspect.signature(found)
+                if signature.return_annotation is not CompiledQuery:
+                    continue
+                (parameter,) = signature.parameters
+                for argument in ARGUMENTS[parameter]:
+                    label = f"{info.name}.{name}({argument})"
+                    yield pytest.param(label, found(argument), id=label)
 
 
 def plan(sql: str, parameters: tuple[Any, ...] = ()) -> list[str]:
@@ -79,28 +87,29 @@ def assert_lookups(steps: list[str]) -> None:
     assert wrong == [], steps
 
 
-def test_the_scan_of_the_modules_finds_the_statements() -> None:
-    found = [param.values[0] for param in statements()]
+def test_the_scan_of_the_modules_finds_the_queries() -> None:
+    found = [param.values[0] for param in queries()]
     assert len(found) == len(set(found))
     assert {
         "panel.accounts._FIND",
         "panel.ledger._MOVE",
-        "panel.orders._FIND",
-        "panel.orders._find_many(1)",
-        "panel.orders._find_many(100)",
-        "panel.refills._find_many(100)",
-        "panel.services._ALL",
+        "panel.orders.lookup._FIND",
+        "panel.orders.lookup._find_many(1)",
+        "panel.orders.lookup._find_many(100)",
+        "panel.orders.refills._find_many(100)",
+        "panel.orders.transition._update(('status', 'remains'))",
+        "panel.pricing._ALL",
     } <= set(found)
 
 
 @pytest.mark.usefixtures("app")
-@pytest.mark.parametrize(("name", "statement"), list(statements()))
-def test_a_statement_is_an_index_lookup(name: str, statement: CompiledQuery) -> None:
-    sql, parameters = statement.built()
+@pytest.mark.parametrize(("name", "query"), list(queries()))
+def test_a_query_is_an_index_lookup(name: str, query: CompiledQuery) -> None:
+    sql, parameters = query.built()
     steps = plan(sql, (1,) * len(parameters))
-    if name == "panel.services._ALL":
+    if name == "panel.pricing._ALL":
         # The answer of action=services is the table itself.
-        assert steps.pop(0) == "SCAN t1 USING INDEX services_by_position"
+        assert steps.pop(0) == "SCAN t1 USING INDEX services_by_sort_order"
         assert_lookups(steps)
     else:
         assert steps or sql.startswith("INSERT ")
@@ -110,7 +119,7 @@ def test_a_statement_is_an_index_lookup(name: str, statement: CompiledQuery) -> 
 def test_what_the_triggers_ask_is_an_index_lookup(app: Flask) -> None:
     triggers = database.execute_sql("SELECT sql FROM sqlite_master WHERE type = 'trigger'")
     asked = [sql for (text,) in triggers for sql in re.findall(r"\((SELECT [^()]+)\)", text)]
-    assert len(asked) == 3
+    assert len(asked) == 4
     for sql in asked:
         assert_lookups(plan(re.sub(r"NEW\.\w+", "1", sql)))
 

@@ -1,19 +1,26 @@
-"""Works that share a commit: each is kept whole or not at all, whatever becomes of the others."""
+"""Write transactions: kept whole or not at all, one by one or in a group that shares a commit."""
 
+import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from flask import Flask
-from peewee import IntegrityError
+from peewee import IntegrityError, OperationalError
+from support.apps import ROOT, add_cast, make_app
+from support.disks import Disk, small_disk
 
 import models
 from database import transactions
+from database.backup import damage
 from database.connection import close_database, database
 from database.transactions import group_commit
 from panel import accounts, ledger, pricing, queries
@@ -25,44 +32,66 @@ SIZE = 6
 
 
 class WorkError(Exception):
-    """What a work fails with by itself."""
+    """What a write fails with by itself."""
 
 
 @pytest.fixture
 def begun(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The transactions that are begun, by the number of works that are waiting then."""
+    """The transactions that are begun, by the number of writes that are waiting then."""
     begun: list[int] = []
     immediate = transactions.immediate
 
     def counting() -> AbstractContextManager[None]:
-        begun.append(len(transactions._brought))
+        begun.append(len(transactions._pending))
         return immediate()
 
     monkeypatch.setattr(transactions, "immediate", counting)
     return begun
 
 
+Gather = Callable[..., list[Any]]
+
+
 @pytest.fixture
-def gathered(app: Flask) -> Iterator[Callable[..., list[Any]]]:
-    """Makes calls that bring work while another writer has its turn: their results or errors."""
+def gathered() -> Iterator[Gather]:
+    """Makes calls that write while another writer has its turn: their results or errors."""
     immediate = transactions.immediate
-    barrier = threading.Barrier(SIZE)
 
     def gather(*calls: Callable[[], Any]) -> list[Any]:
         with immediate():
             futures = [pool.submit(call) for call in calls]
-            while len(transactions._brought) < len(calls):
+            while len(transactions._pending) < len(calls):
                 threading.Event().wait(0.001)
         return [future.exception() or future.result() for future in futures]
 
-    def close() -> None:
-        barrier.wait()  # so that each thread gets one
-        close_database()
-
     with ThreadPoolExecutor(SIZE) as pool:
         yield gather
-        for future in [pool.submit(close) for _ in range(SIZE)]:
-            future.result()
+
+
+def test_immediate_takes_the_lock_at_its_begin_and_keeps_all_or_nothing(app: Flask) -> None:
+    seen: list[str] = []
+    database.connection().set_trace_callback(seen.append)
+    with transactions.immediate():
+        pass
+    with pytest.raises(ZeroDivisionError), transactions.immediate():
+        models.Service.update(active=False).execute()
+        raise ZeroDivisionError
+    database.connection().set_trace_callback(None)
+    assert [sql for sql in seen if not sql.startswith("UPDATE")] == [
+        "BEGIN IMMEDIATE", "COMMIT", "BEGIN IMMEDIATE", "ROLLBACK",
+    ]  # fmt: skip
+
+
+def test_immediate_refuses_to_be_a_savepoint(app: Flask) -> None:
+    def nested() -> None:
+        with transactions.immediate(), transactions.immediate():
+            pass
+
+    with pytest.raises(RuntimeError, match="inside a transaction"):
+        nested()
+    with database.atomic(), pytest.raises(RuntimeError, match="inside a transaction"):
+        accounts.add("alice")
+    assert accounts.listing() == []
 
 
 def note(number: int) -> int:
@@ -81,7 +110,7 @@ def notes() -> list[int]:
 
 
 def test_what_gathers_is_done_in_one_transaction(
-    gathered: Callable[..., list[Any]], begun: list[int]
+    app: Flask, gathered: Gather, begun: list[int]
 ) -> None:
     assert gathered(*(noting(n) for n in range(SIZE))) == list(range(SIZE))
     assert notes() == list(range(SIZE))
@@ -98,9 +127,7 @@ def test_one_alone_waits_for_nobody(app: Flask) -> None:
     assert group_commit(partial(note, 2)) == 2
 
 
-def test_one_that_fails_leaves_nothing_and_the_others_stay(
-    gathered: Callable[..., list[Any]],
-) -> None:
+def test_one_that_fails_leaves_nothing_and_the_others_stay(app: Flask, gathered: Gather) -> None:
     def fail() -> None:
         note(100)
         raise WorkError
@@ -122,7 +149,7 @@ def break_the_commit() -> None:
     """Something wrong that SQLite finds only when it commits."""
     note(100)
     database.execute_sql("PRAGMA defer_foreign_keys = on")
-    database.execute_sql("INSERT INTO refills VALUES (1, 999, 'pending', 1, 1, NULL, 0)")
+    models.Refill.create(order=999, status="pending")
 
 
 def lose_the_transaction() -> None:
@@ -132,19 +159,189 @@ def lose_the_transaction() -> None:
     raise WorkError
 
 
-@pytest.mark.parametrize("fault", [break_the_commit, lose_the_transaction])
+def assert_each_has_its_own_error(told: list[Any]) -> Exception:
+    """Nobody was told success, and one error is the cause of all the others."""
+    assert all(isinstance(error, Exception) for error in told), told
+    assert len({id(error) for error in told}) == len(told)
+    (cause,) = [error for error in told if error.__cause__ not in told]
+    for error in told:
+        assert error is cause or (error.__cause__ is cause and str(cause) in str(error))
+        assert error is cause or isinstance(error, OperationalError)
+    assert not re.search("cannot (commit|rollback)|no such savepoint", str(cause))
+    return cause
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"), [(break_the_commit, IntegrityError), (lose_the_transaction, WorkError)]
+)
 def test_where_the_transaction_fails_all_are_told_and_nothing_is_kept(
-    gathered: Callable[..., list[Any]], fault: Callable[[], None]
+    app: Flask, gathered: Gather, fault: Callable[[], None], kind: type[Exception]
 ) -> None:
     told = gathered(noting(1), partial(group_commit, fault), noting(2))
-    assert all(isinstance(error, Exception) for error in told), told
+    assert isinstance(assert_each_has_its_own_error(told), kind)
     assert notes() == []
     assert gathered(noting(1), noting(2)) == [1, 2]
     assert notes() == [1, 2]
 
 
+def test_the_write_that_lost_the_transaction_has_the_error_itself(
+    app: Flask, gathered: Gather
+) -> None:
+    told = gathered(noting(1), partial(group_commit, lose_the_transaction), noting(2))
+    assert [type(error) for error in told] == [OperationalError, WorkError, OperationalError]
+
+
+def test_a_refusal_for_what_was_undone_is_not_told(app: Flask, gathered: Gather) -> None:
+    # The second one is refused because of the first, of which nothing is kept in the end.
+    told = gathered(noting(1), noting(1), partial(group_commit, lose_the_transaction))
+    assert [type(error) for error in told] == [OperationalError, OperationalError, WorkError]
+    assert noting(1)() == 1
+
+
+def test_a_transaction_alone_that_was_lost_tells_why(app: Flask) -> None:
+    for _ in range(2):
+        with pytest.raises(WorkError), transactions.immediate():
+            lose_the_transaction()
+        with pytest.raises(WorkError):
+            group_commit(lose_the_transaction)
+    assert notes() == []
+    assert noting(1)() == 1
+
+
+def test_a_savepoint_undoes_only_what_is_inside(app: Flask) -> None:
+    with transactions.immediate():
+        note(1)
+        with pytest.raises(WorkError), transactions.savepoint():
+            note(2)
+            with transactions.savepoint():
+                note(3)
+            raise WorkError
+        with transactions.savepoint():
+            note(4)
+    assert notes() == [1, 4]
+
+
+def test_there_is_no_savepoint_in_a_transaction_that_was_lost(app: Flask) -> None:
+    def goes_on() -> None:
+        with pytest.raises(WorkError), transactions.savepoint():
+            lose_the_transaction()
+        assert transactions.is_lost()
+        with transactions.savepoint():  # it would be kept without its transaction
+            note(2)
+
+    with pytest.raises(OperationalError, match="has rolled the transaction back"):
+        group_commit(goes_on)
+    assert notes() == []
+
+
+FORK = """
+import fcntl, os, sys
+from pathlib import Path
+from database import transactions
+from database.connection import close_database
+from database.migrate import open_database
+open_database(Path(sys.argv[1]))
+with transactions.immediate():
+    pass
+child_has_it, tell_parent = os.pipe()
+parent_has_tried, tell_child = os.pipe()
+if os.fork() == 0:
+    with transactions.write_queue():
+        os.write(tell_parent, b".")
+        os.read(parent_has_tried, 1)
+    os._exit(0)
+os.read(child_has_it, 1)
+try:
+    fcntl.flock(transactions._thread.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    print("both are in")
+except BlockingIOError:
+    print("the parent waits")
+os.write(tell_child, b".")
+os.wait()
+close_database()
+"""
+
+
+def test_a_forked_child_queues_by_itself(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORK, tmp_path / "panel.db"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("the parent waits\n", "")
+
+
+# A full disk
+
+
+@pytest.fixture(params=["small", "limited"])
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
+    """A disk that can be full, with an app on it whose next commit needs room."""
+    tmp_path.joinpath("disk").mkdir()
+    with (
+        small_disk(tmp_path / "disk")
+        if request.param == "small"
+        else nullcontext(Disk(tmp_path / "disk")) as disk
+    ):
+        make_app(disk.folder / "panel.db")
+        database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        yield disk
+        disk.free()
+        close_database()
+
+
+def note_much() -> None:
+    """Write more than SQLite keeps in memory, so that it needs the disk before the commit."""
+    database.execute_sql("PRAGMA cache_size = 10")
+    for number in range(1000, 1200):
+        note(number)
+
+
+@pytest.mark.parametrize("count", [1, 2, SIZE])
+@pytest.mark.parametrize("much", [False, True], ids=["at the commit", "before the commit"])
+def test_a_full_disk_is_told_to_every_writer_and_ends(
+    disk: Disk, gathered: Gather, count: int, much: bool
+) -> None:
+    writes = [noting(n) for n in range(count)]
+    if much:
+        writes[count // 2] = partial(group_commit, note_much)
+    disk.fill()
+    told = gathered(*writes)
+    cause = assert_each_has_its_own_error(told)
+    assert isinstance(cause, OperationalError)
+    assert str(cause) in ("database or disk is full", "disk I/O error")
+    if much:
+        assert told[count // 2] is cause
+    assert notes() == []
+
+    disk.free()
+    assert gathered(*(noting(n) for n in range(SIZE))) == list(range(SIZE))
+    assert notes() == list(range(SIZE))
+    assert damage(database.connection()) == []
+
+
+def test_an_order_on_a_full_disk_is_not_placed_and_not_charged(disk: Disk) -> None:
+    cast = add_cast()
+    client = make_app(disk.folder / "panel.db").test_client()
+    order = {"key": cast.alice, "action": "add", "service": cast.followers, "link": "l"}
+    database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    disk.fill()
+    refused = client.post("/api/v2", data={**order, "quantity": 1000})
+    disk.free()
+    assert (refused.status_code, refused.json) == (500, {"error": "Internal Server Error"})
+    assert queries.order_listing() == []
+    assert accounts.get("alice").balance_micros == 100 * MICROS
+
+    placed = client.post("/api/v2", data={**order, "quantity": 1000})
+    assert placed.json == {"order": 1}
+    assert accounts.get("alice").balance_micros == 95 * MICROS
+    assert list(ledger.check()) == []
+
+
 def test_who_cannot_begin_fails_alone(
-    gathered: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch
+    app: Flask, gathered: Gather, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     immediate, faults = transactions.immediate, [OSError("no lock")]
 
@@ -171,7 +368,7 @@ def test_it_refuses_to_wait_inside_a_transaction(app: Flask) -> None:
 
 
 def test_orders_that_share_a_commit_are_judged_each_by_itself(
-    gathered: Callable[..., list[Any]], cast: SimpleNamespace, begun: list[int]
+    gathered: Gather, cast: SimpleNamespace, begun: list[int]
 ) -> None:
     def order(name: str, quantity: int) -> Callable[[], int]:
         caller = accounts.find(getattr(cast, name))

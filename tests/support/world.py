@@ -3,12 +3,12 @@
 It is built once and copied for each test, so its numbers can stand in tables.
 """
 
-import sqlite3
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from flask import Flask
 
+from database.driver import sqlite3
 from models import Account
 from panel import accounts, pricing, services
 from panel.orders import cancels, lookup, refills, transition

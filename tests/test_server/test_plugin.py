@@ -1,13 +1,9 @@
-"""The pytest plugin and `flask sandbox`: a real panel for those who write API clients."""
+"""The pytest plugin: a real panel for those who write API clients."""
 
-import json
 import os
 import re
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -15,21 +11,15 @@ from urllib.request import urlopen
 
 import pytest
 from support.apps import ROOT
+from support.refusals import refusal
 
 from panel import errors, service_types
 from panel.orders import state
-from panel_testing import Panel, PanelClient, PanelError, PanelServer
+from panel_testing import Panel, PanelClient, PanelServer
 
 LINK = "https://t.me/example"
 TIMEOUT_S = 60
 in_perfectpanel = pytest.mark.panel(dialect="perfectpanel")
-
-
-def refusal(call: Callable[..., Any], **params: Any) -> tuple[int, str]:
-    """The status and the text that a call is refused with."""
-    with pytest.raises(PanelError) as caught:
-        call(**params)
-    return caught.value.status, caught.value.text
 
 
 def place(panel: Panel, client: PanelClient, kind: str = "Default", **params: Any) -> int:
@@ -368,7 +358,7 @@ def run_pytest(project: Path, site: Path, *args: str) -> str:
         env={**environ, **of_the_project, "PYTHONPATH": str(site), "TMPDIR": str(temporary)},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
-    assert list(temporary.glob("panel-sandbox-*")) == []
+    assert list(temporary.glob("panel-test-server-*")) == []
     return done.stdout
 
 
@@ -380,13 +370,12 @@ def test_another_project_tests_its_client(tmp_path: Path, site: Path, args: list
     assert "18 passed" in run_pytest(tmp_path, site, *args)
 
 
-README = ROOT / "README.md"
+GUIDE = ROOT / "docs" / "test-your-client.md"
 
 
-@pytest.mark.skipif(not README.exists(), reason="there is no README")
-def test_the_readmes_client_is_tested_as_shown(tmp_path: Path, site: Path) -> None:
+def test_the_documents_client_is_tested_as_shown(tmp_path: Path, site: Path) -> None:
     shown = dict(
-        re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```$", README.read_text(), re.M | re.S)
+        re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```$", GUIDE.read_text(), re.M | re.S)
     )
     assert set(shown) == {"shop.py", "test_shop.py"}
     assert len([line for line in shown["shop.py"].splitlines() if line]) <= 10
@@ -394,130 +383,3 @@ def test_the_readmes_client_is_tested_as_shown(tmp_path: Path, site: Path) -> No
         (tmp_path / name).write_text(text)
     tests = shown["test_shop.py"].count("def test_")
     assert f"{tests} passed" in run_pytest(tmp_path, site)
-
-
-# flask sandbox.
-
-
-class Sandbox:
-    """A `flask sandbox` in an empty folder, and what it printed."""
-
-    def __init__(self, folder: Path, *args: str, stdin: int = subprocess.PIPE) -> None:
-        self.here, self.temporary = folder / "here", folder / "temporary"
-        self.here.mkdir()
-        self.temporary.mkdir()
-        environ = {n: v for n, v in os.environ.items() if not n.startswith("PANEL_")}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "flask", "--app", str(ROOT / "app.py"), "sandbox", *args],
-            cwd=self.here, env={**environ, "TMPDIR": str(self.temporary)},
-            stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert self.process.stdout is not None
-        printed = self.process.stdout.readline()
-        self.line: dict[str, Any] = json.loads(printed) if printed else {}
-
-    def ended(self) -> tuple[int, str]:
-        """Wait for the end: its exit code, and what else it printed."""
-        printed, _ = self.process.communicate(timeout=TIMEOUT_S)
-        return self.process.returncode, printed
-
-    def left(self) -> list[Path]:
-        """The files that it has left behind."""
-        return [*self.here.iterdir(), *self.temporary.iterdir()]
-
-
-@contextmanager
-def sandbox(folder: Path, *args: str, stdin: int = subprocess.PIPE) -> Iterator[Sandbox]:
-    running = Sandbox(folder, *args, stdin=stdin)
-    try:
-        yield running
-    finally:
-        running.process.kill()
-        running.process.communicate()
-
-
-def balance(running: Sandbox) -> str:
-    """What the customer of the printed key has."""
-    return PanelClient(running.line["url"], running.line["key"]).balance()["balance"]
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_the_sandbox_serves_until_a_signal_and_leaves_nothing(
-    tmp_path: Path, number: signal.Signals
-) -> None:
-    with sandbox(tmp_path) as running:
-        assert set(running.line) == {"url", "key", "services", "control"}
-        assert set(running.line["services"]) == set(service_types.SERVICE_TYPES)
-        assert balance(running) == "1000.0000"
-        running.process.send_signal(number)
-        assert running.ended() == (0, "")
-        assert running.left() == []
-
-
-def test_the_sandbox_ends_with_the_program_that_started_it(tmp_path: Path) -> None:
-    with sandbox(tmp_path) as running:
-        assert balance(running) == "1000.0000"
-        assert running.process.stdin is not None
-        running.process.stdin.close()
-        running.process.stdin = None  # communicate() would write to it
-        assert running.ended() == (0, "")
-        assert running.left() == []
-
-
-def test_the_sandbox_runs_without_an_input_too(tmp_path: Path) -> None:
-    with sandbox(tmp_path, stdin=subprocess.DEVNULL) as running:
-        assert balance(running) == "1000.0000"
-        assert running.process.poll() is None
-
-
-def test_the_sandbox_takes_a_port_a_dialect_and_a_limit(tmp_path: Path) -> None:
-    with sandbox(tmp_path, "--dialect", "perfectpanel", "--rate-limit", "2") as running:
-        client = PanelClient(running.line["url"], running.line["key"])
-        assert refusal(client.status, order=999) == (200, "Incorrect order ID")
-        assert client.balance()
-        assert refusal(client.balance) == (429, "Too many requests")
-
-        (port,) = re.findall(r":(\d+)/", running.line["url"])
-        other = tmp_path / "other"
-        other.mkdir()
-        with sandbox(other, "--port", port) as refused:
-            assert refused.line == {}
-            assert refused.ended() == (1, "")
-            assert refused.left() == []
-
-
-def test_the_sandboxs_remote_control_is_asked_with_json(tmp_path: Path) -> None:
-    with sandbox(tmp_path) as running:
-        ask = running.line["control"]
-        with urlopen(ask, b'{"do":"fund","amount":"0.5"}') as response:
-            assert json.load(response) == "1000.50"
-        for wrong in (b"", b"[]", b"{}", b'{"do":"dance"}', b'{"do":"fund"}', b'"fund"'):
-            with pytest.raises(HTTPError) as caught, urlopen(ask, wrong):
-                pass
-            with caught.value as refused:
-                assert (refused.code, list(json.load(refused))) == (422, ["error"])
-        with pytest.raises(HTTPError) as caught, urlopen(f"{ask}0", b"{}"):
-            pass
-        with caught.value as refused:
-            assert refused.code == 404
-        assert balance(running) == "1000.5000"
-
-
-@pytest.mark.parametrize(
-    ("line", "left"),
-    [
-        ("--help", []),
-        ("user --help", []),
-        ("sandbox --help", []),
-        ("user list", ["panel.db", "panel.db.lock"]),
-    ],
-)
-def test_only_a_command_that_needs_the_database_creates_it(
-    tmp_path: Path, line: str, left: list[str]
-) -> None:
-    environ = {n: v for n, v in os.environ.items() if not n.startswith("PANEL_")}
-    subprocess.run(
-        [sys.executable, "-m", "flask", "--app", str(ROOT / "app.py"), *line.split()],
-        cwd=tmp_path, env=environ, check=True, capture_output=True,
-    )  # fmt: skip
-    assert sorted(path.name for path in tmp_path.iterdir()) == left

@@ -204,12 +204,12 @@ def test_every_other_refusal_is_the_last_word(text: str) -> None:
 
 @pytest.mark.parametrize("text", UNCLEAR)
 def test_an_error_that_refuses_nothing_is_told_from_a_refusal(text: str) -> None:
-    assert vocabulary.unclear(text)
+    assert vocabulary.leaves_outcome_unknown(text)
 
 
 @pytest.mark.parametrize("text", PASSES + FINAL)
 def test_a_refusal_is_not_taken_for_such_an_error(text: str) -> None:
-    assert not vocabulary.unclear(text)
+    assert not vocabulary.leaves_outcome_unknown(text)
 
 
 @pytest.mark.parametrize("text", PASSES)

@@ -15,11 +15,18 @@ from flask.testing import FlaskClient
 from support.apps import Server
 
 from actions import ACTIONS
-from actions.add import DRIPFEED, IDEMPOTENCY_KEY
-from actions.parameters import DETAILS
+from actions.add import DETAILS, DRIPFEED, IDEMPOTENCY_KEY
 from database.connection import close_database
 from database.migrate import open_database
-from panel import accounts, errors, ledger, queries, service_types, services
+from panel import (
+    __version__,
+    accounts,
+    errors,
+    ledger,
+    queries,
+    service_types,
+    services,
+)
 from panel.errors import CANNOT_CANCEL, Problem
 from panel.money import MICROS
 from panel.orders import refills, state, transition
@@ -93,6 +100,10 @@ def test_every_part_that_it_refers_to_is_there(document: Document) -> None:
 
 
 # It agrees with the tables.
+
+
+def test_its_version_is_the_panels(document: Document) -> None:
+    assert document["info"]["version"] == __version__
 
 
 def test_the_actions_are_those_of_the_code(document: Document) -> None:

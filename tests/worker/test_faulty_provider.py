@@ -36,8 +36,9 @@ from panel.providers import registry, sources
 from upstream import http
 from upstream.http import HttpProvider
 from upstream.provider import OutcomeUnknown, ProviderUnreachable
-from worker import loop, send
-from worker.loop import Lane, Pace
+from worker import lane as lanes_module
+from worker import send
+from worker.lane import Lane, Pace
 
 SOME = 3
 links = (f"https://a.example/{n}" for n in count())
@@ -213,7 +214,7 @@ def test_a_fault_of_our_own_while_sending_waits_for_a_person(
     assert outgoing is not None
     with pytest.raises(AttributeError):
         send.send(None, outgoing, 15, 0)  # type: ignore[arg-type]
-    assert lookup.get(order_id).warning == "an error of our own (AttributeError)"
+    assert lookup.get(order_id).warning == "an internal error (AttributeError)"
     assert forwards([order_id]) == ["review"]
 
 
@@ -240,8 +241,8 @@ def none_waits(placed: list[int]) -> bool:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lanes that pause for no time."""
-    monkeypatch.setattr(loop, "FIRST_PAUSE_S", 0)
-    monkeypatch.setattr(loop, "IDLE_S", 0.01)
+    monkeypatch.setattr(lanes_module, "FIRST_PAUSE_S", 0)
+    monkeypatch.setattr(lanes_module, "IDLE_S", 0.01)
 
 
 @pytest.fixture
@@ -334,13 +335,13 @@ def test_a_lane_that_is_stopped_records_the_requests_under_way(
     faulty.plan("add", Fault(hang, takes=True), forever=True)
     placed = place(shop, 20)
     stop, lane = open_lane(shop)
-    faulty.await_sent("add", loop.CONNECTIONS)
+    faulty.await_sent("add", lanes_module.CONNECTIONS)
     stop.set()
     faulty.ended.set()
     lane.join()
     left = forwards(placed)
-    assert left.count("review") == loop.CONNECTIONS == faulty.taken().total()
-    assert left.count("waiting") == 20 - loop.CONNECTIONS
+    assert left.count("review") == lanes_module.CONNECTIONS == faulty.taken().total()
+    assert left.count("waiting") == 20 - lanes_module.CONNECTIONS
 
 
 @pytest.fixture
@@ -360,7 +361,7 @@ def test_a_provider_that_hangs_does_not_hold_up_another(
     slow = open_shop(other.url)
     stuck, good = place(slow, 10), place(shop, 40)
     stop, lane = open_lane(slow)
-    other.await_sent("add", loop.CONNECTIONS)
+    other.await_sent("add", lanes_module.CONNECTIONS)
 
     open_lane(shop)
     until(lambda: none_waits(good))
@@ -372,7 +373,7 @@ def test_a_provider_that_hangs_does_not_hold_up_another(
     lane.join()
     sent = last_event(good, "sent")
     given_up = OrderEvent.select().where(OrderEvent.order.in_(stuck), OrderEvent.kind == "unknown")
-    assert given_up.count() == loop.CONNECTIONS
+    assert given_up.count() == lanes_module.CONNECTIONS
     assert all(event.id > sent for event in given_up)
 
 

@@ -5,7 +5,6 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import threading
 from collections import Counter
@@ -25,6 +24,7 @@ from support.apps import Server, make_app
 from support.faulty import KEY, Call, Fault, FaultyProvider, honest
 
 from database.connection import close_database
+from database.driver import sqlite3
 
 PATIENCE_S = 120
 Params = dict[str, Any]

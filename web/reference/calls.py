@@ -1,4 +1,4 @@
-"""The calls that the API takes, drawn from the tables that dispatch and judge its requests.
+"""The calls that the API accepts, from the tables that the API itself uses.
 
 openapi.json and the reference page are both made of them.
 """
@@ -6,8 +6,8 @@ openapi.json and the reference page are both made of them.
 from typing import Any, NamedTuple
 
 from actions import ACTIONS
-from actions.add import DRIPFEED
-from actions.parameters import DETAILS, SERVICE, Parameter
+from actions.add import DETAILS, DRIPFEED
+from actions.parameters import SERVICE, Parameter
 from panel import service_types
 
 
@@ -16,7 +16,7 @@ class Call(NamedTuple):
 
     kind: the service's type, for `add`; '' for the other actions.
     conditions: which of the optional parameters are needed, and with what.
-    example: what the action could give for it, as the dialects take it.
+    example: what the action could return for it, as plain data.
     """
 
     action: str
@@ -29,8 +29,8 @@ class Call(NamedTuple):
     @property
     def title(self) -> str:
         """Its name: "add Poll", "status orders", "balance"."""
-        told = [self.kind] if self.kind else [parameter.name for parameter in self.needed]
-        return " ".join([self.action, *told])
+        parts = [self.kind] if self.kind else [parameter.name for parameter in self.needed]
+        return " ".join([self.action, *parts])
 
     @property
     def sent(self) -> dict[str, str]:

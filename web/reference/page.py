@@ -1,7 +1,7 @@
 """The public reference page, and the table of services that it shows.
 
-Whatever it says of the API comes from the tables behind it (web.calls, panel.errors), its answers
-through the dialects' own shapes.
+What it says of the API comes from the tables that the API itself uses (web.reference.calls,
+panel.errors), and its answers are shaped by the dialects.
 """
 
 import gzip
@@ -13,14 +13,15 @@ import limits
 from flask import Blueprint, Flask, Response, current_app, render_template, request, url_for
 
 from actions import ACTIONS
-from actions.add import DRIPFEED, MAX_IDEMPOTENCY_KEY
-from actions.parameters import DETAILS, MAX_IDS, MAX_LINK, Parameter
+from actions.add import DETAILS, DRIPFEED, MAX_IDEMPOTENCY_KEY
+from actions.parameters import MAX_IDS, MAX_LINK, Parameter
 from api.context import current_settings
 from api.dialects import DIALECTS
 from panel import errors
 from panel.orders import refills, state
 from panel.orders.lookup import OrderState, Post
 from panel.service_types import SERVICE_TYPES
+from settings import Settings
 from web import headers
 from web.reference import calls, samples
 from web.reference.calls import Call
@@ -33,8 +34,8 @@ _SUBSCRIPTION = OrderState(
 )
 """What `status` could give for a subscription."""
 
-TABLE_SECONDS = 10
-"""For so long a browser need not ask for the table of services again."""
+TABLE_MAX_AGE_S = 10
+"""How long a browser may use the table of services without asking again."""
 
 
 class Shown(NamedTuple):
@@ -87,46 +88,46 @@ def page() -> Response:
         max_body=current_app.config["MAX_CONTENT_LENGTH"] // 1024,
         max_key=MAX_IDEMPOTENCY_KEY,
     )
-    packed = _takes_gzip()
+    packed = _accepts_gzip()
     body = html.encode()
     response = Response(gzip.compress(body, 5, mtime=0) if packed else body)
     response.headers.update(headers.PAGE)
     response.cache_control.no_cache = True
-    return _finish(response, packed, hashlib.sha256(body).hexdigest()[:32])
+    return _with_caching(response, packed, hashlib.sha256(body).hexdigest()[:32])
 
 
 @bp.get("/services.json")
 def services_json() -> Response:
-    """The whole table of services, for the page's search."""
+    """The whole table of services, for the search on the page."""
     table = _pricelist().table()
-    packed = _takes_gzip()
+    packed = _accepts_gzip()
     response = Response(table.packed if packed else table.body, mimetype="application/json")
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.cache_control.public = True
-    response.cache_control.max_age = TABLE_SECONDS
-    return _finish(response, packed, table.etag)
+    response.cache_control.max_age = TABLE_MAX_AGE_S
+    return _with_caching(response, packed, table.etag)
 
 
-def _takes_gzip() -> bool:
+def _accepts_gzip() -> bool:
     return request.accept_encodings["gzip"] > 0
 
 
-def _finish(response: Response, packed: bool, etag: str) -> Response:
-    """Say how the body is packed, and send it only to whom it is new."""
+def _with_caching(response: Response, packed: bool, etag: str) -> Response:
+    """Add the headers of compression and caching; 304 for a client that has the body already."""
     if packed:
         response.content_encoding = "gzip"
     response.vary.add("Accept-Encoding")
-    response.set_etag(etag, weak=True)  # weak: the same text, however it is packed
+    response.set_etag(etag, weak=True)  # weak: it stands for both, compressed or not
     response.make_conditional(request)
     return response
 
 
-def _shown(call: Call, url: str, settings: Any) -> Shown:
+def _shown(call: Call, url: str, settings: Settings) -> Shown:
     answers = _answers(call.action, call.example, settings)
     return Shown(call, samples.of(url, call.sent), answers)
 
 
-def _answers(action: str, example: Any, settings: Any) -> dict[str, str]:
+def _answers(action: str, example: Any, settings: Settings) -> dict[str, str]:
     """An example as each dialect writes it: the panel's own, and those that differ from it."""
     names = sorted(DIALECTS, key=lambda name: name != settings.dialect)
     texts = {

@@ -1,6 +1,6 @@
 """The public table of services, at the catalogue's own rates.
 
-It is read at most once in a while, however many visitors there are, and goes out packed.
+It is read at most every FRESH_S seconds, however many visitors there are, and is compressed once.
 """
 
 import gzip
@@ -16,7 +16,7 @@ from panel.pricing import Offer
 from panel.service_types import SERVICE_TYPES
 
 FRESH_S = 5
-"""For so long a table that was read is shown."""
+"""How long a table is shown before it is read again."""
 
 PAGE_ROWS = 25
 MAX_SEARCH = 200

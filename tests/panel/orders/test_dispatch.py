@@ -703,7 +703,7 @@ def test_an_order_whose_service_is_bought_nowhere_by_now_is_left_to_a_person(
     assert dispatch.claim(shops.first) is None
     order = lookup.get(order_id)
     assert (order.dispatch_state, order.status) == ("", "Pending")
-    assert order.warning == "the service is bought nowhere now"
+    assert order.warning == "the service has no provider any more"
 
 
 def test_what_is_written_down_of_an_order_has_a_bounded_length(
@@ -738,3 +738,20 @@ def test_an_order_whose_customer_asked_to_cancel_it_is_not_sent_again(
         dispatch.resend(order_id)
     dispatch.fail(order_id)
     assert lookup.get(order_id).status == "Canceled"
+
+
+# One order that cannot be sent
+
+
+def test_an_order_that_cannot_be_sent_waits_for_a_person_and_the_next_is_sent(
+    shops: SimpleNamespace, place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, good = place(), place()
+    with immediate():
+        Order.update(parameters="[]").where(Order.id == bad).execute()
+    assert claimed(shops.first) == good
+    order = lookup.get(bad)
+    why = "it cannot be sent: an internal error (AttributeError)"
+    assert (order.dispatch_state, order.status, order.warning) == ("review", "Pending", why)
+    assert story(bad) == [("warning", why)]
+    assert f"order {bad} cannot be sent" in caplog.text

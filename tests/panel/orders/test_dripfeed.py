@@ -17,7 +17,7 @@ from models import Order
 from panel import accounts, ledger, pricing, queries, services
 from panel.errors import INCORRECT_ORDER_ID
 from panel.money import MICROS
-from panel.orders import dispatch, dripfeed, lookup, status_sync
+from panel.orders import dispatch, dripfeed, lookup, place, status_sync
 from panel.orders.place import OrderRequest, place_order
 from panel.orders.status_sync import ProviderStatus
 from panel.providers import registry
@@ -533,3 +533,30 @@ def test_what_is_kept_and_what_is_paid_back_is_the_charge(
     assert balance() == before - charge + refund
     assert list(ledger.check()) == []
     accounts.fund("alice", charge - refund + 1)
+
+
+def test_a_drip_feed_that_cannot_be_moved_on_stops_only_itself(
+    recorder: Recorder,
+    lane: Lane,
+    clock: Clock,
+    order: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bad, good = order(), order()
+    lane.send()
+    insert = place.insert_charged
+
+    def failing(*args: Any, parent_id: int, part: int) -> int:
+        if parent_id == bad:
+            raise TypeError("with a secret")
+        return insert(*args, parent_id=parent_id, part=part)
+
+    monkeypatch.setattr(dripfeed, "insert_charged", failing)
+    dripfeed.run_due(15)
+
+    assert (part_numbers(bad), len(part_numbers(good))) == ([], 1)
+    why = "it cannot be moved on: an internal error (TypeError)"
+    assert (lookup.get(bad).warning, lookup.get(bad).poll_at) == (why, clock.seconds + 15)
+    assert state(bad) == ("Pending", 300, 1_500_000)
+    assert f"drip-feed {bad} cannot be moved on" in caplog.text

@@ -2,7 +2,6 @@
 
 import json
 import random
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from support.recorder import CUT, PATIENCE_S, Clock, Lane, Recorder, http_lane
 import models
 import panel_testing
 from database.connection import close_database
+from database.driver import sqlite3
 from database.migrate import open_database
 from models import Order
 from panel import accounts, ledger, services
@@ -30,6 +30,7 @@ from panel.orders import dispatch, lookup, transition
 from panel.providers import registry
 from upstream.http import HttpProvider
 from upstream.provider import ProviderUnreachable
+from worker import lane as lanes
 from worker import loop
 
 LINK = "https://a.example/?q=1&r=2"
@@ -555,6 +556,33 @@ def test_an_order_that_a_dead_worker_left_is_treated_alike(
     assert forward_of(1) == ("sent" if kind else "review")
 
 
+@pytest.mark.parametrize("status", ["Processing", "In progress"])
+def test_an_order_in_doubt_that_is_moved_by_hand_waits_for_a_person(
+    recorder: Recorder,
+    kind_lane: Lane,
+    add: Add,
+    clock: Clock,
+    runner: FlaskCliRunner,
+    status: str,
+) -> None:
+    add()
+    recorder.plan = [CUT]
+    kind_lane.send()
+    assert (forward_of(1), lookup.get(1).may_be_at_provider) == ("waiting", True)
+    transition.change(1, status=status)
+
+    assert forward_of(1) == "review"
+    shown = json.loads(runner.invoke(args=["order", "review", "--json"]).stdout)
+    assert [row["id"] for row in shown] == [1]
+    clock.move(minutes=60)
+    kind_lane.send()
+    assert len(recorder.adds) == 1, "it is not sent again by itself"
+    dispatch.attach(1, "700")
+    recorder.states["700"] = {"status": "Completed", "remains": 0}
+    kind_lane.ask()
+    assert lookup.get(1).status == "Completed"
+
+
 def test_a_key_that_was_used_otherwise_goes_to_a_person(
     recorder: Recorder, kind_lane: Lane, add: Add, clock: Clock, cast: SimpleNamespace
 ) -> None:
@@ -715,11 +743,12 @@ def test_an_address_that_is_new_has_yet_to_say_that_it_knows_keys(
 @contextmanager
 def working(app: Flask, lane: Lane, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The worker itself, without its pauses."""
-    for name in ("FIRST_PAUSE_S", "IDLE_S", "NEWS_S"):
-        monkeypatch.setattr(loop, name, 0.01)
+    for name in ("FIRST_PAUSE_S", "IDLE_S"):
+        monkeypatch.setattr(lanes, name, 0.01)
+    monkeypatch.setattr(loop, "LOOP_S", 0.01)
     monkeypatch.setattr(dispatch, "RESEND_S", 0)
     stop = threading.Event()
-    pace = loop.Pace(ask_every_s=60, follow_prices_every_s=0, disable_below_cost=False)
+    pace = lanes.Pace(poll_every_s=60, sync_prices_every_s=0, disable_below_cost=False)
     database = app.extensions["panel_settings"].database
     thread = threading.Thread(
         target=loop.run, args=(database, lambda row: lane.provider, pace, stop)

@@ -1,7 +1,6 @@
 """One order at a time on a link, where a service says so."""
 
 import json
-import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from support.apps import Server
 from support.recorder import PATIENCE_S
 
 from database.connection import close_database
+from database.driver import sqlite3
 from database.migrate import open_database
 from models import Order
 from panel import accounts, ledger, services

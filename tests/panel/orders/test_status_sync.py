@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from flask.testing import FlaskCliRunner
@@ -11,14 +11,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.apps import listed
 from support.faulty import KEY, Fault, FaultyProvider, says
+from support.orders import stored_order
 
 from database.connection import database
 from models import Cancel, LedgerEntry, Order, Service
 from panel import accounts, ledger, pricing, queries
 from panel.money import MICROS
 from panel.orders import cancels, dispatch, lookup, status_sync, transition
+from panel.orders.lookup import StoredOrder
 from panel.orders.place import OrderRequest, place_order
-from panel.orders.status_sync import ASK_SLOWEST_S, Change, ProviderStatus, interpret
+from panel.orders.status_sync import POLL_SLOWEST_S, interpret
+from panel.orders.status_sync import ProviderStatus as Status
 from panel.providers import registry, sources
 from upstream.http import HttpProvider
 from upstream.provider import OutcomeUnknown, ProviderRejected, ProviderUnreachable
@@ -30,123 +33,136 @@ FINAL = ("Partial", "Canceled")
 # What a report means. Each order has a quantity of 100, a start count of 5, and 60 remain.
 
 
-def stands(status: str = "In progress", remains: int = 60, warning: str = "") -> Change:
-    return Change(status, 5, remains, warning)
+class Standing(NamedTuple):
+    """What a status of a provider can change of an order."""
+
+    status: str
+    start_count: int
+    remains: int
+    warning: str
 
 
-def is_now(status: str, remains: int, warning: str = "", start_count: int = 5) -> Change:
-    return Change(status, start_count, remains, warning)
+def stands(status: str = "In progress", remains: int = 60, warning: str = "") -> Standing:
+    return Standing(status, 5, remains, warning)
+
+
+def is_now(status: str, remains: int, warning: str = "", start_count: int = 5) -> Standing:
+    return Standing(status, start_count, remains, warning)
 
 
 @pytest.mark.parametrize(
     ("order", "report", "verdict"),
     [
         # As it should be.
-        (stands("Pending", 100), ProviderStatus("Processing", 7, 100), is_now("Processing", 100, "", 7)),
-        (stands("Pending", 100), ProviderStatus("In progress", 7, 90), is_now("In progress", 90, "", 7)),
-        (stands(), ProviderStatus("In progress", 5, 40), is_now("In progress", 40)),
-        (stands(), ProviderStatus("Processing", 5, 40), is_now("Processing", 40)),
-        (stands(), ProviderStatus("Completed", 5, 0), is_now("Completed", 0)),
-        (stands("Pending", 100), ProviderStatus("Completed"), is_now("Completed", 0)),
-        (stands(), ProviderStatus("Partial", 5, 30), is_now("Partial", 30)),
-        (stands(), ProviderStatus("Partial", 5, 100), is_now("Partial", 100)),
-        (stands(), ProviderStatus("Canceled", 5, 100), is_now("Canceled", 100)),
-        (stands("Completed", 0), ProviderStatus("Partial", 5, 30), is_now("Partial", 30)),
-        (stands("Completed", 0), ProviderStatus("Canceled", 5, 30), is_now("Canceled", 30)),
+        (stands("Pending", 100), Status("Processing", 7, 100), is_now("Processing", 100, "", 7)),
+        (stands("Pending", 100), Status("In progress", 7, 90), is_now("In progress", 90, "", 7)),
+        (stands(), Status("In progress", 5, 40), is_now("In progress", 40)),
+        (stands(), Status("Processing", 5, 40), is_now("Processing", 40)),
+        (stands(), Status("Completed", 5, 0), is_now("Completed", 0)),
+        (stands("Pending", 100), Status("Completed"), is_now("Completed", 0)),
+        (stands(), Status("Partial", 5, 30), is_now("Partial", 30)),
+        (stands(), Status("Partial", 5, 100), is_now("Partial", 100)),
+        (stands(), Status("Canceled", 5, 100), is_now("Canceled", 100)),
+        (stands("Completed", 0), Status("Partial", 5, 30), is_now("Partial", 30)),
+        (stands("Completed", 0), Status("Canceled", 5, 30), is_now("Canceled", 30)),
         # What is left out stays as it is.
-        (stands(), ProviderStatus("In progress"), is_now("In progress", 60)),
-        (stands(), ProviderStatus("In progress", 9), is_now("In progress", 60, "", 9)),
-        (stands(), ProviderStatus("In progress", None, 20), is_now("In progress", 20)),
+        (stands(), Status("In progress"), is_now("In progress", 60)),
+        (stands(), Status("In progress", 9), is_now("In progress", 60, "", 9)),
+        (stands(), Status("In progress", None, 20), is_now("In progress", 20)),
         # Late, repeated and out of order.
-        (stands(), ProviderStatus("Pending", 0, 100), stands()),
-        (stands("Pending", 100), ProviderStatus("Pending", 9, 100), stands("Pending", 100)),
-        (stands(), ProviderStatus("In progress", 5, 60), stands()),
-        (stands(), ProviderStatus("In progress", 5, 80), is_now("In progress", 80)),
-        (stands("Completed", 0), ProviderStatus("In progress", 5, 40), stands("Completed", 0)),
-        (stands("Completed", 0), ProviderStatus("Pending", 5, 100), stands("Completed", 0)),
-        (stands("Completed", 0), ProviderStatus("Completed", 5, 0), stands("Completed", 0)),
-        (stands("Partial", 30), ProviderStatus("Partial", 5, 30), stands("Partial", 30)),
-        (stands("Partial", 30), ProviderStatus("Partial", 5, 70), stands("Partial", 30)),
-        (stands("Partial", 30), ProviderStatus("In progress", 5, 70), stands("Partial", 30)),
-        (stands("Canceled", 60), ProviderStatus("Canceled", 5, 100), stands("Canceled", 60)),
-        (stands("Canceled", 60), ProviderStatus("Processing", 5, 100), stands("Canceled", 60)),
+        (stands(), Status("Pending", 0, 100), stands()),
+        (stands("Pending", 100), Status("Pending", 9, 100), stands("Pending", 100)),
+        (stands(), Status("In progress", 5, 60), stands()),
+        (stands(), Status("In progress", 5, 80), is_now("In progress", 80)),
+        (stands("Completed", 0), Status("In progress", 5, 40), stands("Completed", 0)),
+        (stands("Completed", 0), Status("Pending", 5, 100), stands("Completed", 0)),
+        (stands("Completed", 0), Status("Completed", 5, 0), stands("Completed", 0)),
+        (stands("Partial", 30), Status("Partial", 5, 30), stands("Partial", 30)),
+        (stands("Partial", 30), Status("Partial", 5, 70), stands("Partial", 30)),
+        (stands("Partial", 30), Status("In progress", 5, 70), stands("Partial", 30)),
+        (stands("Canceled", 60), Status("Canceled", 5, 100), stands("Canceled", 60)),
+        (stands("Canceled", 60), Status("Processing", 5, 100), stands("Canceled", 60)),
         # A provider that changes its mind after the money went back.
         (
             stands("Partial", 30),
-            ProviderStatus("Canceled", 5, 100),
+            Status("Canceled", 5, 100),
             stands("Partial", 30, "the provider now says Canceled"),
         ),
         (
             stands("Partial", 30),
-            ProviderStatus("Completed", 5, 0),
+            Status("Completed", 5, 0),
             stands("Partial", 30, "the provider now says Completed"),
         ),
         (
             stands("Canceled", 60),
-            ProviderStatus("Completed", 5, 0),
+            Status("Completed", 5, 0),
             stands("Canceled", 60, "the provider now says Completed"),
         ),
         # Numbers that make no sense.
-        (stands(), ProviderStatus("In progress", 5, 101), stands(warning="101 remain of 100")),
-        (stands(), ProviderStatus("In progress", 5, -1), stands(warning="-1 remain of 100")),
-        (stands(), ProviderStatus("In progress", -5, 40), is_now("In progress", 40, "start count -5")),
+        (stands(), Status("In progress", 5, 101), stands(warning="101 remain of 100")),
+        (stands(), Status("In progress", 5, -1), stands(warning="-1 remain of 100")),
+        (stands(), Status("In progress", -5, 40), is_now("In progress", 40, "start count -5")),
         (
             stands(),
-            ProviderStatus("In progress", 10**16, -1),
+            Status("In progress", 10**16, -1),
             stands(warning=f"start count {10**16}; -1 remain of 100"),
         ),
-        (stands(), ProviderStatus("Completed", 5, -1), is_now("Completed", 0, "-1 remain of 100")),
-        (stands(), ProviderStatus("Completed", 5, 101), is_now("Completed", 0, "101 remain of 100")),
+        (stands(), Status("Completed", 5, -1), is_now("Completed", 0, "-1 remain of 100")),
+        (stands(), Status("Completed", 5, 101), is_now("Completed", 0, "101 remain of 100")),
         # Words that say nothing.
         (
             stands(),
-            ProviderStatus(None, 5, 40, odd="status 'Fail'"),
+            Status(None, 5, 40, odd="status 'Fail'"),
             is_now("In progress", 40, "status 'Fail'"),
         ),
-        (stands(), ProviderStatus(odd="the provider says: no"), stands(warning="the provider says: no")),
+        (stands(), Status(odd="the provider says: no"), stands(warning="the provider says: no")),
         (
             stands("Pending", 100),
-            ProviderStatus(None, 9, 40, odd="status '?'"),
+            Status(None, 9, 40, odd="status '?'"),
             stands("Pending", 100, "status '?'"),
         ),
-        (stands(warning="status '?'"), ProviderStatus("In progress", 5, 60), stands()),
+        (stands(warning="status '?'"), Status("In progress", 5, 60), stands()),
         # Partial needs the remains, for they are the refund.
-        (stands(), ProviderStatus("Partial"), stands(warning="Partial, without remains to pay back")),
+        (stands(), Status("Partial"), stands(warning="Partial, without remains to pay back")),
         (
             stands(),
-            ProviderStatus("Partial", 5, 101),
+            Status("Partial", 5, 101),
             stands(warning="Partial, without remains to pay back; 101 remain of 100"),
         ),
         (
             stands(),
-            ProviderStatus("Partial", 5, -1),
+            Status("Partial", 5, -1),
             stands(warning="Partial, without remains to pay back; -1 remain of 100"),
         ),
         (
             stands(),
-            ProviderStatus("Partial", 5, 0),
+            Status("Partial", 5, 0),
             is_now("Completed", 0, "Partial, but nothing remains"),
         ),
         # Canceled: by its remains; without them, by what was delivered or charged.
-        (stands(), ProviderStatus("Canceled", 5, 30), is_now("Canceled", 30)),
-        (stands(), ProviderStatus("Canceled", 5), is_now("Canceled", 60)),
-        (stands(), ProviderStatus("Canceled", 5, None, 0), is_now("Canceled", 100)),
-        (stands(), ProviderStatus("Canceled", 5, None, 700), is_now("Canceled", 60)),
-        (stands(), ProviderStatus("Canceled", 5, 0, 0), is_now("Canceled", 100)),
-        (stands(), ProviderStatus("Canceled", 5, 0, 700), is_now("Canceled", 0)),
-        (stands("Pending", 100), ProviderStatus("Canceled"), is_now("Canceled", 100)),
-        (stands("Pending", 100), ProviderStatus("Canceled", 0, 0, 0), is_now("Canceled", 100, "", 0)),
+        (stands(), Status("Canceled", 5, 30), is_now("Canceled", 30)),
+        (stands(), Status("Canceled", 5), is_now("Canceled", 60)),
+        (stands(), Status("Canceled", 5, None, 0), is_now("Canceled", 100)),
+        (stands(), Status("Canceled", 5, None, 700), is_now("Canceled", 60)),
+        (stands(), Status("Canceled", 5, 0, 0), is_now("Canceled", 100)),
+        (stands(), Status("Canceled", 5, 0, 700), is_now("Canceled", 0)),
+        (stands("Pending", 100), Status("Canceled"), is_now("Canceled", 100)),
+        (stands("Pending", 100), Status("Canceled", 0, 0, 0), is_now("Canceled", 100, "", 0)),
         (
             stands(),
-            ProviderStatus("Canceled", 5, 101),
+            Status("Canceled", 5, 101),
             stands(warning="Canceled, without remains to pay back; 101 remain of 100"),
         ),
-        (stands(), ProviderStatus("Canceled", 5, -1, 0), is_now("Canceled", 100, "-1 remain of 100")),
+        (stands(), Status("Canceled", 5, -1, 0), is_now("Canceled", 100, "-1 remain of 100")),
     ],
     ids=str,
 )  # fmt: skip
-def test_a_report_is_judged(order: Change, report: ProviderStatus, verdict: Change) -> None:
-    assert interpret(order, 100, report) == verdict
+def test_a_providers_status_is_interpreted(
+    order: Standing, report: Status, verdict: Standing
+) -> None:
+    stored = stored_order(quantity=100, **order._asdict())
+    after = {**stored._asdict(), **interpret(stored, report)}
+    assert Standing(*(after[name] for name in Standing._fields)) == verdict
 
 
 # In a panel
@@ -192,7 +208,7 @@ def refunds(order_id: int) -> list[int]:
     return [entry.amount_micros for entry in query]
 
 
-def told(order_id: int, *reports: ProviderStatus) -> Order:
+def told(order_id: int, *reports: Status) -> StoredOrder:
     for report in reports:
         status_sync.apply_statuses({order_id: report}, 15)
     assert list(ledger.check()) == []
@@ -202,35 +218,35 @@ def told(order_id: int, *reports: ProviderStatus) -> Order:
 @pytest.mark.parametrize(
     ("reports", "status", "remains", "refunded", "cost"),
     [
-        ([ProviderStatus("Completed", 5, 0)], "Completed", 0, 0, COST),
-        ([ProviderStatus("Completed", 5, 0, 95_000)], "Completed", 0, 0, 95_000),
-        ([ProviderStatus("Partial", 5, 40)], "Partial", 40, 200_000, 54_000),
-        ([ProviderStatus("Partial", 5, 40, 60_000)], "Partial", 40, 200_000, 60_000),
-        ([ProviderStatus("Canceled", 5, 100, 0)], "Canceled", 100, CHARGE, 0),
-        ([ProviderStatus("Canceled")], "Canceled", 100, CHARGE, 0),
-        ([ProviderStatus("In progress", 5, 30), ProviderStatus("Canceled")], "Canceled", 30, 150_000, 63_000),
-        ([ProviderStatus("Completed"), ProviderStatus("Partial", 5, 40)], "Partial", 40, 200_000, 54_000),
+        ([Status("Completed", 5, 0)], "Completed", 0, 0, COST),
+        ([Status("Completed", 5, 0, 95_000)], "Completed", 0, 0, 95_000),
+        ([Status("Partial", 5, 40)], "Partial", 40, 200_000, 54_000),
+        ([Status("Partial", 5, 40, 60_000)], "Partial", 40, 200_000, 60_000),
+        ([Status("Canceled", 5, 100, 0)], "Canceled", 100, CHARGE, 0),
+        ([Status("Canceled")], "Canceled", 100, CHARGE, 0),
+        ([Status("In progress", 5, 30), Status("Canceled")], "Canceled", 30, 150_000, 63_000),
+        ([Status("Completed"), Status("Partial", 5, 40)], "Partial", 40, 200_000, 54_000),
         # Repeated and contradicted: paid back once, and the cost is not lowered again.
-        ([ProviderStatus("Partial", 5, 40)] * 3, "Partial", 40, 200_000, 54_000),
-        ([ProviderStatus("Canceled", 5, 40)] * 3, "Canceled", 40, 200_000, 54_000),
+        ([Status("Partial", 5, 40)] * 3, "Partial", 40, 200_000, 54_000),
+        ([Status("Canceled", 5, 40)] * 3, "Canceled", 40, 200_000, 54_000),
         (
-            [ProviderStatus("Partial", 5, 40), ProviderStatus("Canceled", 5, 100, 0), ProviderStatus("Completed")],
+            [Status("Partial", 5, 40), Status("Canceled", 5, 100, 0), Status("Completed")],
             "Partial", 40, 200_000, 54_000,
         ),
-        ([ProviderStatus("Partial", 5, 40), ProviderStatus("Partial", 5, 90)], "Partial", 40, 200_000, 54_000),
+        ([Status("Partial", 5, 40), Status("Partial", 5, 90)], "Partial", 40, 200_000, 54_000),
         # Nonsense: nothing is paid back, nothing ends.
-        ([ProviderStatus("Partial", 5, 101)], "Pending", 100, 0, COST),
-        ([ProviderStatus("Partial")], "Pending", 100, 0, COST),
-        ([ProviderStatus("Partial", 5, -1)], "Pending", 100, 0, COST),
-        ([ProviderStatus("Canceled", 5, 101)], "Pending", 100, 0, COST),
-        ([ProviderStatus("In progress", -1, 101)], "In progress", 100, 0, COST),
-        ([ProviderStatus("Completed"), ProviderStatus("Canceled")], "Completed", 0, 0, COST),
+        ([Status("Partial", 5, 101)], "Pending", 100, 0, COST),
+        ([Status("Partial")], "Pending", 100, 0, COST),
+        ([Status("Partial", 5, -1)], "Pending", 100, 0, COST),
+        ([Status("Canceled", 5, 101)], "Pending", 100, 0, COST),
+        ([Status("In progress", -1, 101)], "In progress", 100, 0, COST),
+        ([Status("Completed"), Status("Canceled")], "Completed", 0, 0, COST),
     ],
     ids=str,
 )  # fmt: skip
 def test_reports_move_an_order_and_its_money(
     place: Place,
-    reports: list[ProviderStatus],
+    reports: list[Status],
     status: str,
     remains: int,
     refunded: int,
@@ -249,7 +265,7 @@ def test_a_report_of_an_order_that_was_moved_by_hand_meanwhile_pays_nothing_twic
 ) -> None:
     order_id = place()
     transition.change(order_id, status="Partial", remains=10)
-    told(order_id, ProviderStatus("Canceled", 5, 100, 0))
+    told(order_id, Status("Canceled", 5, 100, 0))
     assert refunds(order_id) == [50_000]
 
 
@@ -257,8 +273,8 @@ def test_the_end_of_an_order_settles_its_cancel_request(place: Place) -> None:
     ended, canceled = place(), place()
     for order_id in (ended, canceled):
         cancels.request(accounts.get("alice").id, [order_id])
-    told(ended, ProviderStatus("Completed"))
-    told(canceled, ProviderStatus("Canceled"))
+    told(ended, Status("Completed"))
+    told(canceled, Status("Canceled"))
     listed = {row["order"]: row["status"] for row in queries.request_listing(Cancel)}
     assert listed == {ended: "rejected", canceled: "accepted"}
 
@@ -268,7 +284,14 @@ NOW = 2_000_000_000
 
 @pytest.mark.parametrize(
     ("age", "pause"),
-    [(0, 15), (300, 15), (600, 30), (3600, 180), (36_000, ASK_SLOWEST_S), (10**7, ASK_SLOWEST_S)],
+    [
+        (0, 15),
+        (300, 15),
+        (600, 30),
+        (3600, 180),
+        (36_000, POLL_SLOWEST_S),
+        (10**7, POLL_SLOWEST_S),
+    ],
 )
 def test_an_old_order_is_asked_for_less_often(
     place: Place, monkeypatch: pytest.MonkeyPatch, age: int, pause: int
@@ -276,7 +299,7 @@ def test_an_old_order_is_asked_for_less_often(
     order_id = place()
     monkeypatch.setattr(status_sync, "now", lambda: NOW)
     Order.update(created_at=NOW - age).where(Order.id == order_id).execute()
-    assert told(order_id, ProviderStatus("In progress")).poll_at == NOW + pause
+    assert told(order_id, Status("In progress")).poll_at == NOW + pause
 
 
 def test_only_open_orders_that_are_due_are_asked_for(shop: SimpleNamespace, place: Place) -> None:
@@ -284,7 +307,7 @@ def test_only_open_orders_that_are_due_are_asked_for(shop: SimpleNamespace, plac
     Order.update(poll_at=2**40).where(Order.id == waiting).execute()
     other = registry.add("other", "https://other.example/api/v2", KEY, 600)
     Order.update(provider=other.id).where(Order.id == elsewhere).execute()
-    told(ended, ProviderStatus("Completed"))
+    told(ended, Status("Completed"))
     Order.update(poll_at=0).where(Order.id == ended).execute()
     assert status_sync.due_for_status(shop.provider, 10) == [
         (first, str(1000 + first)),
@@ -299,7 +322,7 @@ words = st.sampled_from([None, *OPEN, "Completed", *FINAL])
 counts = st.none() | st.integers(-5, QUANTITY + 5) | st.sampled_from([10**15, 10**18, -(10**18)])
 charges = st.none() | st.sampled_from([0, 1, COST, CHARGE, 10**15])
 reports = st.builds(
-    ProviderStatus,
+    Status,
     words,
     counts,
     counts,
@@ -315,7 +338,7 @@ reports = st.builds(
 )
 @given(said=st.lists(st.tuples(st.integers(0, 2), reports), max_size=12))
 def test_no_sequence_of_reports_breaks_the_books(
-    place: Place, said: list[tuple[int, ProviderStatus]]
+    place: Place, said: list[tuple[int, Status]]
 ) -> None:
     database.pragma("synchronous", 0)  # no power fails here
     accounts.fund("alice", MICROS * 2)
@@ -336,6 +359,39 @@ def test_no_sequence_of_reports_breaks_the_books(
         assert order.cost_micros >= 0
         paid[order.id] = entered
     assert list(ledger.check()) == []
+
+
+# One order that cannot be handled
+
+
+def test_one_order_that_cannot_be_handled_stops_only_itself(
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    placed = [place() for _ in range(5)]
+    bad = placed[2]
+    interpret = status_sync.interpret
+
+    def failing(order: StoredOrder, reported: Status) -> Any:
+        if order.id == bad:
+            raise ZeroDivisionError("with a secret")
+        return interpret(order, reported)
+
+    monkeypatch.setattr(status_sync, "interpret", failing)
+    before = accounts.get("alice").balance_micros
+    status_sync.apply_statuses(dict.fromkeys(placed, Status("Partial", 5, 40)), 15)
+
+    moved = [lookup.get(order_id) for order_id in placed if order_id != bad]
+    assert [(order.status, order.remains) for order in moved] == [("Partial", 40)] * 4
+    assert accounts.get("alice").balance_micros == before + 4 * 200_000
+    order = lookup.get(bad)
+    assert order.warning == "its status cannot be applied: an internal error (ZeroDivisionError)"
+    assert (order.status, refunds(bad)) == ("Pending", [])
+    assert order.poll_at > 0
+    assert f"order {bad}: its status cannot be applied" in caplog.text
+    assert list(ledger.check()) == []
+
+    monkeypatch.undo()
+    assert told(bad, Status("Completed")).warning == ""
 
 
 # From what a provider answers
@@ -477,9 +533,9 @@ def test_a_warning_goes_when_the_provider_makes_sense_again(
     shop: SimpleNamespace, place: Place, runner: FlaskCliRunner
 ) -> None:
     order_id = place()
-    told(order_id, ProviderStatus("In progress", 5, 101))
+    told(order_id, Status("In progress", 5, 101))
     assert shown(runner, order_id)["warning"] == "101 remain of 100"
-    told(order_id, ProviderStatus("In progress", 5, 50))
+    told(order_id, Status("In progress", 5, 50))
     order = shown(runner, order_id)
     assert order["warning"] == ""
     assert [event["text"] for event in order["events"] if event["what"] == "warning"] == [
@@ -492,5 +548,5 @@ def test_a_rate_that_changes_meanwhile_changes_no_refund(
 ) -> None:
     order_id = place()
     Service.update(rate_micros=1).where(Service.id == shop.followers).execute()
-    told(order_id, ProviderStatus("Canceled", 5, 100))
+    told(order_id, Status("Canceled", 5, 100))
     assert refunds(order_id) == [CHARGE]

@@ -12,7 +12,7 @@ from support.recorder import SANDBOX_S, Clock, Lane, Recorder, http_lane, sandbo
 from api.dialects import DIALECTS
 from database import compiled_query
 from models import Order
-from panel import accounts, ledger, queries, services
+from panel import accounts, ledger, queries, reports, services
 from panel.errors import OperatorError
 from panel.money import MICROS
 from panel.orders.lookup import OrderState, Post
@@ -104,6 +104,44 @@ def test_a_subscription_is_active_and_free_until_its_first_post(
         "posts": [],
     }
     assert balance() == 100 * MICROS
+
+
+def test_a_post_costs_what_its_provider_takes_for_it(
+    recorder: Recorder, lane: Lane, subscribe: Callable[..., int], call: Call, service: int
+) -> None:
+    lane.sells(service, cost_micros=1_500_000)
+    number = subscribe()
+    lane.run()
+    recorder.states["700"] = says("Active", ("901", 50), ("902", 100))
+    lane.run()
+
+    posts = [details(post["order"]) for post in call("status", order=number)["posts"]]
+    assert [post["cost_micros"] for post in posts] == [75_000, 150_000]
+    (row,) = reports.earnings("service")
+    assert (row["revenue"], row["cost"], row["profit"]) == (600_000, 225_000, 375_000)
+    for post, charge in (("901", "0.08"), ("902", None)):
+        recorder.states[post] = {"status": "Completed", "remains": 0, "currency": "USD"}
+        recorder.states[post] |= {"charge": charge} if charge else {}
+    lane.run()
+    assert [details(post["id"])["cost_micros"] for post in posts] == [80_000, 150_000]
+
+
+def test_a_post_costs_what_the_subscriptions_own_source_takes(
+    recorder: Recorder, lane: Lane, subscribe: Callable[..., int], call: Call, service: int
+) -> None:
+    second = http_lane(recorder.url, name="second")
+    second.sells(service, source_rank=2, cost_micros=3_000_000)
+    number = subscribe()
+    recorder.plan = ["Incorrect service ID"]
+    lane.send()
+    second.send()
+    recorder.states["700"] = says("Active", ("901", 50))
+    second.ask()
+
+    (post,) = call("status", order=number)["posts"]
+    row = details(post["order"])
+    assert (row["cost_micros"], row["source_rank"]) == (150_000, 2)
+    assert row["provider"] == second.row.id
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -1,0 +1,112 @@
+"""The one route of /api/v2: it counts a request, checks key and account, and runs the action.
+
+Errors are raised in this order, which is the contract's: too many requests, an unknown key, a
+suspended account, an unknown action, and then whatever the action finds.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+from flask import Flask, Request, Response, g
+from flask.globals import request_ctx
+from werkzeug.exceptions import MethodNotAllowed
+
+from actions import ACTIONS, Action
+from actions.parameters import Texts
+from api import dialects, response_cache
+from api.request import read_key, read_texts
+from api.response_cache import ResponseCache
+from panel import accounts
+from panel.accounts import Caller
+from panel.errors import ACCOUNT_SUSPENDED, INCORRECT_REQUEST, INVALID_API_KEY, RequestRejected
+from settings import Settings
+
+IDEMPOTENT_HEADER = "X-Idempotent-Add"
+"""Told with every answer: an `add` sent twice under one key is one order here."""
+
+
+@dataclass(frozen=True)
+class _Endpoint:
+    """What the requests of one app have in common.
+
+    quick_lock: held while a quick action runs.
+    """
+
+    settings: Settings
+    count_request: Callable[[], None]
+    cache: ResponseCache
+    quick_lock: AbstractContextManager[Any]
+
+
+def register(app: Flask, settings: Settings, count_request: Callable[[], None]) -> None:
+    """Add the route to the app.
+
+    :param count_request: counts the request against the caller's rate limit, and raises if it is
+        one too many; the caller is `flask.g.caller`, None for an unknown key.
+    """
+    # Threads that all want the interpreter hold each other up, so quick requests take turns.
+    # Not where they are counted over a network: the others can go on meanwhile.
+    quick_lock = nullcontext() if settings.ratelimit_storage else Lock()
+    endpoint = _Endpoint(settings, count_request, ResponseCache(), quick_lock)
+
+    def api() -> Response:  # Flask-Limiter wants a view with a name, which a partial() has not
+        return _handle(endpoint)
+
+    app.add_url_rule(
+        "/api/v2",
+        view_func=api,
+        methods=["GET", "POST"],
+        strict_slashes=False,
+        provide_automatic_options=False,
+    )
+
+
+def _handle(endpoint: _Endpoint) -> Response:
+    request = request_ctx.request  # not the proxy: each use of that costs a look-up
+    if request.method == "HEAD":  # Werkzeug adds it to GET, and an `add` must not hide there
+        raise MethodNotAllowed(["GET", "POST"])
+    texts = read_texts(request)
+    action = ACTIONS.get(texts.get("action", ""))
+    with endpoint.quick_lock if action is not None and action.quick else nullcontext():
+        caller = g.caller = accounts.find(read_key(request, texts))
+        endpoint.count_request()
+        response = _answer(endpoint, request, texts, _checked(caller), action)
+    response.headers.add(IDEMPOTENT_HEADER, "1")
+    return response
+
+
+def _checked(caller: Caller | None) -> Caller:
+    """The caller, if it may use the API.
+
+    :raises RequestRejected: Invalid API key, or Account suspended.
+    """
+    if caller is None:
+        raise RequestRejected(INVALID_API_KEY)
+    if caller.status != "active":
+        raise RequestRejected(ACCOUNT_SUSPENDED)
+    return caller
+
+
+def _answer(
+    endpoint: _Endpoint, request: Request, texts: Texts, caller: Caller, action: Action | None
+) -> Response:
+    """Run the action and shape its answer in the caller's dialect.
+
+    :raises RequestRejected: Incorrect request for an unknown action, or what the action raises.
+    """
+    if action is None:
+        raise RequestRejected(INCORRECT_REQUEST)
+    settings = endpoint.settings
+    shape = dialects.dialect_of(caller, settings.dialect).shapes[texts["action"]]
+
+    def make() -> Any:
+        return shape(action.run(caller, texts), settings.currency)
+
+    if action.version is None:
+        return Response(response_cache.encode(make()), mimetype="application/json")
+    version = action.version(caller)
+    encoded = endpoint.cache.get_or_make(None if version is None else (shape, version), make)
+    return response_cache.respond(request, encoded)

@@ -1,0 +1,132 @@
+"""deploy/ agrees with docs/deploy.md, with the settings and with gunicorn.conf.py."""
+
+import configparser
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from support.apps import ROOT
+from support.documents import PAGES, blocks, shell
+
+import settings
+
+DEPLOY = {path.name: path.read_text() for path in (ROOT / "deploy").iterdir()}
+
+
+def unit(name: str) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None, strict=False, comment_prefixes=["#"])
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string(DEPLOY[name])
+    return parser
+
+
+def example_environment() -> dict[str, str]:
+    lines = [
+        line for line in DEPLOY["panel.env.example"].splitlines() if line[:1] not in ("#", "")
+    ]
+    return dict(line.split("=", 1) for line in lines)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_shell_block_is_good_shell(page: str) -> None:
+    for language, text in blocks(PAGES[page]):
+        if language == "sh":
+            subprocess.run(["bash", "-n", "-c", text], check=True)
+
+
+@pytest.mark.parametrize("name", ["panel.service", "panel-worker.service", "panel-backup.service"])
+def test_a_unit_runs_in_the_projects_folder_with_the_settings(name: str) -> None:
+    service = unit(name)["Service"]
+    assert service["WorkingDirectory"] == "/opt/panel"
+    assert service["EnvironmentFile"] == "/etc/panel.env"
+    assert service["User"] == service["Group"] == "panel"
+    for path in re.findall(r"-c ([\w./]+)", service["ExecStart"]):
+        assert (ROOT / path).exists()
+    for program in re.findall(r"\.venv/bin/(\w+)", service["ExecStart"]):
+        assert (Path(sys.executable).parent / program).exists()
+    pasted = shell("docs/deploy.md").replace("\n", " ")
+    for directory in ("/opt/panel ", "/etc/panel.env", "/usr/local/bin/panel", f"deploy/{name} "):
+        assert directory in pasted
+
+
+def test_the_operators_wrapper_has_the_servers_user_settings_and_folder() -> None:
+    service = unit("panel.service")["Service"]
+    assert f"runuser -u {service['User']} --" in DEPLOY["panel"]
+    assert f". {service['EnvironmentFile']}\n" in DEPLOY["panel"]
+    assert f"cd {service['WorkingDirectory']}\n" in DEPLOY["panel"]
+    assert os.access(ROOT / "deploy" / "panel", os.X_OK)
+    subprocess.run(["sh", "-n", ROOT / "deploy" / "panel"], check=True)
+
+
+def test_the_service_stops_as_gracefully_as_gunicorn_does() -> None:
+    service = unit("panel.service")["Service"]
+    served = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+    assert service["KillMode"] == "mixed"
+    assert int(service["TimeoutStopSec"]) > served["graceful_timeout"]
+    assert service["Restart"] == "always"
+
+
+def test_the_service_can_write_where_the_database_is() -> None:
+    environ = example_environment()
+    folder = settings.read(environ).database.parent
+    assert folder == Path("/var/lib") / unit("panel.service")["Service"]["StateDirectory"]
+    backup = unit("panel-backup.service")["Service"]
+    assert f"{folder}/backups/" in backup["ExecStart"]
+    assert "panel/backups" in backup["StateDirectory"].split()
+
+
+def test_the_documents_have_the_folders_of_the_units_and_settings() -> None:
+    folder = settings.read(example_environment()).database.parent
+    pages = PAGES["docs/deploy.md"] + PAGES["docs/operate.md"]
+    named = set(re.findall(r"/var/lib/[\w./*-]*\w", pages))
+    assert named
+    assert [path for path in named if not path.startswith(str(folder))] == []
+
+
+def test_the_timer_is_that_of_the_backup_service() -> None:
+    assert unit("panel-backup.timer")["Install"]["WantedBy"] == "timers.target"
+    assert "panel-backup.service" in DEPLOY  # a timer starts the service of its own name
+
+
+def test_old_backups_go_when_the_document_says() -> None:
+    (days,) = re.findall(r"-mtime \+(\d+) ", DEPLOY["panel-backup.service"])
+    for page in ("docs/deploy.md", "docs/operate.md"):
+        assert f"{days} days" in PAGES[page]
+
+
+def test_the_example_settings_are_settings_and_can_be_used() -> None:
+    environ = example_environment()
+    assert settings.unknown(environ) == []
+    assert settings.read(environ).trusted_proxies == 1
+    own = {name for name in environ if not name.startswith("PANEL_")}
+    assert own <= {"PORT", "BIND", "WEB_CONCURRENCY"}
+
+
+@pytest.mark.parametrize("name", ["nginx.conf", "Caddyfile"])
+def test_a_proxy_passes_on_to_the_address_that_the_panel_listens_on(name: str) -> None:
+    targets = re.findall(r"(?:proxy_pass http://|reverse_proxy )([\w.:]+)", DEPLOY[name])
+    groups = dict(re.findall(r"upstream (\w+) \{[^}]*?server ([\w.:]+);", DEPLOY[name]))
+    assert [groups.get(target, target) for target in targets] == [example_environment()["BIND"]]
+
+
+def test_a_proxy_never_repeats_a_request() -> None:
+    assert "proxy_next_upstream off;" in DEPLOY["nginx.conf"]
+    assert "keepalive off" in DEPLOY["Caddyfile"]
+
+
+def test_nginx_sets_every_header_that_the_panel_believes() -> None:
+    headers = dict(re.findall(r"proxy_set_header (\S+) (\S+);", DEPLOY["nginx.conf"]))
+    # Set from what nginx itself knows: appending would keep what the client made up.
+    assert headers["X-Forwarded-For"] == "$remote_addr"
+    assert headers["X-Forwarded-Proto"] == "$scheme"
+    assert headers["X-Forwarded-Host"] == "$host"
+
+
+def test_nginx_lets_the_panel_refuse_what_is_too_large(app: Flask) -> None:
+    (size,) = re.findall(r"client_max_body_size (\d+)m;", DEPLOY["nginx.conf"])
+    assert int(size) * 1024 * 1024 > app.config["MAX_CONTENT_LENGTH"]

@@ -1,0 +1,39 @@
+"""Database files as any program sees them, beside the panel's own connections."""
+
+from contextlib import closing
+from pathlib import Path
+
+from database.driver import sqlite3
+
+
+def run(path: Path, script: str) -> None:
+    """Run statements on a database file."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(script)
+
+
+def dump(connection: sqlite3.Connection) -> list[str]:
+    """Everything in a database: each table, index and trigger, each row, and the version."""
+    lines = [
+        f"{name}: {sql}"
+        for name, sql in connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name")
+    ]
+    tables = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+    ).fetchall()
+    for (table,) in tables:
+        rows = connection.execute(f"SELECT * FROM {table}")
+        lines += sorted(f"{table}: {tuple(row)}" for row in rows)
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return [*lines, f"version {version}"]
+
+
+def dump_file(path: Path) -> list[str]:
+    """The same of a file; of one that is no database its bytes, of none nothing."""
+    if not path.is_file():
+        return []
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            return dump(connection)
+    except sqlite3.DatabaseError:
+        return [repr(path.read_bytes())]
