@@ -62,8 +62,10 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 @pytest.fixture(autouse=True)
-def quick_hash(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Passwords are hashed slowly on purpose; one test of that is enough."""
+def quick_hash(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Passwords are hashed slowly on purpose; the one test of that is marked slow_hash."""
+    if request.node.get_closest_marker("slow_hash"):
+        return
     monkeypatch.setattr(generate_password_hash, "__defaults__", ("pbkdf2:sha256:1", 16))
 
 
@@ -72,6 +74,7 @@ def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with nothing in it, made once and copied from then on."""
     path = tmp_path_factory.mktemp("empty") / "panel.db"
     open_database(path)
+    close_database()
     return path
 
 
