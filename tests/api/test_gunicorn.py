@@ -422,7 +422,7 @@ def test_a_backup_while_customers_order_is_whole_and_right(
     assert [path.name for path in tmp_path.glob("copy.db*")] == ["copy.db"]
 
     server.environ["PANEL_DATABASE"] = f"sqlite:///{copy}"
-    assert "is right" in server.flask("ledger", "check").stdout
+    assert "is consistent" in server.flask("ledger", "check").stdout
 
 
 def test_a_rotated_key_is_unknown_to_every_worker_at_once(make_server: MakeServer) -> None:

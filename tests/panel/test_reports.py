@@ -8,8 +8,6 @@ from support.apps import listed
 from support.dashboard import place
 from support.pricing import ask
 
-from database.connection import database
-from database.migrate import MIGRATIONS
 from models import Order
 from panel import accounts, ledger, reports
 from panel.money import MICROS
@@ -129,15 +127,3 @@ def test_the_sums_by_the_hour_are_the_reports_sums(cast: SimpleNamespace) -> Non
     hours = reports.sums(reports.RANGES["today"])
     assert sum(row["orders"] for row in hours) == 6
     assert sum(row["profit"] for row in hours) == expected["profit"]
-
-
-def test_the_upgrade_adds_up_the_orders_that_there_are(cast: SimpleNamespace) -> None:
-    numbers = [place(cast, "alice") for _ in range(4)]
-    transition.change(numbers[0], status="Partial", remains=40)
-    transition.change(numbers[1], status="Completed")
-    Order.update(created_at=3600 * 5).where(Order.id == numbers[1]).execute()
-    database.execute_sql("UPDATE order_hours SET hour = 5 WHERE status = 'Completed'")
-    (script,) = MIGRATIONS.glob("*_operators.sql")
-    adding_up = script.read_text().rpartition("INSERT INTO order_hours\n")[2]
-    kept = database.execute_sql("SELECT * FROM order_hours WHERE orders > 0")
-    assert sorted(database.execute_sql(adding_up)) == sorted(kept)

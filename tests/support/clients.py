@@ -120,7 +120,11 @@ def _post(connection: HTTPConnection, request: Request) -> Answer:
 
 def open_a_database(path: Path) -> list[str]:
     """Open a database as a starting server does, and tell what it says."""
+    from database.connection import close_database
     from database.migrate import open_database
 
     _signals.start.wait(PATIENCE_S)
-    return open_database(path)
+    try:
+        return open_database(path)
+    finally:
+        close_database()
