@@ -13,6 +13,12 @@ def run(path: Path, script: str) -> None:
         connection.executescript(script)
 
 
+def order_numbers(path: Path) -> list[int]:
+    """The numbers of all orders in a database file."""
+    with closing(sqlite3.connect(path)) as connection:
+        return [number for (number,) in connection.execute("SELECT id FROM orders ORDER BY id")]
+
+
 def dump(connection: sqlite3.Connection) -> list[str]:
     """Everything in a database: each table, index and trigger, each row, and the version."""
     lines = [
