@@ -120,10 +120,14 @@ def _post(connection: HTTPConnection, request: Request) -> Answer:
 
 def open_a_database(path: Path) -> list[str]:
     """Open a database as a starting server does, and tell what it says."""
+    from database.connection import close_database
     from database.migrate import open_database
 
     _signals.start.wait(PATIENCE_S)
-    return open_database(path)
+    try:
+        return open_database(path)
+    finally:
+        close_database()
 
 
 def hit(uri: str, limit: str, times: int) -> int:
