@@ -1,23 +1,47 @@
-# make run: serve on http://127.0.0.1:8000, with the worker beside it.  make test: every test and check.
+# make run: serve on http://127.0.0.1:8000, with the worker beside it.
+# make check: lint, types and the quick half of the tests.  make test: lint, types and all tests.
 PYTHON ?= python3
-BIN := .venv/bin
 
-.PHONY: run test setup lint format clean bench bench-sync
+# An interpreter that is named on the command line has an environment of its own: .venv-3.13.
+VENV ?= .venv
+ifeq ($(origin PYTHON)$(origin VENV),command linefile)
+MINOR := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+VENV := .venv-$(or $(MINOR),$(error $(PYTHON) does not run))
+endif
+BIN := $(VENV)/bin
+
+# Many of the long tests wait for other processes, so there is one more than most machines have cores.
+JOBS ?= 3
+QUICK := not server and not browser
+
+# The servers that the tests start find their modules compiled.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: run check test setup lint quick-tests all-tests format clean bench bench-sync
 
 run: setup
 	@$(BIN)/flask demo
 	@$(BIN)/flask worker & worker=$$!; trap "kill $$worker 2>/dev/null" EXIT; \
 	  $(BIN)/gunicorn -c gunicorn.conf.py 'app:create_app()'
 
-test: .venv/tests-ready lint
-	$(BIN)/pytest -n 2
+check: $(VENV)/tests-ready
+	@$(MAKE) --no-print-directory --jobs=2 lint quick-tests
 
-lint: .venv/tests-ready
+test: $(VENV)/tests-ready
+	@$(MAKE) --no-print-directory --jobs=2 lint all-tests
+
+lint: $(VENV)/tests-ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
 
-format: .venv/tests-ready
+quick-tests: $(VENV)/tests-ready
+	$(BIN)/pytest -n 2 -m '$(QUICK)'
+
+all-tests: $(VENV)/tests-ready
+	$(BIN)/pytest -n $(JOBS) --dist worksteal
+
+format: $(VENV)/tests-ready
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -27,26 +51,26 @@ bench: setup
 
 # The worker's speed, and what it costs the customers (bench/sync.py).
 bench-sync: setup
-	@$(BIN)/python -m bench.sync
+	@$(BIN)/python -m bench.sync $(ARGS)
 
-setup: .venv/ready
+setup: $(VENV)/ready
 
-.venv/made:
+$(VENV)/made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo 'The panel needs Python 3.11 or newer (make PYTHON=python3.12 …).'; exit 1; }
-	@$(PYTHON) -m venv --clear .venv || \
+	  { echo 'The panel needs Python 3.11 or newer (make PYTHON=python3.12 VENV=.venv …).'; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) || \
 	  { echo 'No virtual environment could be made: apt-get install python3-venv'; exit 1; }
 	@touch $@
 
-.venv/ready: .venv/made requirements.txt
-	@echo 'Installing requirements.txt into .venv …'
+$(VENV)/ready: $(VENV)/made requirements.txt
+	@echo 'Installing requirements.txt into $(VENV) …'
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-.venv/tests-ready: .venv/ready requirements-dev.txt
-	@echo 'Installing requirements-dev.txt into .venv …'
+$(VENV)/tests-ready: $(VENV)/ready requirements-dev.txt
+	@echo 'Installing requirements-dev.txt into $(VENV) …'
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis

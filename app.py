@@ -14,13 +14,12 @@ from flask.cli import FlaskGroup
 from limits.errors import ConfigurationError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-import panel.ratelimit  # noqa: F401  (registers the mapped:// storage with limits)
 import settings as panel_settings
 import test_server
 import web
-from actions.limiter import QuickLimiter, rate_limit_key
 from api import endpoint, errors, health
 from api.context import bind_settings
+from api.rate_limit import RateLimit
 from database import driver
 from database.connection import DatabaseError
 from database.migrate import open_database
@@ -76,7 +75,7 @@ def create_api_app(settings: Settings | None = None) -> Flask:
     if not _is_searched_for_a_command():
         _open_database(settings)
         errors.register(app)
-        endpoint.register(app, settings, _limiter(app, settings).count)
+        endpoint.register(app, settings, _rate_limit(app, settings).count)
         health.register(app)
         web.register(app, settings)
     return app
@@ -101,20 +100,9 @@ def _read_settings() -> Settings:
     return settings
 
 
-def _limiter(app: Flask, settings: Settings) -> QuickLimiter:
-    """The limiter on its storage."""
+def _rate_limit(app: Flask, settings: Settings) -> RateLimit:
     try:
-        return QuickLimiter(
-            rate_limit_key,
-            settings.rate_limit,
-            scope="api",
-            app=app,
-            storage_uri=settings.ratelimit_uri,
-            strategy="fixed-window",
-            # A storage that is down must not take the panel with it: each worker counts by
-            # itself until it is back.
-            in_memory_fallback_enabled=True,
-        )
+        return RateLimit(app, settings.rate_limit, settings.ratelimit_storage)
     except (ConfigurationError, OSError, ValueError):
         # The address may hold a password, and so may the error's text: neither is repeated.
         _stop(

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from peewee import PeeweeException
 
-from panel.errors import OperatorError
+from panel.errors import OperatorError, ProviderFailed
 
 
 class FailedError(click.ClickException):
@@ -33,6 +33,8 @@ def errors_in_one_line(ctx: click.Context) -> Iterator[None]:
     except click.UsageError as error:
         hint = f"(see flask {ctx.command_path.partition(' ')[2]} --help)"
         raise BadInputError(f"{error.format_message()} {hint}") from None
+    except ProviderFailed as error:
+        raise FailedError(str(error)) from None
     except OperatorError as error:
         raise BadInputError(str(error)) from None
     except UnicodeEncodeError:

@@ -133,8 +133,8 @@ class Settings:
     ratelimit_storage: str = _setting(
         "",
         _storage,
-        "Where requests are counted: empty for a file beside the database, shared by all "
-        "workers, or any storage of the `limits` package such as `redis://127.0.0.1:6379`.",
+        "Where requests are counted: empty for memory that all workers of this server share, "
+        "or any storage of the `limits` package such as `redis://127.0.0.1:6379`.",
         secret=True,
     )
     trusted_proxies: int = _setting(
@@ -186,12 +186,6 @@ class Settings:
     def secret_key_file(self) -> Path:
         """Where the signing key is kept, if none is set."""
         return self.database.with_name(self.database.stem + "-session.key")
-
-    @property
-    def ratelimit_uri(self) -> str:
-        """The address of the counters' storage, for the limits package."""
-        beside = self.database.with_name(self.database.stem + "-ratelimit.counters")
-        return self.ratelimit_storage or f"mapped:///{beside}"
 
 
 def variable(name: str) -> str:

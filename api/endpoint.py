@@ -7,7 +7,6 @@ suspended account, an unknown action, and then whatever the action finds.
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -52,10 +51,13 @@ def register(app: Flask, settings: Settings, count_request: Callable[[], None]) 
     # Not where they are counted over a network: the others can go on meanwhile.
     quick_lock = nullcontext() if settings.ratelimit_storage else Lock()
     endpoint = _Endpoint(settings, count_request, ResponseCache(), quick_lock)
+
+    def api() -> Response:  # Flask-Limiter wants a view with a name, which a partial() has not
+        return _handle(endpoint)
+
     app.add_url_rule(
         "/api/v2",
-        endpoint="api",
-        view_func=partial(_handle, endpoint),
+        view_func=api,
         methods=["GET", "POST"],
         strict_slashes=False,
         provide_automatic_options=False,

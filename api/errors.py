@@ -1,18 +1,16 @@
 """Every error as JSON: the contract's refusals, and what Flask and the server raise themselves."""
 
 from flask import Flask, Response, g, jsonify
-from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import BadRequest, HTTPException
 
 from api import dialects
 from api.context import current_settings
-from panel.errors import TOO_MANY_REQUESTS, Problem, RequestRejected
+from panel.errors import Problem, RequestRejected
 
 
 def register(app: Flask) -> None:
     """Answer the app's errors in JSON."""
     app.register_error_handler(RequestRejected, _rejected)
-    app.register_error_handler(RateLimitExceeded, _rate_limit_exceeded)
     app.register_error_handler(HTTPException, _http_error)
 
 
@@ -28,10 +26,6 @@ def answer_as_bad_request(app: Flask, error: type[Exception]) -> None:
 def _rejected(error: RequestRejected) -> Response:
     dialect = dialects.dialect_of(g.get("caller"), current_settings().dialect)
     return _error_response(error.problem, dialect.status(error.problem))
-
-
-def _rate_limit_exceeded(error: RateLimitExceeded) -> Response:
-    return _error_response(TOO_MANY_REQUESTS, TOO_MANY_REQUESTS.status)
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -1,4 +1,4 @@
-"""The operator's commands, one file a group: parse, call panel/, print."""
+"""The operator's commands, one file a group: parse, call panel.operations, print."""
 
 from collections.abc import Callable
 

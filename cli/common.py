@@ -16,7 +16,15 @@ from command_line import PlainCommand, errors_in_one_line
 from database.connection import database
 from models import Provider
 from panel import money
+from panel.operations.audit import Actor
+from panel.providers.changes import CatalogueChange, describe
+from panel.providers.listing import Listing
+from panel.providers.registry import ProviderAccount
+from upstream import ask
 from upstream.provider import Provider as UpstreamProvider
+
+COMMAND_LINE = Actor("(command line)")
+"""Who is audited for what a command does: whoever may run it is not known by name."""
 
 _OPEN_DATABASE = "panel_open_database"
 
@@ -37,7 +45,7 @@ class Command(PlainCommand):
 
 
 class Group(click.Group):
-    """A group of such commands."""
+    """A group of Commands."""
 
     command_class = Command
 
@@ -84,6 +92,8 @@ AMOUNT = Amount()
 PERCENT = Percent()
 NUMBER = click.IntRange(1, 10**18)
 """The number of an order, a service, a refill or a cancel request."""
+ROUND_HELP = "Round rates up to a multiple of this, such as 0.01; without it they are exact."
+"""The help of --round, wherever a markup is given."""
 
 
 def connect(row: Provider) -> UpstreamProvider:
@@ -97,17 +107,27 @@ def connect(row: Provider) -> UpstreamProvider:
     )
 
 
+def ask_account(row: Provider) -> ProviderAccount:
+    """Ask a provider about our account there; for panel.operations."""
+    return ask.ask_account(row.name, connect(row))
+
+
+def ask_catalogue(row: Provider) -> list[Listing]:
+    """Ask a provider for its catalogue; for panel.operations."""
+    return ask.ask_catalogue(row.name, connect(row))
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def limit(default: int = 50) -> Callable[[Any], Any]:
-    """The option of lists that grow without end."""
+    """The option --limit of lists that grow without end."""
     return click.option(
         "--limit",
         type=click.IntRange(1, 10**9),
         default=default,
         show_default=True,
-        help="The newest so many.",
+        help="At most this many, the newest first.",
     )
 
 
@@ -117,7 +137,7 @@ def when(seconds: int) -> str:
 
 
 def show_rows(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:
-    """Print rows as a table, or as a JSON array; `nothing` is said of an empty table."""
+    """Print rows as a table, or as a JSON array; an empty table is the text `nothing`."""
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     elif rows:
@@ -128,12 +148,26 @@ def show_rows(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:
 
 
 def show_one(row: dict[str, Any], as_json: bool) -> None:
-    """Print one thing, a line a field, or as a JSON object."""
+    """Print one row, with a line for each field, or as a JSON object."""
     if as_json:
         click.echo(json.dumps(row, indent=2))
     else:
         shown = [(name, _cell(value)) for name, value in row.items()]
         click.echo(tabulate(shown, disable_numparse=True, tablefmt="plain"))
+
+
+def show_changes(changes: list[CatalogueChange]) -> None:
+    """Print what an import, a markup or a sync changed, as a table."""
+    rows = [
+        {
+            "service": change.service_id,
+            "theirs": change.provider_service,
+            "name": change.name,
+            "change": describe(change),
+        }
+        for change in changes
+    ]
+    show_rows(rows, False, "Nothing has changed.")
 
 
 def _cell(value: Any) -> Any:

@@ -6,23 +6,24 @@ from pathlib import Path
 import click
 
 from api.context import current_settings
-from cli.common import Command, FailedError, connect
+from cli.common import COMMAND_LINE, Command, FailedError, ask_catalogue
 from database.backup import backup, damage, read_only
 from database.connection import database
 from database.driver import sqlite3
 from panel import accounts, ledger, services
 from panel.errors import OperatorError
 from panel.money import MICROS, format_exact
-from panel.providers import import_services, registry
+from panel.operations import customers, providers
+from panel.providers.registry import SANDBOX_URL
 
 DEMO_BALANCE_MICROS = 100 * MICROS
-DEMO_MARKUP_MICROS = 250_000
+DEMO_MARKUP_PPM = 250_000
 SANDBOX_REQUESTS_PER_MINUTE = 6000
 
 
 @click.command("init-db", cls=Command)
 def init_db() -> None:
-    """Create the database, or bring it up to date; one that is gets no change."""
+    """Create the database, or upgrade it to this version."""
     # Opening it did the work: every command and the server open it the same way.
     click.echo(f"The database {database.database} is ready.")
 
@@ -30,7 +31,10 @@ def init_db() -> None:
 @click.command("backup", cls=Command)
 @click.argument("file", type=click.Path(path_type=Path))
 def backup_command(file: Path) -> None:
-    """Write a consistent copy to FILE while serving, and check it."""
+    """Write a consistent copy of the database to FILE, and check it.
+
+    The panel may be serving meanwhile. A FILE that exists is never overwritten.
+    """
     try:
         if file.exists():
             raise OperatorError(f"{file} exists already; a backup never overwrites")
@@ -49,7 +53,7 @@ def backup_command(file: Path) -> None:
 def _write_sound_copy(target: Path) -> None:
     """Copy the database, and check the copy.
 
-    :raises FailedError: if it is not sound.
+    :raises FailedError: if the copy is damaged or its ledger is not consistent.
     """
     try:
         backup(target)
@@ -63,17 +67,17 @@ def _write_sound_copy(target: Path) -> None:
 
 @click.command("demo", cls=Command)
 def demo() -> None:
-    """Fill an empty database with a small catalogue and a customer to try.
+    """Fill an empty database with a few services and a customer.
 
-    Does nothing where there is any account or service.
+    Does nothing if there is any customer or service.
     """
     if accounts.any_exists() or services.listing():
         return
-    sandbox = registry.add("sandbox", registry.SANDBOX_URL, "", SANDBOX_REQUESTS_PER_MINUTE)
-    added = import_services.import_services(
-        sandbox.id, connect(sandbox).services(), DEMO_MARKUP_MICROS
+    sandbox = providers.add(COMMAND_LINE, "sandbox", SANDBOX_URL, "", SANDBOX_REQUESTS_PER_MINUTE)
+    added = providers.import_services(
+        COMMAND_LINE, sandbox.name, ask_catalogue(sandbox), providers.Import(DEMO_MARKUP_PPM)
     )
-    key = accounts.add("demo", DEMO_BALANCE_MICROS)
+    key = customers.add(COMMAND_LINE, "demo", DEMO_BALANCE_MICROS)
     amount = f"{format_exact(DEMO_BALANCE_MICROS)} {current_settings().currency}"
     # As in gunicorn.conf.py, which this line is printed before.
     bind = os.environ.get("BIND", f"127.0.0.1:{os.environ.get('PORT', '8000')}")

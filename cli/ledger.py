@@ -1,4 +1,4 @@
-"""flask ledger: every change of every balance, and the proof that they add up."""
+"""flask ledger: every change of every balance, and the check that they add up."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from panel.money import format_exact
 
 @click.group("ledger", cls=Group)
 def group() -> None:
-    """The ledger of every balance."""
+    """The ledger: every deposit, withdrawal, charge and refund."""
 
 
 def _row(entry: dict[str, Any]) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def _row(entry: dict[str, Any]) -> dict[str, Any]:
 @limit()
 @as_json
 def list_(user: str | None, limit: int, as_json: bool) -> None:
-    """The newest entries, of one customer or of all."""
+    """List the newest entries, of one customer or of all."""
     account_id = accounts.get(user).id if user is not None else None
     rows = [_row(entry) for entry in ledger.listing(account_id, limit)]
     show_rows(rows, as_json, "No entries yet.")
@@ -41,10 +41,13 @@ def list_(user: str | None, limit: int, as_json: bool) -> None:
 @group.command("check")
 @click.pass_context
 def check(ctx: click.Context) -> None:
-    """Prove that balances and orders agree with their entries; exit code 1 if not."""
+    """Check that balances and orders match their entries.
+
+    Prints what does not match, with exit code 1.
+    """
     wrong = list(ledger.check())
     for line in wrong:
         click.echo(line)
     if wrong:
         ctx.exit(1)
-    click.echo("The ledger is right: every balance and every order agrees with its entries.")
+    click.echo("The ledger is consistent: every balance and every order matches its entries.")

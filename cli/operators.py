@@ -4,20 +4,18 @@ import sys
 
 import click
 
-from cli.common import Group, as_json, show_rows, when
+from cli.common import COMMAND_LINE, Group, as_json, show_rows, when
 from panel import operators
-from panel.errors import OperatorError
-
-COMMAND_LINE = "(command line)"
+from panel.operations import operators as operations
 
 
 @click.group("operator", cls=Group)
 def group() -> None:
-    """Who may sign in to the dashboard; without an operator there is none."""
+    """Who may sign in to the dashboard; without an operator it is off."""
 
 
 def _password() -> str:
-    """The password, from where no process list shows it."""
+    """The password, asked for or read from stdin: no process list shows it there."""
     if sys.stdin.isatty():
         return click.prompt("Password", hide_input=True, confirmation_prompt=True)
     return sys.stdin.readline().rstrip("\r\n")
@@ -31,16 +29,14 @@ def add(name: str) -> None:
     Example: flask operator add alice
     """
     operators.check_name(name)
-    password = _password()
-    with operators.audited(COMMAND_LINE, "", f"operator {name}: add"):
-        operators.add(name, password)
+    operations.add(COMMAND_LINE, name, _password())
     click.echo(f"Operator {name} is added and can sign in at /admin.")
 
 
 @group.command("list")
 @as_json
 def list_(as_json: bool) -> None:
-    """All operators."""
+    """List all operators."""
     rows = [{"name": o.name, "added": when(o.created_at)} for o in operators.listing()]
     show_rows(rows, as_json, "No operators yet; /admin is off.")
 
@@ -48,19 +44,15 @@ def list_(as_json: bool) -> None:
 @group.command("password")
 @click.argument("name")
 def password(name: str) -> None:
-    """Give an operator another password; sessions with the old one end."""
-    if name not in {operator.name for operator in operators.listing()}:
-        raise OperatorError(f"there is no operator {name}")
-    new = _password()
-    with operators.audited(COMMAND_LINE, "", f"operator {name}: new password"):
-        operators.set_password(name, new)
+    """Give an operator a new password; sessions with the old one end."""
+    operators.get(name)
+    operations.set_password(COMMAND_LINE, name, _password())
     click.echo(f"Operator {name} has a new password.")
 
 
 @group.command("remove")
 @click.argument("name")
 def remove(name: str) -> None:
-    """Remove an operator; its sessions end, the lines of what it did stay."""
-    with operators.audited(COMMAND_LINE, "", f"operator {name}: remove"):
-        operators.remove(name)
+    """Remove an operator; its sessions end, its audit lines stay."""
+    operations.remove(COMMAND_LINE, name)
     click.echo(f"Operator {name} is removed.")

@@ -1,13 +1,14 @@
-"""flask refill and flask cancel: what customers asked for after ordering."""
+"""flask refill and flask cancel: the requests that customers make after ordering."""
 
 from typing import Any
 
 import click
 
-from cli.common import NUMBER, Group, as_json, limit, show_rows, when
+from cli.common import COMMAND_LINE, NUMBER, Group, as_json, limit, show_rows, when
 from models import Cancel, Refill
 from panel import queries
-from panel.orders import cancels, refills
+from panel.operations import requests
+from panel.orders.refills import REFILL_FOLLOWS
 
 
 @click.group("refill", cls=Group)
@@ -17,7 +18,7 @@ def refill_group() -> None:
 
 @click.group("cancel", cls=Group)
 def cancel_group() -> None:
-    """Cancel requests that wait for an answer."""
+    """Cancel requests."""
 
 
 def _row(request: dict[str, Any]) -> dict[str, Any]:
@@ -35,22 +36,22 @@ def _row(request: dict[str, Any]) -> dict[str, Any]:
 
 @refill_group.command("list")
 @click.option(
-    "--status", type=click.Choice(list(refills.REFILL_FOLLOWS)), help="Only of this status."
+    "--status", type=click.Choice(list(REFILL_FOLLOWS)), help="Only refills with this status."
 )
 @limit()
 @as_json
 def refill_list(status: str | None, limit: int, as_json: bool) -> None:
-    """The newest refills."""
+    """List the newest refill requests."""
     rows = [_row(refill) for refill in queries.request_listing(Refill, status, limit)]
     show_rows(rows, as_json, "No such refills.")
 
 
 @refill_group.command("set")
 @click.argument("id", type=NUMBER)
-@click.option("--status", required=True, help="in progress, completed, rejected or error.")
+@click.option("--status", required=True, help="One of: in progress, completed, rejected, error.")
 def refill_set(id: int, status: str) -> None:
-    """Move a refill on."""
-    refills.set_status(id, status)
+    """Set the status of a refill."""
+    requests.set_refill(COMMAND_LINE, id, status)
     click.echo(f"Refill {id} is {status}.")
 
 
@@ -58,12 +59,12 @@ def refill_set(id: int, status: str) -> None:
 @click.option(
     "--status",
     type=click.Choice(["pending", "accepted", "rejected"]),
-    help="Only of this status.",
+    help="Only requests with this status.",
 )
 @limit()
 @as_json
 def cancel_list(status: str | None, limit: int, as_json: bool) -> None:
-    """The newest cancel requests."""
+    """List the newest cancel requests."""
     rows = [_row(cancel) for cancel in queries.request_listing(Cancel, status, limit)]
     show_rows(rows, as_json, "No such cancel requests.")
 
@@ -71,14 +72,14 @@ def cancel_list(status: str | None, limit: int, as_json: bool) -> None:
 @cancel_group.command("accept")
 @click.argument("id", type=NUMBER)
 def accept(id: int) -> None:
-    """Cancel the order and pay back what remains of it."""
-    cancels.accept(id)
+    """Accept a cancel request: cancel the order and refund what remains."""
+    requests.accept_cancel(COMMAND_LINE, id)
     click.echo(f"Cancel request {id} is accepted; the order is Canceled.")
 
 
 @cancel_group.command("reject")
 @click.argument("id", type=NUMBER)
 def reject(id: int) -> None:
-    """Let the order go on."""
-    cancels.reject(id)
+    """Reject a cancel request: the order goes on."""
+    requests.reject_cancel(COMMAND_LINE, id)
     click.echo(f"Cancel request {id} is rejected; the order goes on.")

@@ -1,4 +1,4 @@
-"""flask report: what was earned."""
+"""flask report: revenue, cost and profit."""
 
 import csv
 import sys
@@ -16,19 +16,21 @@ SUMS = ("revenue", "refunds", "cost", "profit")
 
 @click.command("report", cls=Command)
 @click.option(
-    "--since", type=click.DateTime(["%Y-%m-%d"]), help="Only orders from this day on (UTC)."
+    "--since",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Only orders placed on this day (UTC) or later.",
 )
 @click.option(
     "--by",
     type=click.Choice(list(reports.REPORT_GROUPS)),
     default="service",
     show_default=True,
-    help="A row for each.",
+    help="What to group the rows by.",
 )
 @as_json
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 def command(since: datetime | None, by: str, as_json: bool, as_csv: bool) -> None:
-    """Orders, revenue, refunds, cost and profit.
+    """Report orders, revenue, refunds, cost and profit.
 
     Example: flask report --since 2026-01-01 --by day
     """
@@ -43,10 +45,12 @@ def command(since: datetime | None, by: str, as_json: bool, as_csv: bool) -> Non
         writer.writerows({**row, by: reports.escape_formula(row[by])} for row in rows)
         return
     if not as_json and rows:
-        names = ("orders", *SUMS)
-        total = {name: sum(row[name] for row in sums) for name in names}
-        rows.append(_row(by, {by: "total", **total}))
+        rows.append(_row(by, {by: "total", **_totals(sums)}))
     show_rows(rows, as_json, "No orders in that time.")
+
+
+def _totals(sums: list[dict[str, Any]]) -> dict[str, int]:
+    return {name: sum(row[name] for row in sums) for name in ("orders", *SUMS)}
 
 
 def _row(by: str, row: dict[str, Any]) -> dict[str, Any]:

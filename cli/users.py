@@ -5,11 +5,22 @@ from typing import Any
 import click
 
 from api.dialects import DIALECTS
-from cli.common import AMOUNT, NUMBER, PERCENT, Group, as_json, show_one, show_rows, when
+from cli.common import (
+    AMOUNT,
+    COMMAND_LINE,
+    NUMBER,
+    PERCENT,
+    Group,
+    as_json,
+    show_one,
+    show_rows,
+    when,
+)
 from models import Account
 from panel import accounts, pricing
 from panel.money import format_exact
-from panel.providers import sources
+from panel.operations import customers
+from panel.operations.customers import Loss
 
 
 @click.group("user", cls=Group)
@@ -19,7 +30,7 @@ def group() -> None:
 
 def _print_key(key: str) -> None:
     click.echo(key)
-    click.echo("This key is shown only now; the panel keeps nothing but its hash.", err=True)
+    click.echo("This key is shown only now; the panel keeps only its hash.", err=True)
 
 
 def _row(account: Account) -> dict[str, Any]:
@@ -42,13 +53,13 @@ def add(name: str, balance: int) -> None:
 
     Example: flask user add alice --balance 25
     """
-    _print_key(accounts.add(name, balance))
+    _print_key(customers.add(COMMAND_LINE, name, balance))
 
 
 @group.command("list")
 @as_json
 def list_(as_json: bool) -> None:
-    """All customers with their balances."""
+    """List all customers with their balances."""
     show_rows([_row(account) for account in accounts.listing()], as_json, "No users yet.")
 
 
@@ -56,7 +67,7 @@ def list_(as_json: bool) -> None:
 @click.argument("name")
 @as_json
 def show(name: str, as_json: bool) -> None:
-    """One customer, with the rates of its own."""
+    """Show one customer, with its own rates."""
     account = accounts.get(name)
     own = pricing.account_rates(account.id)
     rates = {str(service): format_exact(rate) for service, rate in own.items()}
@@ -67,16 +78,16 @@ def show(name: str, as_json: bool) -> None:
 @group.command("suspend")
 @click.argument("name")
 def suspend(name: str) -> None:
-    """Lock a customer out, from the next request on."""
-    accounts.set_status(name, "suspended")
+    """Suspend a customer: every request of it is refused."""
+    customers.suspend(COMMAND_LINE, name)
     click.echo(f"{name} is suspended.")
 
 
 @group.command("activate")
 @click.argument("name")
 def activate(name: str) -> None:
-    """Let a suspended customer in again."""
-    accounts.set_status(name, "active")
+    """Activate a suspended customer again."""
+    customers.activate(COMMAND_LINE, name)
     click.echo(f"{name} is active.")
 
 
@@ -84,18 +95,19 @@ def activate(name: str) -> None:
 @click.argument("name")
 def rotate_key(name: str) -> None:
     """Replace a customer's key and print the new one, once."""
-    _print_key(accounts.rotate_key(name))
+    _print_key(customers.rotate_key(COMMAND_LINE, name))
 
 
 @group.command("dialect")
 @click.argument("name")
 @click.argument("dialect", type=click.Choice([*DIALECTS, "default"]))
 def dialect(name: str, dialect: str) -> None:
-    """Say how answers are shaped for a customer; "default" for the panel's own way.
+    """Choose the dialect of a customer's answers.
 
-    Clients written for Perfect Panel or JustAnotherPanel want perfectpanel.
+    "default" is the panel's setting, PANEL_DIALECT.
+    Clients written for Perfect Panel or JustAnotherPanel need perfectpanel.
     """
-    accounts.set_dialect(name, None if dialect == "default" else dialect)
+    customers.set_dialect(COMMAND_LINE, name, None if dialect == "default" else dialect)
     click.echo(f"{name} is answered in the dialect {dialect}.")
 
 
@@ -103,13 +115,13 @@ def dialect(name: str, dialect: str) -> None:
 @click.argument("name")
 @click.argument("percent", type=PERCENT)
 def discount(name: str, percent: int) -> None:
-    """Give a customer a discount on every rate; 0 takes it away.
+    """Give a customer a discount on every rate; 0 removes it.
 
     Example: flask user discount alice 5%
     """
-    accounts.set_discount(name, percent)
+    losses = customers.set_discount(COMMAND_LINE, name, percent)
     click.echo(f"{name} now gets {format_exact(percent * 100)}% off.")
-    _warn_of_losses(pricing.rates_for(accounts.get(name)))
+    _warn_of_losses(losses)
 
 
 @group.command("rate")
@@ -117,34 +129,34 @@ def discount(name: str, percent: int) -> None:
 @click.argument("service", type=NUMBER)
 @click.argument("rate")
 def rate(name: str, service: int, rate: str) -> None:
-    """Give a customer its own rate for a service; "none" takes it away.
+    """Give a customer its own rate for a service; "none" removes it.
 
     Example: flask user rate alice 3 0.95
     """
     micros = None if rate == "none" else AMOUNT.convert(rate, None, None)
-    pricing.set_account_rate(accounts.get(name).id, service, micros)
+    losses = customers.set_rate(COMMAND_LINE, name, service, micros)
     if micros is None:
         click.echo(f"{name} pays the usual rate of service {service} again.")
         return
     click.echo(f"{name} now pays {format_exact(micros)} for service {service}.")
-    _warn_of_losses({service: micros})
+    _warn_of_losses(losses)
 
 
-def _warn_of_losses(rates: dict[int, int]) -> None:
-    """Name the services that would be sold below their cost."""
-    for service, cost in sources.losses(rates).items():
-        rate = format_exact(rates[service])
-        click.echo(f"Service {service}: {rate} is below its cost {format_exact(cost)}.", err=True)
+def _warn_of_losses(losses: list[Loss]) -> None:
+    """Warn of the services that are now sold below their cost."""
+    for loss in losses:
+        rate, cost = format_exact(loss.rate_micros), format_exact(loss.cost_micros)
+        click.echo(f"Service {loss.service_id}: {rate} is below its cost {cost}.", err=True)
 
 
 @group.command("fund", context_settings={"ignore_unknown_options": True})
 @click.argument("name")
 @click.argument("amount", type=AMOUNT)
-@click.option("--note", default="", help="Why, for the ledger.")
+@click.option("--note", default="", help="A note for the ledger entry.")
 def fund(name: str, amount: int, note: str) -> None:
-    """Deposit an amount for a customer; a negative one withdraws.
+    """Deposit an amount for a customer; a negative amount withdraws.
 
     Example: flask user fund alice 25.50 --note "invoice 17"
     """
-    balance = accounts.fund(name, amount, note)
+    balance = customers.fund(COMMAND_LINE, name, amount, note)
     click.echo(f"{name} now has {format_exact(balance)}.")

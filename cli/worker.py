@@ -1,4 +1,4 @@
-"""flask worker: the process that sends orders on and brings their progress back."""
+"""flask worker: the process that sends orders to providers and polls their status."""
 
 import logging
 import os
@@ -14,14 +14,14 @@ from worker.lane import Pace
 from worker.loop import run
 
 NICENESS = 5
-"""The worker's turn on a busy machine comes after the server's: a customer waits for that one."""
+"""On a busy machine the server comes first: a customer waits for its answer."""
 
 
 @click.command("worker", cls=Command)
 def command() -> None:
-    """Send orders to providers and follow them, until stopped.
+    """Send orders to providers and poll their status, until stopped.
 
-    SIGTERM or Ctrl-C: the requests under way are finished and recorded first.
+    After SIGTERM or Ctrl-C it finishes and records the requests under way, then ends.
     """
     settings = current_settings()
     os.nice(NICENESS)

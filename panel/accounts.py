@@ -50,8 +50,8 @@ _lookup_lock = threading.Lock()
 def find(key: str) -> Caller | None:
     """The account that a key belongs to, by an index of the hash; None for an unknown key.
 
-    Threads take turns: at each step of a query another may run, and where several wait for
-    just that, changing places costs more than the look-ups.
+    One thread at a time: with several, switching between them at each step of the query costs
+    more than the query.
     """
     with _lookup_lock:
         row = _FIND.row(key_hash=hash_key(key))
@@ -59,7 +59,7 @@ def find(key: str) -> Caller | None:
 
 
 def caller(account_id: int) -> Caller:
-    """An account as the caller it would be: for what is charged on its behalf."""
+    """An account as the caller of a request, for what is charged without one."""
     return Caller(*_GET.row(id=account_id))
 
 
@@ -80,7 +80,7 @@ def _new_key() -> str:
 def add(name: str, balance_micros: int = 0) -> str:
     """Add an account, with a first deposit where one is given.
 
-    :returns: its key, which nobody can be shown again.
+    :returns: its key, which cannot be shown again.
     :raises OperatorError: for a name that cannot be used or is taken, or a negative balance.
     """
     if not _NAME.fullmatch(name):
@@ -123,7 +123,7 @@ def any_exists() -> bool:
 
 
 def set_status(name: str, status: str) -> None:
-    """Suspend or activate an account; it counts from the next request on.
+    """Suspend or activate an account, from the next request on.
 
     :raises OperatorError: if there is no such account.
     """
@@ -175,7 +175,7 @@ def set_discount(name: str, discount_ppm: int) -> None:
 
 
 def set_dialect(name: str, dialect: str | None) -> None:
-    """Say how answers are shaped for an account; None for the panel's default.
+    """Choose the dialect of an account's answers; None for the panel's default.
 
     :raises OperatorError: for no such account.
     """

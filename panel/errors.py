@@ -1,4 +1,4 @@
-"""The catalogue of refusals, and the two exceptions that carry them.
+"""The catalogue of refusals, and the exceptions that carry them.
 
 The order in this file is the order of judging (contract: Errors): what stands higher is told
 first when a request is wrong in several ways.
@@ -90,3 +90,14 @@ class RequestRejected(Exception):
 
 class OperatorError(Exception):
     """What the operator asked cannot be done, and nothing was changed; the text says why."""
+
+
+class ProviderFailed(OperatorError):
+    """A provider did not answer what an operator asked it for.
+
+    Its text names the provider and says why; `why` is the reason alone.
+    """
+
+    def __init__(self, provider: str, why: str) -> None:
+        super().__init__(f"{provider}: {why}")
+        self.why = why

@@ -8,7 +8,7 @@ WORKER = "worker"
 
 
 def record_alive() -> None:
-    """Write down that the worker is at work."""
+    """Record that the worker is running."""
     with immediate():
         Heartbeat.replace(name=WORKER, seen_at=now()).execute()
 

@@ -38,7 +38,7 @@ def post(
     :param kind: deposit, withdrawal, charge or refund.
     :param amount_micros: signed; what the balance goes up by.
     :returns: the new balance, in micros.
-    :raises Refused: Not enough funds on balance, if it would go below zero.
+    :raises RequestRejected: Not enough funds on balance, if it would go below zero.
     """
     row = _MOVE.row(account_id=account_id, amount=amount_micros)
     if row is None:

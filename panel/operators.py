@@ -1,16 +1,14 @@
-"""Operators: who may sign in to the dashboard, and what they did there."""
+"""Operators: who may sign in to the dashboard."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 
 from peewee import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from database.transactions import immediate
-from models import AuditLine, Operator
-from panel.errors import OperatorError, RequestRejected
+from models import Operator
+from panel.errors import OperatorError
 
 MIN_PASSWORD = 10
 MAX_PASSWORD = 1000
@@ -19,10 +17,21 @@ MAX_PASSWORD = 1000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", re.ASCII)
 
 
+def get(name: str) -> Operator:
+    """The operator of this name.
+
+    :raises OperatorError: if there is none.
+    """
+    operator = Operator.get_or_none(Operator.name == name)
+    if operator is None:
+        raise OperatorError(f"there is no operator {name}")
+    return operator
+
+
 def check_name(name: str) -> None:
     """Refuse a name that cannot be used, before the password is asked for.
 
-    :raises Invalid: naming what is wrong.
+    :raises OperatorError: naming what is wrong.
     """
     if not _NAME.fullmatch(name):
         raise OperatorError(
@@ -36,7 +45,7 @@ def check_name(name: str) -> None:
 def add(name: str, password: str) -> None:
     """Add an operator.
 
-    :raises Invalid: for a name or a password that cannot be used.
+    :raises OperatorError: for a name or a password that cannot be used.
     """
     check_name(name)
     hashed = _hash(password)
@@ -50,7 +59,7 @@ def add(name: str, password: str) -> None:
 def set_password(name: str, password: str) -> None:
     """Give an operator another password; who is signed in with the old one no longer is.
 
-    :raises Invalid: for no such operator, or a password that cannot be used.
+    :raises OperatorError: for no such operator, or a password that cannot be used.
     """
     hashed = _hash(password)
     with immediate():
@@ -60,9 +69,9 @@ def set_password(name: str, password: str) -> None:
 
 
 def remove(name: str) -> None:
-    """Remove an operator; the lines of what it did stay.
+    """Remove an operator; its audit lines stay.
 
-    :raises Invalid: if there is none of this name.
+    :raises OperatorError: if there is no such operator.
     """
     with immediate():
         if not Operator.delete().where(Operator.name == name).execute():
@@ -93,27 +102,6 @@ def sign_in(name: str, password: str) -> Operator | None:
     hashed = operator.password_hash if operator else _nobody()
     right = check_password_hash(hashed, password[:MAX_PASSWORD])
     return operator if right else None
-
-
-@contextmanager
-def audited(operator: str, address: str, act: str) -> Iterator[None]:
-    """Write down that an operator does something, and afterwards what came of it.
-
-    The line is on disk before the act begins: whatever happens, it is not done unseen.
-    """
-    with immediate():
-        line = AuditLine.create(operator=operator, address=address, act=act[:1000])
-    try:
-        yield
-    except (OperatorError, RequestRejected) as error:
-        _end(line.id, f"refused: {error}")
-        raise
-    _end(line.id, "done")
-
-
-def _end(line_id: int, outcome: str) -> None:
-    with immediate():
-        AuditLine.update(outcome=outcome[:1000]).where(AuditLine.id == line_id).execute()
 
 
 def _hash(password: str) -> str:

@@ -1,4 +1,4 @@
-"""What was earned, by whatever is asked, and sums by the hour or day."""
+"""What was earned: sums by service, customer, provider or day, and by the hour for charts."""
 
 from typing import Any, NamedTuple
 
@@ -10,16 +10,12 @@ from models import Account, Order, OrderHour, Provider, Service
 from panel.orders import state
 
 HOUR_S = 3600
-
-
 DAY_S = 24 * HOUR_S
-
-
 _SUMS = ("orders", "revenue", "refunds", "cost")
 
 
 class Range(NamedTuple):
-    """A time to look at: how long it is, and how long the steps of its charts are."""
+    """A period to report on, and the steps of its charts, both in hours."""
 
     label: str
     hours: int
@@ -35,15 +31,16 @@ RANGES = {
 
 
 def first_hour(span: Range) -> int:
-    """The hour since 1970 in which a range begins: a midnight (UTC)."""
+    """The hour since 1970 in which a range begins; it begins at midnight (UTC)."""
     midnight = now() // DAY_S * 24
     return midnight + 24 - span.hours
 
 
 def sums(span: Range) -> list[dict[str, int]]:
-    """Orders placed, and what they brought in micros, one row a step; oldest first.
+    """Orders placed, with revenue, refunds, cost and profit in micros; a row for each step.
 
-    The same figures as panel.report.earnings, from the sums that are kept by the hour.
+    The same figures as those of earnings(), from the sums that the database keeps by the hour.
+    The oldest step comes first; `at` is its beginning in seconds since 1970.
     """
     first = first_hour(span)
     since = OrderHour.hour - first
@@ -70,7 +67,7 @@ def sums(span: Range) -> list[dict[str, int]]:
 
 
 def statuses(span: Range) -> dict[str, int]:
-    """How many of the range's orders have which status now."""
+    """How many of the orders placed in a range have each status now."""
     query = (
         OrderHour.select(OrderHour.status, fn.SUM(OrderHour.orders))
         .where(OrderHour.hour >= first_hour(span))
@@ -89,10 +86,10 @@ REPORT_GROUPS: dict[str, Any] = {
 
 
 def earnings(by: str, since: int = 0) -> list[dict[str, Any]]:
-    """Sums in micros of the orders placed since a time, one row a group.
+    """Sums in micros of the orders placed since a time, a row for each group.
 
-    The parts of a drip-feed are not counted as orders; their costs are.
-    Profit is what customers paid and were not paid back, less what the providers kept.
+    The parts of a drip-feed are not counted as orders, but their costs are included. Profit is
+    what customers paid and were not refunded, less what the providers kept.
 
     :param by: service, user, provider or day.
     :param since: seconds since 1970.
@@ -120,5 +117,5 @@ def earnings(by: str, since: int = 0) -> list[dict[str, Any]]:
 
 
 def escape_formula(text: str) -> str:
-    """A text for a CSV file that a spreadsheet does not take for a formula."""
+    """A text for a CSV file, changed so that no spreadsheet runs it as a formula."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -1,4 +1,4 @@
-"""The catalogue of services: adding, changing, ordering them."""
+"""The catalogue of services: adding, editing and moving them."""
 
 from typing import Any
 
@@ -9,18 +9,15 @@ from panel import money
 from panel.errors import OperatorError
 from panel.service_types import SERVICE_TYPES
 
+MAX_TEXT = 500
+"""The most characters of a name or a category."""
 MAX_QUANTITY = 10**9
-
-
 MAX_RATE_MICROS = 10**12
-
-
 MAX_SORT_ORDER = 10**9
-"""Where a new service stands: at the end."""
-
+"""The sort order of a service that was never moved: at the end of the catalogue."""
 
 IN_ORDER = (Service.sort_order, Service.id)
-"""How the catalogue stands."""
+"""The order of the catalogue."""
 
 
 def add(
@@ -40,7 +37,7 @@ def add(
 
     :param rate_micros: per 1000, or per package.
     :returns: its number.
-    :raises Invalid: naming the field that cannot be.
+    :raises OperatorError: naming the value that is not allowed.
     """
     values = {
         "name": name,
@@ -64,7 +61,7 @@ def edit(service_id: int, **changes: Any) -> None:
 
     A rate that is set here no longer follows the cost.
 
-    :raises Invalid: for no such service, nothing to change, or a field that cannot be.
+    :raises OperatorError: for no such service, nothing to change, or a value that is not allowed.
     """
     if not changes:
         raise OperatorError("nothing to change was given")
@@ -82,7 +79,7 @@ def move(service_id: int, before: int | None = None) -> None:
     """Move a service within the catalogue; the others keep their order.
 
     :param before: the service that it is to stand before; None for the end.
-    :raises Invalid: for no such service.
+    :raises OperatorError: for no such service.
     """
     with immediate():
         get(service_id)
@@ -93,7 +90,7 @@ def move(service_id: int, before: int | None = None) -> None:
             database.execute_sql(_NUMBER)
 
 
-# Tens, so that a number set by hand finds room between two services.
+# In steps of ten, so that a position set by hand fits between two services.
 _NUMBER = """
 UPDATE services SET sort_order = numbered.sort_order
 FROM (
@@ -106,7 +103,7 @@ WHERE numbered.id = services.id AND numbered.sort_order <> services.sort_order
 def get(service_id: int) -> Service:
     """The service of this number, active or not.
 
-    :raises Invalid: if there is none.
+    :raises OperatorError: if there is none.
     """
     service = Service.get_or_none(Service.id == service_id)
     if service is None:
@@ -120,21 +117,29 @@ def listing() -> list[Service]:
 
 
 def _check(values: dict[str, Any]) -> None:
+    """Refuse values that a service cannot have.
+
+    :raises OperatorError: naming the first one.
+    """
     for field in ("name", "category"):
         text = values[field]
-        if not text.strip() or len(text) > 500 or not text.isprintable():
-            raise OperatorError(f"the {field} must be 1 to 500 printable characters")
-    if values["type"] not in SERVICE_TYPES:
-        raise OperatorError(
-            f"there is no type {values['type']!r}; there are: {', '.join(SERVICE_TYPES)}"
-        )
-    if values["dripfeed"] and not SERVICE_TYPES[values["type"]].dripfeed:
-        raise OperatorError(f"services of type {values['type']} have no drip-feed")
-    if values["one_per_link"] and "link" not in SERVICE_TYPES[values["type"]].parameters:
-        raise OperatorError(f"services of type {values['type']} have no link")
+        if not text.strip() or len(text) > MAX_TEXT or not text.isprintable():
+            raise OperatorError(f"the {field} must be 1 to {MAX_TEXT} printable characters")
+    _check_type(values)
     if not 0 <= values["rate_micros"] <= MAX_RATE_MICROS:
         raise OperatorError(f"the rate must be from 0 to {MAX_RATE_MICROS // money.MICROS}")
     if not 1 <= values["min"] <= values["max"] <= MAX_QUANTITY:
         raise OperatorError(f"min and max must be 1 <= min <= max <= {MAX_QUANTITY}")
     if not 0 <= values.get("sort_order", 0) <= MAX_SORT_ORDER:
         raise OperatorError(f"the position must be from 0 to {MAX_SORT_ORDER}")
+
+
+def _check_type(values: dict[str, Any]) -> None:
+    """Refuse an unknown type, and what services of a type cannot offer."""
+    name = values["type"]
+    if name not in SERVICE_TYPES:
+        raise OperatorError(f"there is no type {name!r}; there are: {', '.join(SERVICE_TYPES)}")
+    if values["dripfeed"] and not SERVICE_TYPES[name].dripfeed:
+        raise OperatorError(f"services of type {name} have no drip-feed")
+    if values["one_per_link"] and "link" not in SERVICE_TYPES[name].parameters:
+        raise OperatorError(f"services of type {name} have no link")

@@ -1,7 +1,9 @@
 """The cast and the real parts: an app on a real file, and a real gunicorn with a real database."""
 
+import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from copy import copy
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,10 +12,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 from support import world as worlds
-from support.apps import PLENTY, Server, add_cast, make_app
+from support.apps import PLENTY, KnownRule, KnownTemplates, Server, add_cast, make_app
 from support.clients import Crowd
 from support.faulty import FaultyProvider
 from support.recorder import Clock, Recorder
+from werkzeug.security import generate_password_hash
 
 from database.connection import close_database
 from database.migrate import open_database
@@ -28,11 +31,80 @@ pytest_plugins = ["panel_testing"]
 """Our own plugin, as another project has it after an installation."""
 
 
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
-    # The power is not cut here; the real servers below keep to the default.
-    yield make_app(tmp_path / "panel.db", PANEL_SYNCHRONOUS="OFF")
+UNSAFE = "OFF"
+"""How the tests' databases are synchronized, for the power is not cut here.
+
+The real servers keep to the default.
+"""
+
+Flask.url_rule_class = KnownRule
+Flask.jinja_options = {"bytecode_cache": KnownTemplates()}
+
+PROCESSES = {"browser", "crowd", "make_server", "panel_server"}
+"""The fixtures that start processes: who has one, directly or not, is no part of `make check`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a browser or another process by the fixtures that it has."""
+    for item in items:
+        used = PROCESSES.intersection(getattr(item, "fixturenames", ()))
+        if used:
+            item.add_marker("browser" if "browser" in used else "server")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI nothing is skipped: what a test needs is installed there."""
+    report = yield
+    if report.skipped and os.environ.get("CI") == "true":
+        report.outcome = "failed"
+    return report
+
+
+@pytest.fixture(autouse=True)
+def quick_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are hashed slowly on purpose; one test of that is enough."""
+    monkeypatch.setattr(generate_password_hash, "__defaults__", ("pbkdf2:sha256:1", 16))
+
+
+@pytest.fixture(scope="session")
+def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with nothing in it, made once and copied from then on."""
+    path = tmp_path_factory.mktemp("empty") / "panel.db"
+    open_database(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def cast_file(
+    tmp_path_factory: pytest.TempPathFactory, empty_file: Path
+) -> tuple[Path, SimpleNamespace]:
+    """A database with the cast in it, made once and copied from then on, and the cast."""
+    path = tmp_path_factory.mktemp("cast") / "panel.db"
+    shutil.copy(empty_file, path)
+    open_database(path)
+    cast = add_cast()
     close_database()
+    return path, cast
+
+
+@pytest.fixture
+def panel_file(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """An open database with nothing in it, or with the cast where the test has one."""
+    path = tmp_path / "panel.db"
+    if "cast" in request.fixturenames:
+        shutil.copy(request.getfixturevalue("cast_file")[0], path)
+    else:
+        shutil.copy(request.getfixturevalue("empty_file"), path)
+    open_database(path, UNSAFE)
+    yield path
+    close_database()
+
+
+@pytest.fixture
+def app(panel_file: Path) -> Flask:
+    """An app on the test's database."""
+    return make_app(panel_file, PANEL_SYNCHRONOUS=UNSAFE)
 
 
 @pytest.fixture
@@ -46,17 +118,19 @@ def runner(app: Flask) -> FlaskCliRunner:
 
 
 @pytest.fixture
-def cast(app: Flask) -> SimpleNamespace:
+def cast(panel_file: Path, cast_file: tuple[Path, SimpleNamespace]) -> SimpleNamespace:
     """The cast, in an otherwise empty panel."""
-    return add_cast()
+    return copy(cast_file[1])
 
 
 @pytest.fixture(scope="session")
-def world_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def world_file(
+    tmp_path_factory: pytest.TempPathFactory, cast_file: tuple[Path, SimpleNamespace]
+) -> Path:
     """The database of the world, made once and copied from then on."""
     path = tmp_path_factory.mktemp("world") / "panel.db"
+    shutil.copy(cast_file[0], path)
     open_database(path)
-    add_cast()
     worlds.fill()
     close_database()
     return path
@@ -67,7 +141,7 @@ def world(world_file: Path, tmp_path: Path) -> Iterator[worlds.World]:
     """A copy of the world, for this test alone, and an app on it."""
     path = tmp_path / "panel.db"
     shutil.copy(world_file, path)
-    yield worlds.World(path, make_app(path))
+    yield worlds.World(path, make_app(path, PANEL_SYNCHRONOUS=UNSAFE))
     close_database()
 
 

@@ -174,12 +174,12 @@ def test_a_handler_knows_no_other_handler() -> None:
 
 def test_there_is_no_http_below_the_api() -> None:
     for module, names in IMPORTS.items():
-        if top(module) in BELOW_HTTP and module != "actions.limiter":
+        if top(module) in BELOW_HTTP:
             # Hashing a password is not HTTP, wherever the library has it.
             known = {top(name) for name in names - {"werkzeug.security"}}
             assert known & HTTP == set(), module
-    limits = {module for module, names in IMPORTS.items() if "limits" in map(top, names)}
-    assert {module for module in limits if top(module) == "panel"} == {"panel.ratelimit"}
+    counting = {module for module, names in IMPORTS.items() if "limits" in map(top, names)}
+    assert {top(module) for module in counting} == {"api", "app", "settings", "web"}
 
 
 # Who may change what
@@ -289,10 +289,6 @@ def test_nothing_is_done_at_import(path: Path) -> None:
     assert calls == []
 
 
-FLOATS = {"panel.ratelimit"}
-"""Times of the limiter's windows are seconds with a fraction; money never is."""
-
-
 def floats(tree: ast.Module) -> list[str]:
     """Every float literal, float() and division with a fraction of a module."""
     return [
@@ -306,7 +302,7 @@ def floats(tree: ast.Module) -> list[str]:
 
 def test_there_are_no_floats_in_the_rules() -> None:
     for path, tree in TREES.items():
-        if top(module_name(path)) == "panel" and module_name(path) not in FLOATS:
+        if top(module_name(path)) == "panel":
             assert floats(tree) == [], path
 
 

@@ -17,6 +17,7 @@ from models import Provider as ProviderRow
 from panel.errors import OperatorError
 from panel.orders import dispatch, status_sync
 from panel.providers import price_sync, registry
+from panel.providers.changes import describe
 from upstream import vocabulary
 from upstream.provider import OutcomeUnknown, Provider, ProviderRejected, ProviderUnreachable
 from worker import poll, send
@@ -186,7 +187,7 @@ class Lane:
                 log.warning("%s: %s", self.row.name, error)
                 return False
             for change in changes:
-                log.info("%s: service %s: %s", self.row.name, change.service_id, change.what)
+                log.info("%s: service %s: %s", self.row.name, change.service_id, describe(change))
         return False
 
     def _is_paused(self) -> bool:

@@ -7,8 +7,22 @@ from database.transactions import immediate
 from models import Service, Source
 from panel import money, services
 from panel.errors import OperatorError
-from panel.providers.import_services import CatalogueChange, _moved, why_unusable
+from panel.providers.changes import BELOW_COST, VANISHED, CatalogueChange, Kind
+from panel.providers.import_services import unusable
 from panel.providers.listing import Listing
+
+_Finding = tuple[Kind, Any, Any]
+"""A change's kind, its `before` and its `after`."""
+
+_REPORTED = {
+    "rate_micros": Kind.RATE,
+    "min": Kind.MIN,
+    "max": Kind.MAX,
+    "refill": Kind.REFILL,
+    "cancel": Kind.CANCEL,
+}
+"""The columns that follow the provider, and the kind of change that each is reported as."""
+_FOLLOWED = (*_REPORTED, "active", "inactive_because")
 
 
 def sync_prices(
@@ -16,12 +30,12 @@ def sync_prices(
 ) -> list[CatalogueChange]:
     """Follow a provider's catalogue with the services that we buy there.
 
-    A changed cost moves the rate where the service has a markup; a service that vanished is
-    disabled, and enabled when it returns; one whose rate is below its cost is reported, and
-    with `disable_below_cost` disabled until that ends.
+    A changed cost moves the rate where the service has a markup. A service that the provider no
+    longer offers is disabled, and enabled when it is offered again. One whose rate is below its
+    cost is reported, and with `disable_below_cost` disabled until that ends.
 
-    :returns: a line for each change, and for each service below its cost.
-    :raises Invalid: for an empty catalogue, which is more likely a fault than the truth.
+    :returns: a change for each value that changed, and for each service below its cost.
+    :raises OperatorError: for an empty catalogue, which is more likely a fault than the truth.
     """
     offered = {listing.service: listing for listing in listings}
     if not offered:
@@ -33,45 +47,60 @@ def sync_prices(
             # Read anew: a service may have both its sources here.
             service = services.get(source.service_id)
             listing = offered.get(source.provider_service)
-            whats = _sync_service(service, source, listing, disable_below_cost)
             changes += [
-                CatalogueChange(service.id, source.provider_service, service.name, what)
-                for what in whats
+                CatalogueChange(service.id, source.provider_service, service.name, *finding)
+                for finding in _sync_service(service, source, listing, disable_below_cost)
             ]
     return changes
 
 
 def _sync_service(
     service: Service, source: Source, listing: Listing | None, disable_below_cost: bool
-) -> list[str]:
+) -> list[_Finding]:
     before = {name: getattr(service, name) for name in _FOLLOWED}
-    after = dict(before)
-    cost = source.cost_micros
-    if listing is None or why_unusable(listing) or listing.type != service.type:
-        if source.source_rank == 1 and (service.active or service.inactive_because):
-            after |= {"active": False, "inactive_because": "vanished"}
-    else:
-        cost = listing.rate_micros
-        if source.source_rank == 1:
-            after |= _changes_from(service, listing)
+    sold = _sellable(service, listing)
+    cost = source.cost_micros if sold is None else sold.rate_micros
+    after = before | (_follow(service, sold) if source.source_rank == 1 else {})
     dearest = max(cost, _cost_elsewhere(source))
     below = after["rate_micros"] < dearest
-    if after["active"] and below and disable_below_cost:
-        after |= {"active": False, "inactive_because": "below cost"}
-    elif after["inactive_because"] == "below cost" and not below:
-        after |= {"active": True, "inactive_because": ""}
+    after |= _judge_cost(after, below, disable_below_cost)
 
-    whats = [] if cost == source.cost_micros else [_moved("cost_micros", source.cost_micros, cost)]
-    whats += [_moved(n, before[n], after[n]) for n in _FOLLOWED if before[n] != after[n]]
     drip = source.dripfeed if listing is None else listing.dripfeed
     if (cost, drip) != (source.cost_micros, source.dripfeed):
         Source.update(cost_micros=cost, dripfeed=drip).where(Source.id == source.id).execute()
     if after != before:
         Service.update(**after).where(Service.id == service.id).execute()
+
+    found = _differences(source.cost_micros, cost, before, after)
     if below:
-        rate = money.format_exact(after["rate_micros"])
-        whats.append(f"its rate {rate} is below its cost {money.format_exact(dearest)}")
-    return whats
+        found.append((Kind.BELOW_COST, after["rate_micros"], dearest))
+    return found
+
+
+def _sellable(service: Service, listing: Listing | None) -> Listing | None:
+    """The listing, if the service can still be sold as it says; a missing one cannot."""
+    if listing is None or listing.type != service.type:
+        return None
+    return None if unusable(listing, listing.rate_micros) else listing
+
+
+def _follow(service: Service, sold: Listing | None) -> dict[str, Any]:
+    """What a service takes from its first source's listing; None for one that vanished."""
+    if sold is None:
+        disabled_by_hand = not service.active and not service.inactive_because
+        return {} if disabled_by_hand else {"active": False, "inactive_because": VANISHED}
+    taken: dict[str, Any] = {
+        "min": sold.min,
+        "max": sold.max,
+        "refill": sold.refill,
+        "cancel": sold.cancel,
+    }
+    if service.markup_ppm is not None:
+        rate = money.marked_up(sold.rate_micros, service.markup_ppm, service.round_micros)
+        taken["rate_micros"] = min(rate, services.MAX_RATE_MICROS)
+    if service.inactive_because == VANISHED:
+        taken |= {"active": True, "inactive_because": ""}
+    return taken
 
 
 def _cost_elsewhere(source: Source) -> int:
@@ -80,20 +109,27 @@ def _cost_elsewhere(source: Source) -> int:
     return other.cost_micros if other is not None else 0
 
 
-_FOLLOWED = ("rate_micros", "min", "max", "refill", "cancel", "active", "inactive_because")
+def _judge_cost(after: dict[str, Any], below: bool, disable_below_cost: bool) -> dict[str, Any]:
+    """Whether a service stops or starts being sold for its cost."""
+    if after["active"] and below and disable_below_cost:
+        return {"active": False, "inactive_because": BELOW_COST}
+    if after["inactive_because"] == BELOW_COST and not below:
+        return {"active": True, "inactive_because": ""}
+    return {}
 
 
-def _changes_from(service: Service, listing: Listing) -> dict[str, Any]:
-    """What a service takes from its first source's listing."""
-    taken: dict[str, Any] = {
-        "min": listing.min,
-        "max": listing.max,
-        "refill": listing.refill,
-        "cancel": listing.cancel,
-    }
-    if service.markup_ppm is not None:
-        rate = money.marked_up(listing.rate_micros, service.markup_ppm, service.round_micros)
-        taken["rate_micros"] = min(rate, services.MAX_RATE_MICROS)
-    if service.inactive_because == "vanished":
-        taken |= {"active": True, "inactive_because": ""}
-    return taken
+def _differences(
+    cost_before: int, cost: int, before: dict[str, Any], after: dict[str, Any]
+) -> list[_Finding]:
+    found: list[_Finding] = [] if cost == cost_before else [(Kind.COST, cost_before, cost)]
+    found += [
+        (kind, before[name], after[name])
+        for name, kind in _REPORTED.items()
+        if before[name] != after[name]
+    ]
+    reasons = before["inactive_because"], after["inactive_because"]
+    if before["active"] != after["active"]:
+        found.append((Kind.ENABLED if after["active"] else Kind.DISABLED, *reasons))
+    elif reasons[0] != reasons[1]:
+        found.append((Kind.STAYS_DISABLED, *reasons))
+    return found

@@ -1,6 +1,7 @@
 """Our accounts at providers: address, key, balance."""
 
 import re
+from typing import NamedTuple
 
 from database.clock import now
 from database.transactions import immediate
@@ -8,25 +9,39 @@ from models import Order, Provider, Service, Source
 from panel import money
 from panel.errors import OperatorError
 from panel.orders.state import OPEN
+from panel.providers.changes import VANISHED
 
 SANDBOX_URL = "sandbox:"
 """The address of the provider that needs no network."""
 
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
-
-
 _URL = re.compile(r"https?://[^/@\s?#]+(/[^@\s?#]*)?", re.ASCII)
+
+
+class ProviderAccount(NamedTuple):
+    """What a provider says of our account there.
+
+    balance: as the provider writes it, with the currency.
+    idempotent: whether it says that it takes an order under one key once.
+    """
+
+    balance: str
+    idempotent: bool
+
+
+def is_address(url: str) -> bool:
+    """Whether an address can be a provider's: no password, no query, no other scheme."""
+    return url == SANDBOX_URL or _URL.fullmatch(url) is not None
 
 
 def check(name: str, url: str, requests_per_minute: int) -> None:
     """Refuse what cannot be a provider, before its key is asked for.
 
-    :raises Invalid: naming what is wrong.
+    :raises OperatorError: naming what cannot be used, or that the name is taken.
     """
     if not _NAME.fullmatch(name):
         raise OperatorError(f"the name {name!r} cannot be used: 1 to 64 letters, digits and . _ -")
-    if url != SANDBOX_URL and not _URL.fullmatch(url):
+    if not is_address(url):
         raise OperatorError(
             f"the address {url!r} cannot be used: write https://panel.example/api/v2, "
             f"or {SANDBOX_URL} for the built-in sandbox"
@@ -40,7 +55,7 @@ def check(name: str, url: str, requests_per_minute: int) -> None:
 def add(name: str, url: str, key: str, requests_per_minute: int) -> Provider:
     """Add a provider, or bring a removed one back with a new address and key.
 
-    :raises Invalid: see check(); or for an empty key where one is needed.
+    :raises OperatorError: as check() does; or for a key that cannot be used, or none.
     """
     check(name, url, requests_per_minute)
     if url != SANDBOX_URL and not (key and key.isprintable() and key.isascii()):
@@ -50,7 +65,7 @@ def add(name: str, url: str, key: str, requests_per_minute: int) -> Provider:
         "key": key,
         "requests_per_minute": requests_per_minute,
         "active": True,
-        "idempotent": False,  # another address has yet to say so
+        "idempotent": False,  # until the new address says so
     }
     with immediate():
         Provider.insert(name=name, **values).on_conflict(
@@ -62,7 +77,7 @@ def add(name: str, url: str, key: str, requests_per_minute: int) -> Provider:
 def get(name: str) -> Provider:
     """The provider of this name.
 
-    :raises Invalid: if there is none.
+    :raises OperatorError: if there is none.
     """
     provider = Provider.get_or_none(Provider.name == name, Provider.active)
     if provider is None:
@@ -79,22 +94,23 @@ def remove(name: str) -> int:
     """Remove a provider and forget its key; services bought only there are disabled.
 
     :returns: how many services were disabled.
-    :raises Invalid: for no such provider, or while orders are on their way with it.
+    :raises OperatorError: for no such provider, or while orders are open there.
     """
     with immediate():
         provider = get(name)
-        on_the_way = Order.select().where(
+        unfinished = Order.select().where(
             Order.provider == provider,
             Order.dispatch_state.in_(("waiting", "sending"))
             | (Order.dispatch_state.in_(("sent", "review", "parts")) & Order.status.in_(OPEN)),
         )
-        if count := on_the_way.count():
-            raise OperatorError(f"{count} orders are still on their way with {name}")
+        if count := unfinished.count():
+            orders = "1 order is" if count == 1 else f"{count} orders are"
+            raise OperatorError(f"{orders} not finished at {name} yet")
         first = Source.select(Source.service).where(
             Source.provider == provider, Source.source_rank == 1
         )
         disabled = (
-            Service.update(active=False, inactive_because="vanished")
+            Service.update(active=False, inactive_because=VANISHED)
             .where(Service.id.in_(first), Service.active)
             .execute()
         )
@@ -103,8 +119,15 @@ def remove(name: str) -> int:
     return disabled
 
 
+def record_account(provider_id: int, account: ProviderAccount) -> None:
+    """Record what a provider said of our account there."""
+    record_balance(provider_id, account.balance)
+    if account.idempotent:
+        record_idempotent(provider_id)
+
+
 def record_balance(provider_id: int, balance: str) -> None:
-    """Keep what a provider said of our funds there."""
+    """Record our balance at a provider, as it writes it, and the time."""
     with immediate():
         Provider.update(balance=balance, balance_at=now()).where(
             Provider.id == provider_id
@@ -112,12 +135,12 @@ def record_balance(provider_id: int, balance: str) -> None:
 
 
 def record_idempotent(provider_id: int) -> None:
-    """Keep that a provider takes an order under one key once."""
+    """Record that a provider takes an order under one idempotency key once."""
     with immediate():
         Provider.update(idempotent=True).where(Provider.id == provider_id).execute()
 
 
 def is_low(provider: Provider, threshold_micros: int) -> bool:
-    """Whether a provider said that our funds there are under a threshold."""
+    """Whether our balance at a provider is below a threshold, as far as it can be read."""
     amount = re.match(r"-?[0-9]{1,10}(\.[0-9]{1,6})?", provider.balance)
     return amount is not None and money.parse(amount[0]) < threshold_micros

@@ -28,7 +28,7 @@ def link(service_id: int, provider_id: int, listing: Listing, source_rank: int =
 def set_source(service_id: int, provider_id: int, listing: Listing, source_rank: int) -> None:
     """Say where a service is bought, first or second.
 
-    :raises Invalid: for a second source without a first.
+    :raises OperatorError: for a second source without a first.
     """
     with immediate():
         first = Source.get_or_none(Source.service == service_id, Source.source_rank == 1)

@@ -105,7 +105,8 @@ def refused_start(folder: Path, **environ: str) -> str:
         ("PANEL_RATE_LIMIT", "0", "write a number of requests per minute"),
         ("PANEL_RATELIMIT_STORAGE", "hunter2", "write a storage address"),
         ("PANEL_RATELIMIT_STORAGE", "nosuch://:hunter2@127.0.0.1", "no such storage"),
-        ("PANEL_RATELIMIT_STORAGE", "mapped:////hunter2/hits", "it cannot be used"),
+        ("PANEL_RATELIMIT_STORAGE", "mapped:////hunter2/hits", "no such storage"),
+        ("PANEL_RATELIMIT_STORAGE", "redis://127.0.0.1:hunter2", "it cannot be used"),
         ("PANEL_RATELIMIT_STORAGE_FILE", "/nowhere/storage", "cannot read the file"),
         ("PANEL_SYNCHRONOUS", "SOMETIMES", "write EXTRA, FULL, NORMAL or OFF"),
         ("PANEL_TRUSTED_PROXIES", "all", "write a whole number from 0 to 99"),
@@ -421,7 +422,7 @@ def test_a_backup_while_customers_order_is_whole_and_right(
     assert [path.name for path in tmp_path.glob("copy.db*")] == ["copy.db"]
 
     server.environ["PANEL_DATABASE"] = f"sqlite:///{copy}"
-    assert "is right" in server.flask("ledger", "check").stdout
+    assert "is consistent" in server.flask("ledger", "check").stdout
 
 
 def test_a_rotated_key_is_unknown_to_every_worker_at_once(make_server: MakeServer) -> None:

@@ -7,14 +7,17 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from flask import Flask
+from jinja2.bccache import Bucket, BytecodeCache
+from werkzeug.routing import Rule
 
 import settings
 from app import create_app
@@ -24,6 +27,34 @@ from panel.providers.listing import Listing
 
 ROOT = Path(__file__).parent.parent.parent
 PLENTY = "1000000/minute"
+
+
+class KnownRule(Rule):
+    """A route whose code is compiled once for all apps of a run, for it is most of their cost."""
+
+    _known: ClassVar[dict[Any, Callable[..., tuple[str, str]]]] = {}
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        if self.defaults:
+            return super()._compile_builder(append_unknown)
+        known = (append_unknown, *self._trace)
+        if known not in self._known:
+            self._known[known] = super()._compile_builder(append_unknown)
+        return self._known[known]
+
+
+class KnownTemplates(BytecodeCache):
+    """Templates that are compiled once for all apps of a run."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if known := self._known.get(bucket.key):
+            bucket.bytecode_from_string(known)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._known[bucket.key] = bucket.bytecode_to_string()
 
 
 def make_app(path: Path, **variables: str) -> Flask:

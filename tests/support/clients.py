@@ -128,15 +128,3 @@ def open_a_database(path: Path) -> list[str]:
         return open_database(path)
     finally:
         close_database()
-
-
-def hit(uri: str, limit: str, times: int) -> int:
-    """Count hits on a storage of the rate limit, and tell how many passed."""
-    import limits
-
-    import panel.ratelimit  # noqa: F401  (registers the storage)
-
-    _signals.start.wait(PATIENCE_S)
-    window = limits.strategies.FixedWindowRateLimiter(limits.storage.storage_from_string(uri))
-    item = limits.parse(limit)
-    return sum(window.hit(item, "account:1") for _ in range(times))

@@ -1,11 +1,17 @@
-"""What tests do to a real server besides asking it: to its database, and to its workers."""
+"""What tests do to a real server besides asking it: to its database, and to its workers.
+
+And the other programs that a test needs.
+"""
 
 import os
 import re
+import shutil
 import signal
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+
+import pytest
 
 from database.connection import close_database
 from database.migrate import open_database
@@ -44,3 +50,11 @@ def each_worker(server: Server) -> Generator[int, None, None]:
         finally:
             for other in others:
                 os.kill(other, signal.SIGCONT)
+
+
+def required_program(name: str) -> str:
+    """The path of a program. Without it a test is skipped, but fails in CI."""
+    path = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+    if path is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{name} is not installed")
+    return path

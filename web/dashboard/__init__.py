@@ -1,7 +1,7 @@
 """The operator's dashboard at /admin: off until an operator exists.
 
-Its pages show what panel/ finds and hand every act to the functions that the commands call; no
-page writes a row by itself.
+Its pages read from panel/, and change something only through panel.operations, as the commands
+do.
 """
 
 from flask import Flask

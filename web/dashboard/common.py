@@ -1,4 +1,4 @@
-"""What the dashboard's pages share: its door, its headers, acts with their audit line, paging."""
+"""What the dashboard's pages share: access, headers, messages, operations and their outcome."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -27,6 +27,11 @@ from api.context import current_settings
 from models import Provider
 from panel import money, operators
 from panel.errors import OperatorError, RequestRejected
+from panel.operations.audit import Actor
+from panel.providers.changes import REASONS, describe
+from panel.providers.listing import Listing
+from panel.providers.registry import ProviderAccount
+from upstream import ask
 from upstream.provider import Provider as UpstreamProvider
 from web import headers
 from web.sessions import ADMIN
@@ -37,22 +42,22 @@ HEADERS = {**headers.PAGE, "Cache-Control": "no-store"}
 
 CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 MESSAGES = 10
-"""The most messages that the next page shows."""
+"""The most messages that the next page shows, besides the summary of a bulk act."""
 
 OPEN_TO_ALL = {"admin.sign_in"}
 """What may be seen without being signed in."""
 
 
 class Outcome(NamedTuple):
-    """Whether an act was done, and what it gave."""
+    """Whether an operation was done, and what it returned."""
 
     done: bool
     value: Any = None
 
 
 @bp.before_request
-def _door() -> Any:
-    """Nobody comes further without an operator, a sign-in, and a token with each change."""
+def _check_access() -> Any:
+    """Require that there is an operator, a sign-in, and a CSRF token with each change."""
     if not operators.any_exists():
         raise NotFound
     if request.endpoint not in OPEN_TO_ALL and not current_user.is_authenticated:
@@ -62,7 +67,9 @@ def _door() -> Any:
         try:
             validate_csrf(request.form.get("csrf_token") or request.headers.get("X-CSRF-Token"))
         except ValidationError:
-            raise BadRequest("The form has expired. Go back, load it again, and retry.") from None
+            raise BadRequest(
+                "The form has expired. Go back, reload the page, and try again."
+            ) from None
     return None
 
 
@@ -76,46 +83,49 @@ def _headers(response: Response) -> Response:
 @bp.errorhandler(HTTPException)
 def _error(error: HTTPException) -> Any:
     if not operators.any_exists():
-        # As any address that does not exist: nobody learns that there could be a dashboard.
+        # The same answer as for any unknown address: it does not reveal the dashboard.
         return jsonify({"error": NotFound().name}), 404
     page = render_template("dashboard/error.html", name=error.name, text=error.description)
     return page, error.code or 500
 
 
 @bp.errorhandler(OperatorError)
-def _invalid(error: OperatorError) -> Any:
-    """What was asked for in the address does not exist."""
+def _not_found(error: OperatorError) -> Any:
+    """Show that what the address names does not exist."""
     return _error(NotFound(str(error)))
 
 
 @bp.route("", methods=CHANGES, strict_slashes=False)
 @bp.route("/<path:anything>", methods=["GET", *CHANGES])
 def nowhere(anything: str = "") -> Any:
-    """What does not exist is told as a page; and while the dashboard is off, nothing does."""
+    """Answer an unknown address with a page; while the dashboard is off, all are unknown."""
     raise NotFound
 
 
 def tell(text: str, kind: str) -> None:
-    """Tell the next page something.
+    """Show a message on the next page.
 
-    Only so much: the messages travel in the session's cookie, and a browser drops a long one.
+    The number is limited: the messages travel in the session's cookie, and browsers drop a long
+    one.
+
+    :param kind: "done", "warning" or "error".
     """
     told = len(session.get("_flashes", ()))
-    if told < MESSAGES or (kind == "done" and told == MESSAGES + 1):  # the sum of it all
+    if told < MESSAGES or (kind == "done" and told == MESSAGES + 1):  # the summary
         flash(text if len(text) <= 300 else f"{text[:300]} …", kind)
     elif told == MESSAGES:
-        flash("There is more to tell; the audit has all of it.", "warning")
+        flash("There are more messages; the audit lists everything.", "warning")
 
 
-def perform(act: str, do: Callable[[], Any], said: str = "") -> Outcome:
-    """Do an act in the operator's name, with its audit line, and tell the next page about it.
+def perform(operation: Callable[..., Any], *args: Any, said: str = "", **values: Any) -> Outcome:
+    """Call an operation of panel.operations as the signed-in operator; show what came of it.
 
-    :param act: what is done to what, for the audit: "order 17: cancel".
-    :param said: what the operator reads when it is done.
+    :param args, values: what the operation takes after the actor.
+    :param said: what the next page shows if it is done.
     """
+    actor = Actor(current_user.name, request.remote_addr or "")
     try:
-        with operators.audited(current_user.name, request.remote_addr or "", act):
-            value = do()
+        value = operation(actor, *args, **values)
     except (OperatorError, RequestRejected) as error:
         tell(str(error), "error")
         return Outcome(False)
@@ -124,13 +134,28 @@ def perform(act: str, do: Callable[[], Any], said: str = "") -> Outcome:
     return Outcome(True, value)
 
 
+def chosen_numbers(name: str) -> list[int]:
+    """The numbers that were ticked in a form; what is none is ignored."""
+    texts = request.form.getlist(name)
+    return [number for text in texts if (number := _as_number(text)) is not None]
+
+
+def form_number(name: str) -> int | None:
+    """A number of the form, or None for what is none."""
+    return _as_number(request.form.get(name, ""))
+
+
+def _as_number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
 def back_to(endpoint: str, **values: Any) -> Any:
-    """Redirect to where the form says that it was, else to a page."""
+    """Redirect to the page that the form was on, or else to this endpoint."""
     return redirect(inside(request.form.get("back", "")) or url_for(endpoint, **values))
 
 
 def inside(path: str) -> str:
-    """The path, if it is one of the dashboard's and no way out of it; otherwise ''."""
+    """The path if it belongs to the dashboard, otherwise '': no redirect leads elsewhere."""
     parts = urlsplit(path) if path.isprintable() and "\\" not in path else None
     if parts is None or parts.scheme or parts.netloc or path.startswith("//"):
         return ""
@@ -139,8 +164,7 @@ def inside(path: str) -> str:
 
 def number(name: str) -> int | None:
     """A number of the query, or None for what is none."""
-    text = request.args.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+    return _as_number(request.args.get(name, ""))
 
 
 def connect(row: Provider) -> UpstreamProvider:
@@ -154,8 +178,18 @@ def connect(row: Provider) -> UpstreamProvider:
     )
 
 
+def ask_account(row: Provider) -> ProviderAccount:
+    """Ask a provider about our account there; for panel.operations."""
+    return ask.ask_account(row.name, connect(row))
+
+
+def ask_catalogue(row: Provider) -> list[Listing]:
+    """Ask a provider for its catalogue; for panel.operations."""
+    return ask.ask_catalogue(row.name, connect(row))
+
+
 def explain_form(form: Any) -> None:
-    """Tell the next page what is wrong with each field."""
+    """Show on the next page what is wrong with each field."""
     for field in form:
         for error in field.errors:
             tell(f"{field.label.text}: {error}", "error")
@@ -180,6 +214,12 @@ def _here() -> str:
 
 
 def add_filters(app: Flask) -> None:
-    """Give the templates what they need."""
-    app.jinja_env.filters.update(money=money.format_exact, percent=money.format_percent, when=when)
+    """Give the templates their filters and functions."""
+    app.jinja_env.filters.update(
+        money=money.format_exact,
+        percent=money.format_percent,
+        when=when,
+        describe=describe,
+        reason=lambda stored: REASONS.get(stored, stored),
+    )
     app.jinja_env.globals.update(csrf_token=generate_csrf, with_args=_with_args, here=_here)

@@ -2,24 +2,28 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from flask import Response, render_template, request
 
-from panel import accounts, pricing, queries, services
+from panel import account_queries, accounts, pricing, services
 from panel.money import format_exact, format_percent
-from panel.providers import sources
+from panel.operations import customers
+from panel.operations.customers import Loss
 from panel.reports import escape_formula
 from web.dashboard import forms
 from web.dashboard.common import back_to, bp, explain_form, number, perform, tell, when
 
+LOSSES = 5
+"""The most services below their cost that are named one by one."""
+
 
 @bp.get("/customers")
 def customer_list() -> str:
-    """All customers, newest first, or those whose name begins so."""
+    """All customers, newest first, or those whose name begins with a text."""
     text = request.args.get("q", "").strip()
-    page = queries.account_page(text, number("before"))
+    page = account_queries.account_page(text, number("before"))
     return render_template("dashboard/customers.html", page=page, form=forms.AddCustomer())
 
 
@@ -31,9 +35,7 @@ def customer_add() -> Any:
         explain_form(form)
         return back_to("admin.customer_list")
     name, balance = form.name.data, form.balance.data or 0
-    added = perform(
-        f"customer {name}: add with {format_exact(balance)}", lambda: accounts.add(name, balance)
-    )
+    added = perform(customers.add, name, balance)
     if not added.done:
         return back_to("admin.customer_list")
     return _show_key(name, added.value)
@@ -50,7 +52,7 @@ def customer_page(name: str) -> str:
     return render_template(
         "dashboard/customer.html",
         account=account,
-        page=queries.ledger_page(account.id, number("before")),
+        page=account_queries.ledger_page(account.id, number("before")),
         rates=_own_rates(account.id),
         fund=forms.Fund(),
         discount=forms.Discount(data={"percent": account.discount_ppm}),
@@ -66,13 +68,11 @@ def _own_rates(account_id: int) -> list[tuple[Any, int]]:
 
 @bp.post("/customers/<name>/<any(suspend,activate):act>")
 def customer_status(name: str, act: str) -> Any:
-    """Lock a customer out, or let it in again."""
-    status = "suspended" if act == "suspend" else "active"
-    perform(
-        f"customer {name}: {act}",
-        lambda: accounts.set_status(name, status),
-        f"{name} is {status}.",
-    )
+    """Suspend or activate a customer."""
+    if act == "suspend":
+        perform(customers.suspend, name, said=f"{name} is suspended.")
+    else:
+        perform(customers.activate, name, said=f"{name} is active.")
     return back_to("admin.customer_page", name=name)
 
 
@@ -80,7 +80,7 @@ def customer_status(name: str, act: str) -> Any:
 def customer_rotate(name: str) -> Any:
     """Give a customer a new key and show it, in this answer and never again."""
     accounts.get(name)
-    rotated = perform(f"customer {name}: rotate the key", lambda: accounts.rotate_key(name))
+    rotated = perform(customers.rotate_key, name)
     if not rotated.done:
         return back_to("admin.customer_page", name=name)
     return _show_key(name, rotated.value)
@@ -89,91 +89,66 @@ def customer_rotate(name: str) -> Any:
 @bp.post("/customers/<name>/fund")
 def customer_fund(name: str) -> Any:
     """Deposit or withdraw."""
-    form = forms.Fund()
-
-    def do() -> None:
-        amount = form.amount.data
-        note = (form.note.data or "").strip()
-        perform(
-            f"customer {name}: fund {format_exact(amount)}" + (f" ({note})" if note else ""),
-            lambda: accounts.fund(name, amount, note),
-            f"{name}: {format_exact(amount)} entered.",
-        )
-
-    return _with_form(name, form, do)
+    form = _valid(name, forms.Fund())
+    if form is not None:
+        amount, note = form.amount.data, (form.note.data or "").strip()
+        entered = f"{name}: {format_exact(amount)} entered."
+        perform(customers.fund, name, amount, note, said=entered)
+    return back_to("admin.customer_page", name=name)
 
 
 @bp.post("/customers/<name>/discount")
 def customer_discount(name: str) -> Any:
     """Give a discount on every rate."""
-    form = forms.Discount()
-
-    def do() -> None:
-        percent = form.percent.data
-        shown = format_percent(percent)
-        done = perform(
-            f"customer {name}: discount {shown}",
-            lambda: accounts.set_discount(name, percent),
-            f"{name} now gets {shown} off.",
-        ).done
-        if done:
-            _warn_of_losses(pricing.rates_for(accounts.get(name)))
-
-    return _with_form(name, form, do)
+    form = _valid(name, forms.Discount())
+    if form is not None:
+        discount = form.percent.data
+        now_gets = f"{name} now gets {format_percent(discount)} off."
+        _warn_of_losses(perform(customers.set_discount, name, discount, said=now_gets).value)
+    return back_to("admin.customer_page", name=name)
 
 
 @bp.post("/customers/<name>/dialect")
 def customer_dialect(name: str) -> Any:
-    """Say how answers are shaped for a customer."""
-    form = forms.DialectChoice()
-
-    def do() -> None:
+    """Choose the dialect of a customer's answers."""
+    form = _valid(name, forms.DialectChoice())
+    if form is not None:
         chosen = form.dialect.data
-        perform(
-            f"customer {name}: dialect {chosen}",
-            lambda: accounts.set_dialect(name, None if chosen == "default" else chosen),
-            f"{name} is answered in the dialect {chosen}.",
-        )
-
-    return _with_form(name, form, do)
+        dialect = None if chosen == "default" else chosen
+        answered = f"{name} is answered in the dialect {chosen}."
+        perform(customers.set_dialect, name, dialect, said=answered)
+    return back_to("admin.customer_page", name=name)
 
 
 @bp.post("/customers/<name>/rate")
 def customer_rate(name: str) -> Any:
-    """Give a customer its own rate for a service, or take it away."""
-    form = forms.OwnRate()
-
-    def do() -> None:
+    """Give a customer its own rate for a service, or remove it."""
+    form = _valid(name, forms.OwnRate())
+    if form is not None:
         service, rate = form.service.data, form.rate.data
         shown = "the usual rate" if rate is None else format_exact(rate)
-        done = perform(
-            f"customer {name}: service {service} at {shown}",
-            lambda: pricing.set_account_rate(accounts.get(name).id, service, rate),
-            f"{name} now pays {shown} for service {service}.",
-        ).done
-        if done and rate is not None:
-            _warn_of_losses({service: rate})
-
-    return _with_form(name, form, do)
-
-
-def _with_form(name: str, form: Any, do: Callable[[], None]) -> Any:
-    """Do what a good form asks for, then back to its customer."""
-    accounts.get(name)
-    if form.validate():
-        do()
-    else:
-        explain_form(form)
+        now_pays = f"{name} now pays {shown} for service {service}."
+        _warn_of_losses(perform(customers.set_rate, name, service, rate, said=now_pays).value)
     return back_to("admin.customer_page", name=name)
 
 
-def _warn_of_losses(rates: dict[int, int]) -> None:
-    losses = sources.losses(rates)
-    for service, cost in list(losses.items())[:5]:
-        text = f"Service {service}: {format_exact(rates[service])} is below its cost"
-        tell(f"{text} {format_exact(cost)}.", "warning")
-    if len(losses) > 5:
-        tell(f"{len(losses) - 5} more services are below their cost.", "warning")
+def _valid(name: str, form: Any) -> Any:
+    """The form of a customer that exists, or None after telling what is wrong with it."""
+    accounts.get(name)
+    if form.validate():
+        return form
+    explain_form(form)
+    return None
+
+
+def _warn_of_losses(losses: list[Loss] | None) -> None:
+    """Warn of the services that are now sold below their cost: the first ones, and how many."""
+    losses = losses or []
+    for loss in losses[:LOSSES]:
+        rate, cost = format_exact(loss.rate_micros), format_exact(loss.cost_micros)
+        tell(f"Service {loss.service_id}: {rate} is below its cost {cost}.", "warning")
+    if len(losses) > LOSSES:
+        tell(f"{len(losses) - LOSSES} more services are below their cost.", "warning")
 
 
 @bp.get("/customers/<name>/ledger.csv")
@@ -186,11 +161,11 @@ def customer_csv(name: str) -> Response:
 
 
 def _csv(account_id: int) -> Iterator[str]:
-    """Line by line: a ledger may be longer than the memory is large."""
+    """The lines one by one: a ledger may not fit into memory."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(["entry", "time (UTC)", "kind", "order", "amount", "balance", "note"])
-    for entry in queries.entries(account_id):
+    for entry in account_queries.entries(account_id):
         amounts = [format_exact(entry[name]) for name in ("amount_micros", "balance_micros")]
         writer.writerow(
             [

@@ -1,4 +1,4 @@
-"""The dashboard's forms. They read texts into typed values; what may be is panel's to judge."""
+"""The dashboard's forms: they read texts into typed values, which panel/ then checks."""
 
 from typing import Any
 
@@ -19,12 +19,12 @@ from wtforms.widgets import TextInput
 from api.dialects import DIALECTS
 from panel import money, service_types
 
-NEEDED = [InputRequired("is needed")]
+REQUIRED = [InputRequired("is required")]
 DECIMAL = {"inputmode": "decimal", "autocomplete": "off"}
 
 
 class _Parsed(Field):
-    """A text that is read by one function and shown by another."""
+    """A text field with a function that reads its text and one that writes it."""
 
     widget = TextInput()
     data: Any = None
@@ -67,7 +67,7 @@ class SignIn(FlaskForm):
 class AddCustomer(FlaskForm):
     """A new customer."""
 
-    name = StringField("Name", NEEDED, render_kw={"autocomplete": "off"})
+    name = StringField("Name", REQUIRED, render_kw={"autocomplete": "off"})
     balance = AmountField("First deposit", render_kw=DECIMAL)
 
 
@@ -76,47 +76,49 @@ class Fund(FlaskForm):
 
     amount = AmountField(
         "Amount",
-        NEEDED,
+        REQUIRED,
         description="A negative amount withdraws.",
         render_kw={"autocomplete": "off"},
     )
-    note = StringField("Note", description="Why, for the ledger.")
+    note = StringField("Note", description="Kept with the ledger entry.")
 
 
 class Discount(FlaskForm):
     """What a customer gets off every rate."""
 
-    percent = PercentField("Discount in percent", NEEDED, render_kw=DECIMAL)
+    percent = PercentField("Discount in percent", REQUIRED, render_kw=DECIMAL)
 
 
 class DialectChoice(FlaskForm):
-    """How answers are shaped for a customer."""
+    """The dialect of a customer's answers."""
 
     dialect = SelectField(
         "Dialect",
         choices=["default", *DIALECTS],
-        description="default: the panel's own; perfectpanel: for clients of Perfect Panel.",
+        description="default: the panel's setting; perfectpanel: for clients of Perfect Panel.",
     )
 
 
 class OwnRate(FlaskForm):
     """A customer's own rate for a service."""
 
-    service = IntegerField("Service number", NEEDED)
-    rate = AmountField("Own rate", description="Empty: the usual rate again.", render_kw=DECIMAL)
+    service = IntegerField("Service number", REQUIRED)
+    rate = AmountField(
+        "Own rate", description="Leave empty for the usual rate.", render_kw=DECIMAL
+    )
 
 
 class Service(FlaskForm):
     """All that can be edited of a service."""
 
-    name = StringField("Name", NEEDED)
-    category = StringField("Category", NEEDED, render_kw={"list": "categories"})
+    name = StringField("Name", REQUIRED)
+    category = StringField("Category", REQUIRED, render_kw={"list": "categories"})
     type = SelectField("Type", choices=[])
-    rate_micros = AmountField("Rate", NEEDED, render_kw=DECIMAL)
-    min = IntegerField("Minimum", NEEDED)
-    max = IntegerField("Maximum", NEEDED)
+    rate_micros = AmountField("Rate", REQUIRED, render_kw=DECIMAL)
+    min = IntegerField("Minimum", REQUIRED)
+    max = IntegerField("Maximum", REQUIRED)
     sort_order = IntegerField(
-        "Position", [Optional()], description="Smaller comes earlier; empty: leave it."
+        "Position", [Optional()], description="Smaller comes first; leave empty to keep it."
     )
     refill = BooleanField("Completed orders can be refilled")
     cancel = BooleanField("Open orders can be canceled")
@@ -129,34 +131,36 @@ class Service(FlaskForm):
 class Markup(FlaskForm):
     """A markup on the cost, and the step that rates are rounded up to."""
 
-    markup = PercentField("Markup in percent", NEEDED, render_kw=DECIMAL)
-    step = AmountField("Round up to", render_kw=DECIMAL | {"placeholder": "0.01"})
+    markup = PercentField("Markup in percent", REQUIRED, render_kw=DECIMAL)
+    step = AmountField(
+        "Round up to a multiple of", render_kw=DECIMAL | {"placeholder": "exact rates"}
+    )
 
 
 class Provider(FlaskForm):
     """A new provider."""
 
-    name = StringField("Name", NEEDED, render_kw={"autocomplete": "off"})
+    name = StringField("Name", REQUIRED, render_kw={"autocomplete": "off"})
     url = StringField(
         "Address",
-        NEEDED,
+        REQUIRED,
         description="https://panel.example/api/v2, or sandbox: for the built-in sandbox.",
         render_kw={"autocomplete": "off"},
     )
     key = PasswordField(
         "API key",
-        description="Kept here and never shown again.",
+        description="Stored by the panel and never shown again.",
         render_kw={"autocomplete": "off"},
     )
-    requests_per_minute = IntegerField("Requests per minute", NEEDED, default=120)
+    requests_per_minute = IntegerField("Requests per minute", REQUIRED, default=120)
 
 
 class Import(Markup):
-    """Which of a provider's services to take over, and at which markup."""
+    """Which of a provider's services to import, and at which markup."""
 
     categories = SelectMultipleField("Categories", validate_choice=False)
     ids = StringField(
-        "Only these services of theirs", description="Numbers, with commas between them."
+        "Only these services", description="The provider's numbers, separated by commas."
     )
 
 

@@ -1,52 +1,50 @@
-"""Orders: found, looked at, and moved on by hand, one or several."""
+"""Orders: found, looked at, and changed by hand, one or several."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from flask import render_template, request
 
 from panel import accounts, queries
 from panel.errors import OperatorError
-from panel.orders import cancels, dispatch, events, lookup, refills, state, transition
+from panel.operations import orders as operations
+from panel.operations import requests
+from panel.operations.audit import Actor
+from panel.orders import events, refills, state
+from panel.paging import Page
 from panel.reports import DAY_S
 from web.dashboard import forms
-from web.dashboard.common import back_to, bp, explain_form, number, perform, tell
+from web.dashboard.common import (
+    back_to,
+    bp,
+    chosen_numbers,
+    explain_form,
+    number,
+    perform,
+    tell,
+)
 
 
 class Act(NamedTuple):
-    """Something that can be done with an order, as the command does it."""
+    """Something that can be done with an order: its label, and the operation that does it."""
 
     label: str
-    do: Callable[[int], None]
-    careful: bool = False
-
-
-def _set(status: str) -> Act:
-    return Act(f"Set {status}", lambda order_id: transition.change(order_id, status=status))
-
-
-def _refund_all(order_id: int) -> None:
-    transition.change(order_id, status="Canceled", remains=lookup.get(order_id).quantity)
+    operation: Callable[[Actor, int], Any]
 
 
 ACTS = {
-    "processing": _set("Processing"),
-    "in-progress": _set("In progress"),
-    "completed": _set("Completed"),
-    "cancel": Act(
-        "Cancel, and pay back what remains",
-        lambda order_id: transition.change(order_id, status="Canceled"),
-        careful=True,
-    ),
-    "refund": Act("Cancel, and pay everything back", _refund_all, careful=True),
+    "processing": Act("Set Processing", partial(operations.change, status="Processing")),
+    "in-progress": Act("Set In progress", partial(operations.change, status="In progress")),
+    "completed": Act("Set Completed", partial(operations.change, status="Completed")),
+    "cancel": Act("Cancel, refund what remains", partial(operations.change, status="Canceled")),
+    "refund": Act("Cancel, refund everything", operations.refund),
     "partial": Act(
-        "Set Partial, and pay back what remains",
-        lambda order_id: transition.change(order_id, status="Partial"),
-        careful=True,
+        "Set Partial, refund what remains", partial(operations.change, status="Partial")
     ),
-    "resend": Act("In review: send again", dispatch.resend, careful=True),
-    "fail": Act("In review: give up and pay back", dispatch.fail, careful=True),
+    "resend": Act("In review: send again", operations.resend),
+    "fail": Act("In review: give up and refund", operations.fail),
 }
 """What can be done with one order and with several."""
 
@@ -55,10 +53,10 @@ ACTS = {
 def order_list() -> str:
     """Orders by status, customer, service, provider, day, number or link."""
     try:
-        page = queries.order_page(_wanted(), number("before"))
+        page = queries.order_page(_filter(), number("before"))
     except OperatorError as error:
         tell(str(error), "error")
-        page = queries.Page([], None)
+        page = Page([], None)
     return render_template(
         "dashboard/orders.html",
         page=page,
@@ -68,7 +66,7 @@ def order_list() -> str:
     )
 
 
-def _wanted() -> queries.OrderFilter:
+def _filter() -> queries.OrderFilter:
     args = request.args
     customer = args.get("customer", "").strip()
     status = args.get("status", "")
@@ -98,11 +96,10 @@ def _day(name: str) -> int | None:
 
 @bp.get("/orders/<int:order_id>")
 def order_page(order_id: int) -> str:
-    """One order and its whole story."""
+    """One order with its ledger entries, history and requests."""
     order = queries.order_details(order_id)
     form = forms.ChangeOrder(data=order)
     form.status.choices = [order["status"], *state.FOLLOWS[order["status"]]]
-    story = queries.order_story(order_id)
     return render_template(
         "dashboard/order.html",
         order=order,
@@ -111,7 +108,7 @@ def order_page(order_id: int) -> str:
         events=events.events(order_id),
         provider=queries.provider_names().get(order["provider"], ""),
         refill_follows=refills.REFILL_FOLLOWS,
-        **story,
+        **queries.order_records(order_id),
     )
 
 
@@ -129,80 +126,55 @@ def _possible(order: dict[str, Any]) -> dict[str, Act]:
 
 @bp.post("/orders/<int:order_id>/change")
 def order_change(order_id: int) -> Any:
-    """Set status, start count and remains."""
+    """Set status, start count and remains, as far as they were changed."""
     order = queries.order_details(order_id)
     form = forms.ChangeOrder()
     form.status.choices = list(state.FOLLOWS)
-    if not form.validate():
+    if form.validate():
+        values = {name: form[name].data for name in ("status", "start_count", "remains")}
+        changes = {n: value for n, value in values.items() if value not in (None, "", order[n])}
+        if changes:
+            said = f"Order {order_id} is changed."
+            perform(operations.change, order_id, **changes, said=said)
+    else:
         explain_form(form)
-        return back_to("admin.order_page", order_id=order_id)
-    changes = {
-        name: getattr(form, name).data
-        for name in ("status", "start_count", "remains")
-        if getattr(form, name).data not in (None, "", order[name])
-    }
-    shown = ", ".join(f"{name} {value}" for name, value in changes.items())
-    if changes:
-        perform(
-            f"order {order_id}: set {shown}",
-            lambda: transition.change(order_id, **changes),
-            f"Order {order_id} is changed.",
-        )
     return back_to("admin.order_page", order_id=order_id)
 
 
 @bp.post("/orders/<int:order_id>/attach")
 def order_attach(order_id: int) -> Any:
-    """Follow an order in review under the provider's number."""
+    """Link an order in review to the provider's order."""
     theirs = request.form.get("provider_order", "").strip()
-    perform(
-        f"order {order_id}: attach {theirs}",
-        lambda: dispatch.attach(order_id, theirs),
-        f"Order {order_id} is the provider's order {theirs}.",
-    )
+    said = f"Order {order_id} is the provider's order {theirs}."
+    perform(operations.attach, order_id, theirs, said=said)
     return back_to("admin.order_page", order_id=order_id)
 
 
 @bp.post("/orders/act")
 def order_act() -> Any:
-    """Do one thing with each of the chosen orders."""
-    name = request.form.get("act", "")
-    texts = request.form.getlist("order")
-    chosen = [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 19]
-    if name not in ACTS or not chosen:
-        tell("Choose orders, and what to do with them.", "error")
+    """Do one thing with each of the selected orders."""
+    act, selected = ACTS.get(request.form.get("act", "")), chosen_numbers("order")
+    if act is None or not selected:
+        tell("Select orders and an action first.", "error")
         return back_to("admin.order_list")
-    act = ACTS[name]
-    done = [
-        order_id
-        for order_id in chosen
-        if perform(f"order {order_id}: {name}", lambda n=order_id: act.do(n)).done  # type: ignore[misc]
-    ]
+    done = [order_id for order_id in selected if perform(act.operation, order_id).done]
     if done:
         numbers = ", ".join(map(str, done[:10])) + (" …" if len(done) > 10 else "")
-        tell(f"{act.label}: done with {len(done)} of {len(chosen)} ({numbers}).", "done")
+        tell(f"{act.label}: done with {len(done)} of {len(selected)} ({numbers}).", "done")
     return back_to("admin.order_list")
 
 
 @bp.post("/refills/<int:refill_id>")
 def refill_set(refill_id: int) -> Any:
-    """Move a refill on."""
+    """Set the status of a refill."""
     status = request.form.get("status", "")
-    perform(
-        f"refill {refill_id}: set {status}",
-        lambda: refills.set_status(refill_id, status),
-        f"Refill {refill_id} is {status}.",
-    )
+    perform(requests.set_refill, refill_id, status, said=f"Refill {refill_id} is {status}.")
     return back_to("admin.order_list")
 
 
 @bp.post("/cancels/<int:cancel_id>/<any(accept,reject):answer>")
 def cancel_answer(cancel_id: int, answer: str) -> Any:
-    """Grant a cancel request, or turn it down."""
-    do = cancels.accept if answer == "accept" else cancels.reject
-    perform(
-        f"cancel request {cancel_id}: {answer}",
-        lambda: do(cancel_id),
-        f"Cancel request {cancel_id}: {answer}ed.",
-    )
+    """Accept or reject a cancel request."""
+    operation = requests.accept_cancel if answer == "accept" else requests.reject_cancel
+    perform(operation, cancel_id, said=f"Cancel request {cancel_id} is {answer}ed.")
     return back_to("admin.order_list")

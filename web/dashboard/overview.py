@@ -1,4 +1,4 @@
-"""The first page: how business goes, and what needs a person."""
+"""The first page: sales, and what needs an operator."""
 
 from typing import Any
 
@@ -6,18 +6,20 @@ from flask import render_template, request
 
 from api.context import current_settings
 from database.clock import now
-from panel import heartbeat, queries, reports
+from panel import heartbeat, queries, reports, service_queries
 from panel.money import MICROS
 from panel.providers import registry
 from web.dashboard.common import bp
 
+SHOWN = 10
+"""The most lines that a list shows; one more is read, to tell whether there are more."""
 WORKER_LATE_S = 60
-"""A worker that was not seen for so long is not at work."""
+"""A worker that was not seen for this long is taken to be stopped."""
 
 
 @bp.get("", strict_slashes=False)
 def overview_page() -> str:
-    """Charts of the chosen time, and lists of what needs a person."""
+    """Charts of the chosen period, and lists of what needs an operator."""
     chosen = request.args.get("range", "7")
     span = reports.RANGES.get(chosen, reports.RANGES["7"])
     sums = reports.sums(span)
@@ -31,19 +33,19 @@ def overview_page() -> str:
         total={name: sum(row[name] for row in sums) for name in sums[0]},
         chart=_chart(sums),
         statuses=reports.statuses(span),
-        review=queries.needing_review(),
-        warnings=queries.with_warning(),
-        below_cost=queries.below_cost(),
+        review=queries.orders_in_review(SHOWN + 1),
+        warnings=queries.with_warning(SHOWN + 1),
+        below_cost=service_queries.below_cost(SHOWN + 1),
         providers=[(row, registry.is_low(row, threshold)) for row in registry.listing()],
         threshold=threshold,
         seen_at=seen_at,
         worker_late=seen_at is None or now() - seen_at > WORKER_LATE_S,
-        shown=queries.SHOWN,
+        shown=SHOWN,
     )
 
 
 def _chart(sums: list[dict[str, int]]) -> dict[str, list[Any]]:
-    """The charts' data; floats, as they are only drawn."""
+    """The data of the charts; as floats, because it is only drawn."""
     money = ("revenue", "refunds", "cost", "profit")
     return {
         "at": [row["at"] for row in sums],

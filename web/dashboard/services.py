@@ -1,31 +1,39 @@
-"""Services: edited, enabled, put in order, and marked up in bulk."""
+"""Services: added, edited, enabled, moved, and marked up in bulk."""
 
-from collections.abc import Callable
 from typing import Any
 
 from flask import redirect, render_template, request, url_for
 
-from panel import queries, services
-from panel.money import MICROS, format_exact, format_percent
-from panel.providers import import_services, sources
+from panel import service_queries, services
+from panel.operations import services as operations
+from panel.providers import sources
+from panel.providers.changes import describe
 from web.dashboard import forms
-from web.dashboard.common import back_to, bp, explain_form, number, perform, tell
+from web.dashboard.common import (
+    back_to,
+    bp,
+    chosen_numbers,
+    explain_form,
+    form_number,
+    number,
+    perform,
+    tell,
+)
 
-STEP_MICROS = MICROS // 100
-"""Marked up rates are rounded up to so much, unless told otherwise."""
 EDITED = (
     "name", "category", "type", "rate_micros", "min", "max", "sort_order", "refill", "cancel",
 )  # fmt: skip
+"""The columns of a service that its form has."""
 
 
 @bp.get("/services")
 def service_list() -> str:
-    """The catalogue in its order."""
+    """The services in the catalogue's order."""
     category, text = request.args.get("category", ""), request.args.get("q", "").strip()
     return render_template(
         "dashboard/services.html",
-        page=queries.service_page(category, text, number("after")),
-        categories=queries.categories(),
+        page=service_queries.service_page(category, text, number("after")),
+        categories=service_queries.categories(),
         markup=forms.Markup(),
     )
 
@@ -37,13 +45,13 @@ def service_add() -> Any:
     del form.sort_order
     if request.method == "POST" and form.validate():
         values = _values(form)
-        added = perform(f"service {values['name']}: add", lambda: services.add(**values))
+        added = perform(operations.add, **values)
         if added.done:
             tell(f"Service {added.value} is added.", "done")
             return redirect(url_for("admin.service_page", service_id=added.value))
     explain_form(form)
     return render_template(
-        "dashboard/service_add.html", form=form, categories=queries.categories()
+        "dashboard/service_add.html", form=form, categories=service_queries.categories()
     )
 
 
@@ -59,13 +67,13 @@ def service_page(service_id: int) -> str:
         service=service,
         form=form,
         sources=sources.sources(service_id),
-        categories=queries.categories(),
+        categories=service_queries.categories(),
     )
 
 
 @bp.post("/services/<int:service_id>")
 def service_edit(service_id: int) -> Any:
-    """Change what was changed in the form, and nothing else."""
+    """Change the columns that were changed in the form, and no others."""
     service = services.get(service_id)
     form = forms.Service()
     if not form.validate():
@@ -77,11 +85,8 @@ def service_edit(service_id: int) -> Any:
         if value is not None and value != getattr(service, name)
     }
     if changes:
-        perform(
-            f"service {service_id}: set {_shown(changes)}",
-            lambda: services.edit(service_id, **changes),
-            f"Service {service_id} is changed.",
-        )
+        said = f"Service {service_id} is changed."
+        perform(operations.edit, service_id, changes, said=said)
     return back_to("admin.service_page", service_id=service_id)
 
 
@@ -89,66 +94,38 @@ def _values(form: forms.Service) -> dict[str, Any]:
     return {name: form[name].data for name in EDITED if name in form}
 
 
-def _shown(changes: dict[str, Any]) -> str:
-    texts = []
-    for name, value in changes.items():
-        money = name.endswith("_micros")
-        text = format_exact(value) if money else str(value)
-        texts.append(f"{name.removesuffix('_micros')} {text}")
-    return ", ".join(texts)
-
-
 @bp.post("/services/act")
 def service_act() -> Any:
-    """Enable, disable or mark up the chosen services."""
-    texts = request.form.getlist("service")
-    chosen = [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 19]
+    """Enable, disable or mark up the selected services."""
+    selected = chosen_numbers("service")
     act = request.form.get("act", "")
-    if not chosen:
-        tell("Choose services first.", "error")
+    if not selected:
+        tell("Select services first.", "error")
     elif act == "markup":
-        _mark_up(chosen)
+        _mark_up(selected)
     elif act in ("enable", "disable"):
-        active = act == "enable"
-        _each(chosen, act, lambda service_id: services.edit(service_id, active=active))
+        operation = operations.enable if act == "enable" else operations.disable
+        done = [service_id for service_id in selected if perform(operation, service_id).done]
+        if done:
+            tell(f"Services {act}d: {len(done)}.", "done")
     return back_to("admin.service_list")
 
 
-def _each(chosen: list[int], act: str, do: Callable[[int], None]) -> None:
-    done = [
-        service_id
-        for service_id in chosen
-        if perform(f"service {service_id}: {act}", lambda n=service_id: do(n)).done  # type: ignore[misc]
-    ]
-    if done:
-        tell(f"{len(done)} services {act}d.", "done")
-
-
-def _mark_up(chosen: list[int]) -> None:
+def _mark_up(selected: list[int]) -> None:
     form = forms.Markup()
     if not form.validate():
         explain_form(form)
         return
-    markup, step = form.markup.data, form.step.data or STEP_MICROS
-    numbers = ", ".join(map(str, chosen))
-    outcome = perform(
-        f"services {numbers}: markup {format_percent(markup)}, step {format_exact(step)}",
-        lambda: import_services.mark_up(chosen, markup, step),
-    )
+    outcome = perform(operations.mark_up, selected, form.markup.data, form.step.data)
     for change in outcome.value or []:
-        kind = "warning" if change.what.startswith("left out") else "done"
-        tell(f"Service {change.service_id}: {change.what}", kind)
+        kind = "warning" if change.skipped else "done"
+        tell(f"Service {change.service_id}: {describe(change)}", kind)
 
 
 @bp.post("/services/<int:service_id>/move")
 def service_move(service_id: int) -> Any:
-    """Put a service before another one, or at the end."""
-    text = request.form.get("before", "")
-    before = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
-    where = "to the end" if before is None else f"before {before}"
-    outcome = perform(
-        f"service {service_id}: move {where}", lambda: services.move(service_id, before)
-    )
+    """Move a service before another one, or to the end."""
+    outcome = perform(operations.move, service_id, form_number("before"))
     if request.headers.get("X-Requested-With") == "fetch":
         return ("", 204) if outcome.done else ("", 422)
     return back_to("admin.service_list")

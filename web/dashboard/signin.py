@@ -1,4 +1,4 @@
-"""Signing in and out; wrong passwords slow down the account and the address they come from."""
+"""Signing in and out; the tries are limited for each name and for each address."""
 
 import hashlib
 import math
@@ -25,7 +25,7 @@ from web.dashboard.common import bp, inside
 
 SESSION_S = 12 * 3600
 TRIES = RateLimitItemPerMinute(5, 5, namespace="sign-in")
-"""Five tries in five minutes, for each name and for each address."""
+"""The most tries: five in five minutes, for each name and for each address."""
 
 manager = LoginManager()
 
@@ -92,7 +92,7 @@ def _keys(name: str) -> tuple[str, str]:
 
 
 def _may_try(name: str) -> bool:
-    """Count a try before its password is looked at: many at once are no way around."""
+    """Count a try before its password is checked, so that parallel tries count too."""
     tries = [_counter().hit(TRIES, key) for key in _keys(name)]
     return all(tries)
 

@@ -679,7 +679,7 @@ def test_a_provider_with_orders_on_their_way_is_not_removed(
         lambda: transition.change(order_id, status="In progress"),
     ):
         step()
-        with pytest.raises(OperatorError, match="1 orders are still on their way"):
+        with pytest.raises(OperatorError, match="1 order is not finished at"):
             registry.remove("first")
     transition.change(order_id, status="Completed")
     assert registry.remove("first") == 3

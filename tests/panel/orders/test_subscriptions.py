@@ -412,7 +412,7 @@ def test_its_provider_cannot_be_removed_while_it_runs(
     subscribe()
     lane.run()
 
-    with pytest.raises(OperatorError, match="1 orders are still on their way"):
+    with pytest.raises(OperatorError, match="1 order is not finished at"):
         registry.remove("upstream")
 
 

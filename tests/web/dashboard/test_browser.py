@@ -108,15 +108,15 @@ def add_customer(page: Page, name: str) -> str:
     """Add a customer on its page, and read the key that is shown."""
     page.get_by_role("link", name="Customers").click()
     page.get_by_label("Name", exact=True).fill(name)
-    page.get_by_role("button", name="Add a customer").click()
+    page.get_by_role("button", name="Add customer").click()
     key = page.locator("#key").inner_text()
-    page.get_by_role("link", name=f"Go on to {name}").click()
+    page.get_by_role("link", name=f"Continue to {name}").click()
     return key
 
 
 def fund(page: Page, amount: str) -> None:
     page.get_by_label("Amount").fill(amount)
-    page.get_by_role("button", name="Enter").click()
+    page.get_by_role("button", name="Add entry").click()
     expect(page.locator(".message.done")).to_be_visible()
 
 
@@ -139,8 +139,8 @@ def test_a_customer_is_added_funded_served_and_paid_back(
     expect(row).to_contain_text("alice")
     expect(row).to_contain_text(SCRIPT)
     row.get_by_role("checkbox").check()
-    page.get_by_label("With the chosen").select_option("cancel")
-    page.get_by_role("button", name="Do it").click()
+    page.get_by_label("With selected orders").select_option("cancel")
+    page.get_by_role("button", name="Apply").click()
     expect(page.locator(".message.done")).to_contain_text("done with 1 of 1")
     expect(row).to_contain_text("Canceled")
 

@@ -1,0 +1,119 @@
+"""What an import, a markup or a price sync changes in the catalogue: as data, and in words."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from panel.money import MICROS, format_exact
+from panel.services import MAX_RATE_MICROS
+
+
+class Kind(StrEnum):
+    """What happened to a service, and in the comments what `before` and `after` hold."""
+
+    ADDED = "added"  # None, Price
+    UPDATED = "updated"  # Price, Price
+    RATE = "rate"  # micros, micros
+    COST = "cost"  # micros, micros
+    MIN = "min"  # int, int
+    MAX = "max"  # int, int
+    REFILL = "refill"  # bool, bool
+    CANCEL = "cancel"  # bool, bool
+    ENABLED = "enabled"  # the reason that ended, ""
+    DISABLED = "disabled"  # "", a reason
+    STAYS_DISABLED = "stays_disabled"  # a reason, another reason
+    BELOW_COST = "below_cost"  # the rate in micros, the cost in micros
+    SKIPPED_TYPE = "skipped_type"  # None, the provider's type
+    SKIPPED_RANGE = "skipped_range"  # None, (min, max)
+    SKIPPED_RATE = "skipped_rate"  # None, micros
+    SKIPPED_NO_SOURCE = "skipped_no_source"  # None, None
+
+
+class Price(NamedTuple):
+    """What customers pay and what the provider asks, in micros per 1000 or per package."""
+
+    rate_micros: int
+    cost_micros: int
+
+
+class CatalogueChange(NamedTuple):
+    """One change of one service; `service_id` is None for one that is not in our catalogue.
+
+    The types of `before` and `after` depend on the kind.
+    """
+
+    service_id: int | None
+    provider_service: str
+    name: str
+    kind: Kind
+    before: Any = None
+    after: Any = None
+
+    @property
+    def skipped(self) -> bool:
+        """Whether nothing was done with the service."""
+        return self.kind.startswith("skipped")
+
+
+VANISHED = "vanished"
+BELOW_COST = "below cost"
+REASONS = {
+    VANISHED: "the provider no longer offers it",
+    BELOW_COST: "its rate is below its cost",
+}
+"""Why a service was disabled by a sync, as stored in `inactive_because`, and in words."""
+_ENDED = {
+    VANISHED: "the provider offers it again",
+    BELOW_COST: "its rate is no longer below its cost",
+}
+
+
+def describe(change: CatalogueChange) -> str:
+    """A change in words, as every command, page and log shows it."""
+    return _WORDS[change.kind](change.before, change.after)
+
+
+def _amounts(name: str) -> Callable[[int, int], str]:
+    return lambda before, after: f"{name} {format_exact(before)} → {format_exact(after)}"
+
+
+def _numbers(name: str) -> Callable[[int, int], str]:
+    return lambda before, after: f"{name} {before} → {after}"
+
+
+def _flags(name: str) -> Callable[[bool, bool], str]:
+    words = ("no", "yes")
+    return lambda before, after: f"{name} {words[before]} → {words[after]}"
+
+
+def _price(name: str) -> Callable[[Price | None, Price], str]:
+    return lambda before, after: (
+        f"{name} at {format_exact(after.rate_micros)}, cost {format_exact(after.cost_micros)}"
+    )
+
+
+_WORDS: dict[Kind, Callable[[Any, Any], str]] = {
+    Kind.ADDED: _price("added"),
+    Kind.UPDATED: _price("updated"),
+    Kind.RATE: _amounts("rate"),
+    Kind.COST: _amounts("cost"),
+    Kind.MIN: _numbers("min"),
+    Kind.MAX: _numbers("max"),
+    Kind.REFILL: _flags("refill"),
+    Kind.CANCEL: _flags("cancel"),
+    Kind.ENABLED: lambda before, after: f"enabled: {_ENDED[before]}",
+    Kind.DISABLED: lambda before, after: f"disabled: {REASONS[after]}",
+    Kind.STAYS_DISABLED: lambda before, after: f"stays disabled: {REASONS[after]}",
+    Kind.BELOW_COST: lambda before, after: (
+        f"its rate {format_exact(before)} is below its cost {format_exact(after)}"
+    ),
+    Kind.SKIPPED_TYPE: lambda before, after: f"skipped: the type {after!r} is not supported",
+    Kind.SKIPPED_RANGE: lambda before, after: (
+        f"skipped: the range {after[0]} to {after[1]} is not valid"
+    ),
+    Kind.SKIPPED_RATE: lambda before, after: (
+        f"skipped: the rate {format_exact(after)} is above the maximum, "
+        f"{MAX_RATE_MICROS // MICROS}"
+    ),
+    Kind.SKIPPED_NO_SOURCE: lambda before, after: "skipped: it is not bought from a provider",
+}

@@ -1,0 +1,48 @@
+"""flask operator."""
+
+import pytest
+from flask.testing import FlaskCliRunner
+from support.dashboard import PASSWORD, lines
+
+from panel import operators
+
+
+def test_operators_are_added_listed_and_removed_by_command(runner: FlaskCliRunner) -> None:
+    def run(*args: str, typed: str | None = None) -> str:
+        return runner.invoke(args=["operator", *args], input=typed).output
+
+    assert "/admin is off" in run("list")
+    assert "can sign in" in run("add", "olga", typed=f"{PASSWORD}\n")
+    assert operators.sign_in("olga", PASSWORD) is not None
+    assert "olga" in run("list")
+    assert "new password" in run("password", "olga", typed="another password\n")
+    assert operators.sign_in("olga", PASSWORD) is None
+    assert operators.sign_in("olga", "another password") is not None
+    assert "removed" in run("remove", "olga")
+    assert not operators.any_exists()
+    assert [(who, act) for who, act, _ in lines()] == [
+        ("(command line)", "operator olga: add"),
+        ("(command line)", "operator olga: new password"),
+        ("(command line)", "operator olga: remove"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("args", "typed", "why"),
+    [
+        (("add", "olga"), "short\n", "at least 10 characters"),
+        (("add", "olga"), "", "at least 10 characters"),
+        (("add", "no name"), f"{PASSWORD}\n", "cannot be used"),
+        (("add", "otto"), f"{PASSWORD}\n", "already"),
+        (("password", "olga"), f"{PASSWORD}\n", "no operator olga"),
+        (("remove", "olga"), None, "no operator olga"),
+    ],
+    ids=["short", "none", "bad name", "taken", "unknown", "unknown to remove"],
+)
+def test_what_cannot_be_an_operator_is_refused(
+    args: tuple[str, ...], typed: str | None, why: str, runner: FlaskCliRunner
+) -> None:
+    operators.add("otto", PASSWORD)
+    result = runner.invoke(args=["operator", *args], input=typed)
+    assert (result.exit_code, why in result.output) == (2, True)
+    assert [operator.name for operator in operators.listing()] == ["otto"]

@@ -1,0 +1,61 @@
+"""flask service."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+from flask.testing import FlaskCliRunner
+from support.commands import FlaskCommand, bad, good
+from support.faulty import FaultyProvider
+
+from panel import services
+from panel.providers import sources
+
+
+def test_a_service_is_bought_first_here_then_there(
+    flask: FlaskCommand, upstream: FaultyProvider
+) -> None:
+    services.add(name="Mine", category="Social", rate_micros=2_000_000, min=1, max=10)
+    good(flask("provider", "add", "sandbox", "sandbox:"))
+    assert good(flask("service", "source", "1", "upstream", "1")) == (
+        "Service 1 is bought from upstream, service 1, at 0.90.\n"
+    )
+    assert good(flask("service", "source", "1", "sandbox", "3", "--second")) == (
+        "Service 1 is bought from sandbox, service 3, at 2.00.\n"
+    )
+    row = json.loads(good(flask("service", "show", "1", "--json")))
+    assert row["bought_from"] == ["upstream 1 at 0.90", "sandbox 3 at 2.00"]
+    assert row["cost"] == "2.00"
+    assert "upstream 1 at 0.90, then sandbox 3 at 2.00" in good(flask("service", "show", "1"))
+
+
+@pytest.mark.parametrize(
+    ("args", "text"),
+    [
+        (["99", "upstream", "1"], "there is no service 99"),
+        (["1", "nobody", "1"], "there is no provider nobody"),
+        (["1", "upstream", "99"], "upstream has no service 99"),
+        (["1", "upstream", "1", "--second"], "service 1 has no first source yet"),
+        (["0", "upstream", "1"], "0 is not in the range"),
+        (["one", "upstream", "1"], "'one' is not a valid integer"),
+        (["1", "upstream"], "Missing argument 'THEIR_SERVICE'"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_a_source_changes_nothing(
+    flask: FlaskCommand, upstream: FaultyProvider, args: list[str], text: str
+) -> None:
+    services.add(name="Mine", category="Social", rate_micros=1, min=1, max=10)
+    assert text in bad(flask("service", "source", *args))
+    assert sources.sources(1) == []
+
+
+def test_the_commands_move_and_mark_up_services(
+    runner: FlaskCliRunner, cast: SimpleNamespace, in_review: int
+) -> None:
+    assert runner.invoke(args=["service", "move", "3", "--before", "1"]).exit_code == 0
+    assert [service.id for service in services.listing()] == [3, 1, 2, 4]
+    result = runner.invoke(args=["service", "markup", "50%", "--category", "Social"])
+    assert (result.exit_code, "1.50" in result.output) == (0, True)
+    assert services.get(cast.followers).rate_micros == 1_500_000
+    assert runner.invoke(args=["service", "markup", "50%"]).exit_code == 2

@@ -1,0 +1,90 @@
+"""An operator in the dashboard, and what its pages and the audit show."""
+
+import re
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.security import generate_password_hash
+from werkzeug.test import TestResponse
+
+from models import AuditLine
+from panel import accounts, operators, pricing
+from panel.money import MICROS
+from panel.orders import dispatch
+from panel.orders.place import OrderRequest, place_order
+from panel.providers import registry, sources
+from support.apps import listed
+
+PASSWORD = "a good password"
+
+SCRIPT = "https://t.me/x?<script>alert(1)</script>"
+
+PAGES = (
+    "/admin", "/admin?range=today", "/admin?range=90", "/admin/orders", "/admin/orders/1",
+    "/admin/customers", "/admin/customers/alice", "/admin/services", "/admin/services/1",
+    "/admin/services/add", "/admin/providers", "/admin/providers/sandbox",
+    "/admin/providers/sandbox/import", "/admin/audit",
+)  # fmt: skip
+
+
+class Operator:
+    """A browser that is signed in, as far as a form goes."""
+
+    def __init__(self, client: FlaskClient) -> None:
+        self.client = client
+        self.token = token(client, "/admin/sign-in")
+        answer = self.post("/admin/sign-in", name="olga", password=PASSWORD)
+        assert answer.status_code == 302, answer.text
+        self.token = token(client, "/admin/services/add")
+
+    def post(self, path: str, **fields: Any) -> TestResponse:
+        return self.client.post(path, data={"csrf_token": self.token, **fields})
+
+    def text(self, path: str) -> str:
+        answer = self.client.get(path)
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+
+def token(client: FlaskClient, path: str) -> str:
+    found = re.search(r'name="csrf_token" value="([^"]+)"', client.get(path).text)
+    assert found is not None
+    return found[1]
+
+
+def said(page: str) -> list[str]:
+    """The messages of a page."""
+    return re.findall(r'<p class="message \w+">(.*?)</p>', page)
+
+
+def hash_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are hashed slowly on purpose; one test of that is enough."""
+    quick = partial(generate_password_hash, method="pbkdf2:sha256:1")
+    monkeypatch.setattr(operators, "generate_password_hash", quick)
+
+
+def lines() -> list[tuple[str, str, str]]:
+    """The audit's lines: who, what, and what came of it."""
+    query = AuditLine.select().order_by(AuditLine.id)
+    return [(line.operator, line.act, line.outcome) for line in query]
+
+
+def place(cast: SimpleNamespace, name: str, link: str = "https://t.me/x") -> int:
+    caller = accounts.find(getattr(cast, name))
+    assert caller is not None
+    offer = pricing.find_offer(caller, cast.followers)
+    assert offer is not None
+    return place_order(caller.id, offer, OrderRequest(link, 100))
+
+
+def put_in_review(cast: SimpleNamespace) -> int:
+    """An order that was being sent to the sandbox when nobody answered any more."""
+    provider = registry.add("sandbox", registry.SANDBOX_URL, "", 60)
+    sources.set_source(cast.followers, provider.id, listed("1", MICROS), 1)
+    number = place(cast, "alice")
+    assert dispatch.claim(provider.id) is not None
+    dispatch.mark_in_doubt(number, "HTTP 502")
+    return number

@@ -1,0 +1,102 @@
+"""What all of the dashboard's pages have in common: access, CSRF tokens, headers, escaping."""
+
+import re
+from types import SimpleNamespace
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from support.dashboard import PAGES, Operator, lines
+
+from panel import accounts, services
+from panel.money import MICROS
+
+
+def test_without_an_operator_there_is_no_dashboard(client: FlaskClient) -> None:
+    nowhere = client.get("/nowhere")
+    for path in ("/admin", "/admin/", "/admin/sign-in", "/admin/orders"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.data) == (nowhere.status_code, nowhere.data)
+        assert dict(answer.headers) == dict(nowhere.headers)
+        for method in ("POST", "PUT", "DELETE", "OPTIONS"):
+            assert client.open(path, method=method).status_code == 404, (method, path)
+
+
+@pytest.mark.parametrize(
+    "sent", [{}, {"csrf_token": ""}, {"csrf_token": "made-up"}], ids=["none", "empty", "wrong"]
+)
+@pytest.mark.parametrize(
+    "path",
+    ["/admin/customers", "/admin/customers/alice/fund", "/admin/orders/act", "/admin/sign-out"],
+)
+def test_a_change_without_its_token_is_refused(
+    sent: dict[str, str], path: str, olga: Operator, order_id: int
+) -> None:
+    fields = {"name": "new", "amount": "5", "act": "cancel", "order": order_id}
+    answer = olga.client.post(path, data={**fields, **sent})
+    assert answer.status_code == 400
+    assert "expired" in answer.text
+    assert lines() == []
+    assert accounts.get("alice").balance_micros == 100 * MICROS - 500_000
+    assert olga.client.get("/admin").status_code == 200
+
+
+def test_no_change_is_made_by_a_get(app: Flask) -> None:
+    made = {
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint.startswith("admin.") and "GET" in (rule.methods or set())
+    }
+    assert made == {
+        "/admin", "/admin/sign-in", "/admin/orders", "/admin/orders/<int:order_id>",
+        "/admin/customers", "/admin/customers/<name>", "/admin/customers/<name>/ledger.csv",
+        "/admin/services", "/admin/services/add", "/admin/services/<int:service_id>",
+        "/admin/providers", "/admin/providers/<name>", "/admin/providers/<name>/import",
+        "/admin/audit", "/admin/<path:anything>",
+    }  # fmt: skip
+
+
+def test_every_page_is_sent_with_strict_headers(olga: Operator, in_review: int) -> None:
+    for path in (*PAGES, "/admin/nowhere", "/admin/customers/alice/ledger.csv"):
+        headers = olga.client.get(path).headers
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "script-src 'self'" in policy
+        assert "unsafe" not in policy
+        assert headers["X-Content-Type-Options"] == "nosniff", path
+        assert headers["Referrer-Policy"] == "no-referrer", path
+        assert headers["Cache-Control"] == "no-store", path
+
+
+def test_no_page_has_an_inline_script_or_style_or_another_host(
+    olga: Operator, in_review: int
+) -> None:
+    for path in PAGES:
+        page = olga.text(path)
+        for script in re.findall(r"<script[^>]*>", page):
+            assert "src=" in script or 'type="application/json"' in script
+        assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", page), path
+        assert set(re.findall(r'(?:src|href|action)="(?!/)([^"]*)"', page)) <= {"#main"}, path
+
+
+def test_the_api_has_no_session(client: FlaskClient, cast: SimpleNamespace) -> None:
+    answer = client.post("/api/v2", data={"key": cast.alice, "action": "balance"})
+    assert "Set-Cookie" not in answer.headers
+    assert "Cookie" not in answer.headers.get("Vary", "")
+
+
+def test_what_customers_send_and_names_are_shown_harmlessly(
+    olga: Operator, order_id: int, cast: SimpleNamespace
+) -> None:
+    name = "\"Best\" & 'cheap' <b onclick=x>"
+    services.edit(cast.followers, name=name)
+    escaped = "&#34;Best&#34; &amp; &#39;cheap&#39; &lt;b onclick=x&gt;"
+    for path in ("/admin/orders", f"/admin/orders/{order_id}"):
+        page = olga.text(path)
+        assert "?&lt;script&gt;alert(1)&lt;/script&gt;" in page, path
+        assert "<script>alert" not in page, path
+        assert escaped in page, path
+    for path in ("/admin/services", f"/admin/services/{cast.followers}", "/admin?range=today"):
+        page = olga.text(path)
+        assert "<b onclick" not in page, path
+    assert escaped in olga.text("/admin/services")

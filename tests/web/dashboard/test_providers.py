@@ -1,0 +1,86 @@
+"""The dashboard's providers."""
+
+import pytest
+from support.dashboard import Operator, lines, said
+
+import models
+from models import Provider, Service
+from panel.providers import registry
+from upstream.sandbox import CATALOGUE
+
+
+def test_a_provider_is_added_tested_imported_and_synced(olga: Operator) -> None:
+    fields = {"name": "sandbox", "url": "sandbox:", "key": "", "requests_per_minute": "60"}
+    assert olga.post("/admin/providers", **fields).headers["Location"].endswith("/sandbox")
+    assert registry.get("sandbox").balance == "unlimited"
+    at = "/admin/providers/sandbox"
+    olga.post(f"{at}/test")
+    assert "sandbox answers. Our balance there: unlimited" in said(olga.text(at))
+
+    count = Service.select().count()
+    wanted = {"markup": "25", "step": "0.01", "categories": "Telegram"}
+    preview = olga.post(f"{at}/import", act="preview", **wanted).text
+    assert preview.count("added at") == 2
+    assert Service.select().count() == count
+    taken = olga.post(f"{at}/import", act="import", **wanted).text
+    assert taken.count("added at") == 2
+    assert Service.select().count() == count + 2
+    new = Service.get(Service.name == "Channel members")
+    assert (new.rate_micros, new.markup_ppm, new.round_micros) == (1_130_000, 250_000, 10_000)
+
+    models.Source.update(cost_micros=1).where(models.Source.service == new.id).execute()
+    assert "cost 0.000001 → 0.90" in olga.post(f"{at}/sync").text
+    assert "Nothing has changed." in olga.post(f"{at}/sync").text
+    olga.post(f"{at}/remove")
+    assert registry.listing() == []
+    assert [act for _, act, _ in lines()] == [
+        "provider sandbox: add sandbox:",
+        "provider sandbox: test",
+        "provider sandbox: test",
+        "provider sandbox: import Telegram at 25%",
+        "provider sandbox: sync",
+        "provider sandbox: sync",
+        "provider sandbox: remove",
+    ]
+
+
+def test_an_import_without_a_choice_takes_everything_that_is_sold_there(olga: Operator) -> None:
+    registry.add("sandbox", registry.SANDBOX_URL, "", 60)
+    page = olga.post("/admin/providers/sandbox/import", act="import", markup="0", step="").text
+    assert page.count("added at") == len(CATALOGUE)
+
+
+def test_a_provider_that_does_not_answer_is_told_and_nothing_changes(olga: Operator) -> None:
+    fields = {
+        "name": "dead", "url": "http://127.0.0.1:9/api/v2", "key": "a-secret-key",
+        "requests_per_minute": "60",
+    }  # fmt: skip
+    olga.post("/admin/providers", **fields)
+    assert any(text.startswith("dead: ") for text in said(olga.text("/admin/providers/dead")))
+    assert any(
+        text.startswith("dead: ") for text in said(olga.text("/admin/providers/dead/import"))
+    )
+    olga.post("/admin/providers/dead/sync")
+    assert any(text.startswith("dead: ") for text in said(olga.text("/admin/providers")))
+    shown = "".join(olga.text(p) for p in ("/admin/providers", "/admin/providers/dead"))
+    assert "a-secret-key" not in shown + str(lines())
+
+
+def test_a_provider_that_exists_is_not_given_another_key(olga: Operator) -> None:
+    registry.add("dear", "https://p.example/api/v2", "first", 60)
+    fields = {"url": "https://p.example/api/v2", "key": "other", "requests_per_minute": "60"}
+    olga.post("/admin/providers", name="dear", **fields)
+    assert Provider.get().key == "first"
+    assert lines()[0][2] == "refused: there is a provider dear already"
+
+
+@pytest.mark.parametrize(
+    ("balance", "low"),
+    [("9.99 USD", True), ("10 USD", False), ("-1", True), ("unlimited", False), ("", False),
+     ("0.00000001 BTC", True)],
+)  # fmt: skip
+def test_a_low_balance_at_a_provider_is_warned_of(balance: str, low: bool, olga: Operator) -> None:
+    provider = registry.add("dear", "https://p.example/api/v2", "key", 60)
+    registry.record_balance(provider.id, balance)
+    for path in ("/admin", "/admin/providers"):
+        assert ("Low: " in olga.text(path)) is low
