@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskCliRunner
 from support.apps import listed
 from support.commands import Call, FlaskCommand, commands_of
-from support.dashboard import hash_quickly, put_in_review
+from support.dashboard import put_in_review
 from support.faulty import KEY, FaultyProvider
 
 from panel import accounts, operators, pricing
@@ -84,8 +84,3 @@ def reviewed(upstream: FaultyProvider, cast: SimpleNamespace) -> int:
 def in_review(cast: SimpleNamespace) -> int:
     """An order that was being sent to the sandbox when nobody answered any more."""
     return put_in_review(cast)
-
-
-@pytest.fixture(autouse=True)
-def quick_hash(monkeypatch: pytest.MonkeyPatch) -> None:
-    hash_quickly(monkeypatch)
