@@ -72,6 +72,7 @@ def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with nothing in it, made once and copied from then on."""
     path = tmp_path_factory.mktemp("empty") / "panel.db"
     open_database(path)
+    close_database()
     return path
 
 
