@@ -14,12 +14,14 @@ from flask.testing import FlaskClient, FlaskCliRunner
 from support import world as worlds
 from support.apps import PLENTY, KnownRule, KnownTemplates, Server, add_cast, make_app
 from support.clients import Crowd
+from support.clock import Clock
 from support.faulty import FaultyProvider
-from support.recorder import Clock, Recorder
+from support.recorder import Recorder
 from werkzeug.security import generate_password_hash
 
 from database.connection import close_database
 from database.migrate import open_database
+from panel import ledger
 
 # Property tests are never timed: a loaded machine is no bug.
 hypothesis.settings.register_profile(
@@ -62,8 +64,10 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 @pytest.fixture(autouse=True)
-def quick_hash(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Passwords are hashed slowly on purpose; one test of that is enough."""
+def quick_hash(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Passwords are hashed slowly on purpose; the one test of that is marked slow_hash."""
+    if request.node.get_closest_marker("slow_hash"):
+        return
     monkeypatch.setattr(generate_password_hash, "__defaults__", ("pbkdf2:sha256:1", 16))
 
 
@@ -178,6 +182,22 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     for server in servers:
         server.kill_workers()
         server.kill()
+
+
+@pytest.fixture
+def world_server(world_file: Path, tmp_path: Path, make_server: Callable[..., Server]) -> Server:
+    """A real server on a copy of the world."""
+    path = tmp_path / "panel" / "panel.db"
+    path.parent.mkdir()
+    shutil.copy(world_file, path)
+    return make_server()
+
+
+@pytest.fixture
+def books_are_right(panel_file: Path) -> Iterator[None]:
+    """After the test the ledger checks, whatever happened."""
+    yield
+    assert list(ledger.check()) == []
 
 
 @pytest.fixture(scope="session")

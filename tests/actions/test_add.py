@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
-from flask.testing import FlaskCliRunner
 from support.apps import make_app
+from support.commands import shown
 from support.recorder import Lane, Recorder, http_lane
 
 from actions import parameters
@@ -157,12 +157,6 @@ def placed(shop: Shop, type: str, sent: Sent, service: int | None = None) -> dic
     status, answer = add(shop, type, sent, service)
     assert status == 200, answer
     return shown(shop.runner, answer["order"])
-
-
-def shown(runner: FlaskCliRunner, order: int) -> dict[str, Any]:
-    result = runner.invoke(args=["order", "show", str(order), "--json"])
-    assert result.exit_code == 0, result.output
-    return json.loads(result.stdout)
 
 
 def refusals(shop: Shop, type: str, requests: list[Sent], service: int | None = None) -> set[Any]:

@@ -5,7 +5,6 @@ together with what no client library would send.
 """
 
 import json
-import shutil
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.apps import Server
+from support.servers import assert_sound
 from support.wire import (
     FORM,
     JSON,
@@ -367,28 +367,22 @@ TAKEN = [
 ]  # fmt: skip
 
 
-def test_a_real_server_refuses_bad_input_and_changes_nothing(
-    world_file: Path, tmp_path: Path, make_server: Callable[..., Server]
-) -> None:
-    path = tmp_path / "panel" / "panel.db"
-    path.parent.mkdir()
-    shutil.copy(world_file, path)
-    server = make_server()
+def test_a_real_server_refuses_bad_input_and_changes_nothing(world_server: Server) -> None:
+    path, port = world_server.database, world_server.port
     before = books(path)
 
-    assert run(FRAMED, over_a_socket(server.port), path) == []
+    assert run(FRAMED, over_a_socket(port), path) == []
     for name, status, data in RAW:
-        answer = exchange(server.port, data)
+        answer = exchange(port, data)
         assert (name, answer.status) == (name, status)
         assert answer.headers["Content-Type"] == "application/json", name
         assert [*answer.json] == ["error"], name
         assert books(path) == before, name
 
     for number, (name, data) in enumerate(TAKEN, start=1):
-        answer = exchange(server.port, data)
+        answer = exchange(port, data)
         assert (name, answer.status, answer.json) == (name, 200, {"order": BOBS + 1 + number})
-    assert server.flask("ledger", "check").returncode == 0
-    assert "Traceback" not in server.log.read_text()
+    assert_sound(world_server)
 
 
 anything = st.text(st.characters(exclude_categories=()), max_size=12)

@@ -3,15 +3,14 @@
 import json
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
 
 import pytest
 from support.apps import Server
-from support.clients import SIZE, Answer, Crowd, Request, send_on
-from support.servers import at_the_desk, workers
+from support.clients import SIZE, Answer, Crowd, add, place_all, send_on
+from support.databases import order_numbers
+from support.servers import assert_sound, at_the_desk, operate, workers
 
-from database.driver import sqlite3
-from panel import accounts, ledger, services
+from panel import accounts, services
 from panel.money import MICROS, parse
 from panel.orders import transition
 
@@ -36,14 +35,6 @@ def furnish(server: Server, customers: int, micros: int) -> list[str]:
         return [accounts.add(f"customer-{n}", micros) for n in range(customers)]
 
 
-def add(key: str) -> Request:
-    return {"key": key, "action": "add", "service": 1, "link": "https://a.b/c", "quantity": 10}
-
-
-def place(server: Server, key: str, count: int) -> list[int]:
-    return [server.call(**add(key))[1]["order"] for _ in range(count)]
-
-
 def balance_micros(server: Server, key: str) -> int:
     """The balance over HTTP; these tests have no amount finer than its four decimals."""
     status, answer = server.call(key, "balance")
@@ -51,19 +42,11 @@ def balance_micros(server: Server, key: str) -> int:
     return parse(answer["balance"])
 
 
-def order_numbers(server: Server) -> list[int]:
-    with closing(sqlite3.connect(server.folder / "panel.db")) as connection:
-        return [row[0] for row in connection.execute("SELECT id FROM orders ORDER BY id")]
-
-
-def assert_sound(server: Server, answers: list[Answer]) -> None:
+def assert_no_fault(server: Server, answers: list[Answer]) -> None:
     """No answer and no line of the log speaks of a fault, and the books are right."""
     assert [answer for answer in answers if answer.status >= 500] == []
-    log = server.log.read_text()
-    assert "Traceback" not in log
-    assert "locked" not in log + json.dumps([answer.body for answer in answers])
-    with at_the_desk(server):
-        assert list(ledger.check()) == []
+    assert "locked" not in json.dumps([answer.body for answer in answers])
+    assert_sound(server)
 
 
 def test_eight_processes_spend_one_balance_to_the_last_order(server: Server, crowd: Crowd) -> None:
@@ -76,9 +59,9 @@ def test_eight_processes_spend_one_balance_to_the_last_order(server: Server, cro
     refused = [(answer.status, answer.body) for answer in answers if answer.status != 200]
     assert refused == [(402, {"error": "Not enough funds on balance"})] * 80
     assert len(accepted) * CHARGE_MICROS + balance_micros(server, key) == deposits_micros
-    assert sorted(accepted) == order_numbers(server)
+    assert sorted(accepted) == order_numbers(server.database)
     assert len(accepted) == 200, "an order was refused that the balance could pay"
-    assert_sound(server, answers)
+    assert_no_fault(server, answers)
 
 
 @pytest.mark.parametrize("customers", [1, 8], ids=["one account", "eight accounts"])
@@ -91,15 +74,15 @@ def test_every_valid_add_succeeds(server: Server, crowd: Crowd, customers: int) 
     answers = crowd.send(server.port, own)
 
     assert Counter(answer.status for answer in answers) == {200: total}
-    assert sorted(answer.body["order"] for answer in answers) == order_numbers(server)
+    assert sorted(answer.body["order"] for answer in answers) == order_numbers(server.database)
     left_micros = (total - total // customers) * CHARGE_MICROS
     assert [balance_micros(server, key) for key in keys] == [left_micros] * customers
-    assert_sound(server, answers)
+    assert_no_fault(server, answers)
 
 
 def test_an_order_that_all_cancel_at_once_is_paid_back_once(server: Server, crowd: Crowd) -> None:
     (key,) = furnish(server, 1, 15 * CHARGE_MICROS)
-    numbers = place(server, key, 15)
+    numbers = place_all(server.port, [add(key)] * 15)
     assert balance_micros(server, key) == 0
 
     cancels = [{"key": key, "action": "cancel", "orders": number} for number in numbers]
@@ -112,12 +95,12 @@ def test_an_order_that_all_cancel_at_once_is_paid_back_once(server: Server, crow
         for said, count in (('{"cancel": "requested"}', 1), ('{"error": "Cannot cancel"}', 7))
     }
     assert balance_micros(server, key) == 15 * CHARGE_MICROS
-    assert_sound(server, answers)
+    assert_no_fault(server, answers)
 
 
 def test_an_order_that_all_refill_at_once_is_refilled_once(server: Server, crowd: Crowd) -> None:
     (key,) = furnish(server, 1, 10 * CHARGE_MICROS)
-    numbers = place(server, key, 10)
+    numbers = place_all(server.port, [add(key)] * 10)
     with at_the_desk(server):
         for number in numbers:
             transition.change(number, status="Completed")
@@ -129,7 +112,7 @@ def test_an_order_that_all_refill_at_once_is_refilled_once(server: Server, crowd
     refused = [answer.body for answer in answers if answer.status != 200]
     assert sorted(given) == list(range(1, 11))
     assert refused == [{"error": "Cannot refill"}] * 7 * 10
-    assert_sound(server, answers)
+    assert_no_fault(server, answers)
 
 
 def test_the_operator_pays_in_and_settles_while_all_order(server: Server, crowd: Crowd) -> None:
@@ -147,7 +130,7 @@ def test_the_operator_pays_in_and_settles_while_all_order(server: Server, crowd:
     assert Counter(answer.status for answer in answers) == {200: SIZE * each}
     paid_back_micros = 10 * CHARGE_MICROS * 4 // 10
     assert balance_micros(server, key) == 10 * MICROS + paid_back_micros
-    assert_sound(server, answers)
+    assert_no_fault(server, answers)
 
 
 def test_what_customers_were_told_survives_five_kills(server: Server, crowd: Crowd) -> None:
@@ -164,8 +147,8 @@ def test_what_customers_were_told_survives_five_kills(server: Server, crowd: Cro
             given[key] += [answer.body["order"] for answer in answers]
 
         server.start()
-        assert "is consistent" in server.flask("ledger", "check").stdout
-        assert_sound(server, [])
+        assert "is consistent" in operate(server, "ledger", "check")
+        assert_sound(server)
         for key, numbers in given.items():
             assert_known(server, key, numbers)
 

@@ -5,13 +5,12 @@ whether they change anything is compared exactly.
 """
 
 import json
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from support.apps import Server
+from support.servers import assert_sound
 from support.wire import JSON, Message, Send, form, over_http, through
 from support.world import (
     ALICE,
@@ -320,14 +319,9 @@ def test_the_app_keeps_the_contract(world: World, case: Case) -> None:
     assert list(ledger.check()) == []
 
 
-def test_a_real_server_keeps_the_whole_contract(
-    world_file: Path, tmp_path: Path, make_server: Callable[..., Server]
-) -> None:
-    path = tmp_path / "panel" / "panel.db"
-    path.parent.mkdir()
-    shutil.copy(world_file, path)
-    server = make_server()
-    send = over_http(server.port)
+def test_a_real_server_keeps_the_whole_contract(world_server: Server) -> None:
+    path = world_server.database
+    send = over_http(world_server.port)
     broken = []
     for case in TABLE:
         try:
@@ -335,7 +329,7 @@ def test_a_real_server_keeps_the_whole_contract(
         except AssertionError as wrong:
             broken.append(f"{case.name}: {wrong}")
     assert broken == []
-    assert server.flask("ledger", "check").returncode == 0
+    assert_sound(world_server)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,6 @@
 Each message is sent to the app, and all of them once to a real server.
 """
 
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +54,9 @@ def test_the_frameworks_own_errors_are_json(world: World, status: int, message: 
     check_framework(message, status, through(world.app.test_client()), world.path)
 
 
-def test_a_real_server_answers_them_alike(
-    world_file: Path, tmp_path: Path, make_server: Callable[..., Server]
-) -> None:
-    path = tmp_path / "panel" / "panel.db"
-    path.parent.mkdir()
-    shutil.copy(world_file, path)
-    send = over_http(make_server().port)
+def test_a_real_server_answers_them_alike(world_server: Server) -> None:
+    path = world_server.database
+    send = over_http(world_server.port)
     broken = []
     for name, status, message in FRAMEWORK:
         try:

@@ -16,8 +16,8 @@ from urllib.parse import urlencode
 
 import pytest
 from support.apps import ROOT, Server
-from support.clients import SIZE, Crowd, Request, open_a_database, send_on
-from support.databases import dump_file
+from support.clients import SIZE, Crowd, add, open_a_database, send_on
+from support.databases import dump_file, order_numbers
 from support.servers import at_the_desk, each_worker, workers
 
 from database.connection import close_database
@@ -34,15 +34,6 @@ def furnish(server: Server) -> str:
     with at_the_desk(server):
         services.add(name="Followers", category="Social", rate_micros=5 * MICROS, min=10, max=1000)
         return accounts.add("alice", 1000 * MICROS)
-
-
-def add(key: str) -> Request:
-    return {"key": key, "action": "add", "service": 1, "link": "https://a.b/c", "quantity": 10}
-
-
-def order_numbers(database: Path) -> list[int]:
-    with closing(sqlite3.connect(database)) as connection:
-        return [row[0] for row in connection.execute("SELECT id FROM orders ORDER BY id")]
 
 
 # Start
@@ -282,7 +273,7 @@ def test_a_stop_under_load_answers_every_order_that_it_takes(
     answers = [answer for answers, _ in told for answer in answers]
     assert {answer.status for answer in answers} == {200}
     given = sorted(answer.body["order"] for answer in answers)
-    assert given == order_numbers(server.folder / "panel.db")
+    assert given == order_numbers(server.database)
     assert "Traceback" not in server.log.read_text()
 
 
@@ -302,7 +293,7 @@ def test_an_order_that_was_cut_off_on_its_way_is_not_placed(make_server: MakeSer
         )
         assert answer.startswith("HTTP/1.1 400 "), kind
         assert answer.endswith('{"error":"Bad Request"}\n')
-    assert order_numbers(server.folder / "panel.db") == []
+    assert order_numbers(server.database) == []
 
 
 # The log
@@ -406,7 +397,7 @@ def test_a_backup_while_customers_order_is_whole_and_right(
     copy = tmp_path / "copy.db"
     load = crowd.begin(send_on, [(server.port, add(key), 5000)] * SIZE)
     crowd.wait_until_told(40)
-    before = order_numbers(server.folder / "panel.db")
+    before = order_numbers(server.database)
     made = server.flask("backup", str(copy))
     crowd.stop()
     told = load.get()
@@ -416,7 +407,7 @@ def test_a_backup_while_customers_order_is_whole_and_right(
 
     assert f"Wrote {copy}" in made.stdout
     kept = order_numbers(copy)
-    everything = order_numbers(server.folder / "panel.db")
+    everything = order_numbers(server.database)
     assert kept == everything[: len(kept)]
     assert len(before) <= len(kept) < len(everything), "the backup came before or after the load"
     assert [path.name for path in tmp_path.glob("copy.db*")] == ["copy.db"]

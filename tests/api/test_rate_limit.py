@@ -19,6 +19,7 @@ from flask.testing import FlaskClient
 from flask_limiter import Limiter, RateLimitExceeded
 from support.apps import Server, free_port, make_app
 from support.clients import SIZE, Crowd
+from support.clock import NOW
 from support.servers import at_the_desk, each_worker, required_program, workers
 from werkzeug.test import TestResponse
 
@@ -28,16 +29,7 @@ from panel import accounts
 
 MakeServer = Callable[..., Server]
 
-NOW = 1_800_000_000.25
 TOO_MANY = {"error": "Too many requests"}
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """A clock that stands still until a test moves it."""
-    clock = SimpleNamespace(now=NOW)
-    monkeypatch.setattr(time, "time", lambda: clock.now)
-    return clock
 
 
 # What a client sees

@@ -4,7 +4,6 @@ Every table of messages is sent to the app, and once to a real server.
 """
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -303,13 +302,9 @@ def test_an_order_can_be_placed_in_every_form(world: World, name: str) -> None:
     check_order(FORMS[name](ALICE, ORDER), through(world.app.test_client()), world.path)
 
 
-def test_a_real_server_takes_every_form(
-    world_file: Path, tmp_path: Path, make_server: Callable[..., Server]
-) -> None:
-    path = tmp_path / "panel" / "panel.db"
-    path.parent.mkdir()
-    shutil.copy(world_file, path)
-    send = over_http(make_server().port)
+def test_a_real_server_takes_every_form(world_server: Server) -> None:
+    path = world_server.database
+    send = over_http(world_server.port)
     before = books(path)
     broken = []
     for row in EVERYTHING:

@@ -2,7 +2,6 @@
 
 import gc
 import os
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,19 +11,11 @@ from limits import RateLimitItemPerMinute
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 from support import forked
+from support.clock import NOW
 
 from api.shared_counters import BUCKET_SLOTS, BUCKETS, SharedCounters, Window
 
-NOW = 1_800_000_000.25
 SLOTS = BUCKETS * BUCKET_SLOTS
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """A clock that stands still until a test moves it."""
-    clock = SimpleNamespace(now=NOW)
-    monkeypatch.setattr(time, "time", lambda: clock.now)
-    return clock
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +13,7 @@ from flask import Flask
 from peewee import IntegrityError
 from support.apps import ROOT, make_app
 from support.databases import dump_file, run
+from support.servers import go_together
 
 from database import migrate
 from database.backup import damage, read_only
@@ -32,17 +32,6 @@ state, and whatever else there can be. It stays as it is."""
 
 Sql = sqlite3.Connection
 Row = dict[str, Any]
-
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    yield
-    close_database()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "panel.db"
 
 
 def test_a_new_database_has_the_schema_and_its_version(path: Path) -> None:
@@ -363,13 +352,7 @@ def open_at_once(path: Path, migrations: Path, processes: int = 4) -> list[list[
         )
         for _ in range(processes)
     ]  # fmt: skip
-    for process in running:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in running:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
+    go_together(running)
     outputs = [process.communicate()[0].splitlines() for process in running]
     assert [process.returncode for process in running] == [0] * processes
     return sorted(outputs, key=len)

@@ -9,6 +9,8 @@ import pytest
 from support.apps import ROOT
 from support.documents import PAGES, anchors, prose, section, shell, spans
 
+from panel import __version__
+
 MAKEFILE = (ROOT / "Makefile").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MAX_SCREENSHOT_BYTES = 150_000
@@ -105,7 +107,7 @@ def test_the_documents_the_makefile_and_the_project_ask_for_the_same_python() ->
 def test_the_changelog_begins_with_the_projects_version() -> None:
     headings = re.findall(r"^## (.+)", (ROOT / "CHANGELOG.md").read_text(), re.M)
     assert all(re.fullmatch(r"\d+\.\d+\.\d+ - \d{4}-\d\d-\d\d", head) for head in headings)
-    assert headings[0].split()[0] == PROJECT["version"]
+    assert headings[0].split()[0] == __version__
     versions = [[int(part) for part in head.split()[0].split(".")] for head in headings]
     assert versions == sorted(versions, reverse=True)
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
@@ -21,6 +22,7 @@ from werkzeug.routing import Rule
 
 import settings
 from app import create_app
+from database.driver import sqlite3
 from panel import accounts, services
 from panel.money import MICROS
 from panel.providers.listing import Listing
@@ -117,6 +119,16 @@ class Server:
     def log(self) -> Path:
         return self.folder / "gunicorn.log"
 
+    @property
+    def database(self) -> Path:
+        return self.folder / "panel.db"
+
+    def rows(self, sql: str, *values: Any) -> list[Any]:
+        """Rows of the database as they lie on disk."""
+        path = f"file:{self.database}?mode=ro"
+        with closing(sqlite3.connect(path, uri=True, timeout=30)) as connection:
+            return connection.execute(sql, values).fetchall()
+
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -159,6 +171,10 @@ class Server:
             )  # fmt: skip
         self.workers.append(worker)
         return worker
+
+    def worker_log(self, worker: subprocess.Popen[bytes]) -> str:
+        """What this worker has logged."""
+        return (self.folder / f"worker-{self.workers.index(worker) + 1}.log").read_text()
 
     def kill_workers(self) -> None:
         """Kill every worker that still runs."""

@@ -6,6 +6,7 @@ Each spawned process imports this module first, so that nothing slow is imported
 import json
 import multiprocessing
 from collections.abc import Callable
+from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from multiprocessing.pool import AsyncResult
 from multiprocessing.synchronize import Barrier, Event, Semaphore
@@ -18,6 +19,11 @@ PATIENCE_S = 60
 """After so long a client gives up: a broken server fails its test and does not hang it."""
 
 Request = dict[str, Any]
+
+
+def add(key: str, link: str = "https://a.b/c", service: int = 1, quantity: int = 10) -> Request:
+    """The parameters of an order."""
+    return {"key": key, "action": "add", "service": service, "link": link, "quantity": quantity}
 
 
 class Answer(NamedTuple):
@@ -109,6 +115,12 @@ def send_on(port: int, request: Request, at_most: int) -> tuple[list[Answer], bo
     finally:
         connection.close()
     return answers, False
+
+
+def place_all(port: int, orders: list[Request]) -> list[int]:
+    """Place orders over one kept connection: their numbers."""
+    with closing(HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)) as connection:
+        return [_post(connection, order).body["order"] for order in orders]
 
 
 def _post(connection: HTTPConnection, request: Request) -> Answer:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 from flask import Flask
+from flask.testing import FlaskCliRunner
 
 from models import AuditLine
 from support.faulty import KEY
@@ -48,6 +49,13 @@ def bad(result: Result, exit_code: int = 2) -> str:
     assert result.stderr.startswith("Error: ")
     assert result.stderr.count("\n") == 1
     return result.stderr.removeprefix("Error: ").rstrip("\n")
+
+
+def shown(runner: FlaskCliRunner, order_id: int) -> dict[str, Any]:
+    """What the operator sees of an order."""
+    result = runner.invoke(args=["order", "show", str(order_id), "--json"])
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
 
 
 def read(call: Call, line: str) -> Any:

@@ -10,10 +10,13 @@ from models import LedgerEntry
 from panel import accounts, pricing
 from panel.orders import lookup
 from panel.orders.lookup import OrderState, StoredOrder
+from panel.orders.place import OrderRequest, place_order
 from support.databases import dump
 
 CHARGE = 2_500_000
 """What 500 followers cost, at 5.00 per 1000."""
+
+LINK = "https://a.example/"
 
 Place = Callable[..., int]
 
@@ -54,10 +57,17 @@ def balance(name: str = "alice") -> int:
     return accounts.get(name).balance_micros
 
 
-def offer_of(service_id: int) -> pricing.Offer:
-    found = pricing.find_offer(accounts.caller(account_id()), service_id)
+def offer_of(service_id: int, name: str = "alice") -> pricing.Offer:
+    found = pricing.find_offer(accounts.caller(account_id(name)), service_id)
     assert found is not None
     return found
+
+
+def new_order(
+    service_id: int, quantity: int | None = 100, link: str = LINK, name: str = "alice"
+) -> int:
+    """Place a customer's order, as the API does: its number."""
+    return place_order(account_id(name), offer_of(service_id, name), OrderRequest(link, quantity))
 
 
 def told(order_id: int) -> tuple[int, int, str, int]:

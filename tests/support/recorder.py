@@ -2,14 +2,12 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from socket import SHUT_RDWR
 from typing import Any
 from urllib.parse import parse_qsl
 
-import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from models import Order
@@ -158,16 +156,3 @@ def http_lane(url: str, key: str = "a key", name: str = "upstream", timeout_s: f
 def sandbox_lane() -> Lane:
     """A lane to the sandbox."""
     return Lane(registry.add("sandbox", SANDBOX_URL, "", 10**6), SandboxProvider(SANDBOX_S))
-
-
-class Clock:
-    """The time, which stands still until a test moves it."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.seconds = 1_800_000_000
-        monkeypatch.setattr(time, "time", lambda: float(self.seconds))
-        monkeypatch.setattr(time, "time_ns", lambda: self.seconds * 10**9)
-
-    def move(self, *, minutes: int = 0, seconds: int = 0) -> None:
-        """Let time pass."""
-        self.seconds += minutes * 60 + seconds

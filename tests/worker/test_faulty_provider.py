@@ -24,14 +24,14 @@ from support.faulty import (
     patience_s,
     says,
 )
+from support.orders import new_order
 
 from database.compiled_query import rows
 from database.connection import close_database
 from models import LedgerEntry, Order, OrderEvent, Service
-from panel import accounts, ledger, pricing, queries, services
+from panel import accounts, ledger, queries, services
 from panel.money import MICROS
 from panel.orders import dispatch, lookup
-from panel.orders.place import OrderRequest, place_order
 from panel.providers import registry, sources
 from upstream import http
 from upstream.http import HttpProvider
@@ -76,10 +76,7 @@ def open_shop(url: str) -> SimpleNamespace:
 
 
 def place(shop: SimpleNamespace, number: int = SOME) -> list[int]:
-    account = accounts.get("alice")
-    offer = pricing.find_offer(accounts.caller(account.id), shop.service)
-    assert offer is not None
-    return [place_order(account.id, offer, OrderRequest(next(links), 100)) for _ in range(number)]
+    return [new_order(shop.service, link=next(links)) for _ in range(number)]
 
 
 def send_all(shop: SimpleNamespace) -> None:

@@ -12,22 +12,22 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from fractions import Fraction
-from http.client import HTTPConnection
+from functools import partial
 from math import floor
 from multiprocessing import get_context
-from time import monotonic, sleep
+from time import sleep
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
 
 import pytest
-from support.apps import Server, make_app
+from support import clients
+from support.apps import Server
+from support.clients import place_all
 from support.faulty import KEY, Call, Fault, FaultyProvider, honest
+from support.servers import PATIENCE_S, assert_sound, operate, wait_until
 
-from database.connection import close_database
 from database.driver import sqlite3
 
-PATIENCE_S = 120
-Params = dict[str, Any]
+add = partial(clients.add, quantity=100)
 OPEN = "('Pending', 'Processing', 'In progress')"
 
 
@@ -39,42 +39,8 @@ class Panels(NamedTuple):
     key: str
 
 
-def rows(server: Server, sql: str, *values: Any) -> list[Any]:
-    """Rows of a panel's database as they lie on disk."""
-    path = f"file:{server.folder / 'panel.db'}?mode=ro"
-    with closing(sqlite3.connect(path, uri=True, timeout=30)) as connection:
-        return connection.execute(sql, values).fetchall()
-
-
 def count(server: Server, where: str) -> int:
-    return rows(server, f"SELECT COUNT(*) FROM orders WHERE {where}")[0][0]
-
-
-def log_of(server: Server, worker: subprocess.Popen[bytes]) -> str:
-    number = server.workers.index(worker) + 1
-    return (server.folder / f"worker-{number}.log").read_text()
-
-
-def wait_until(reached: Callable[[], bool], *servers: Server) -> None:
-    """Wait for what other processes do; if it does not come, fail with their logs."""
-    deadline = monotonic() + PATIENCE_S
-    while not reached():
-        if monotonic() > deadline:
-            logs = [log_of(server, w)[-3000:] for server in servers for w in server.workers]
-            raise AssertionError("\n".join(["this never came about", *logs]))
-        sleep(0.05)
-
-
-def operate(server: Server, *args: str, **environ: str) -> str:
-    """Run an operator's command in this process: what it printed."""
-    app = make_app(server.folder / "panel.db")
-    try:
-        with app.app_context():
-            result = app.test_cli_runner().invoke(args=args, env=environ)
-        assert result.exit_code == 0, result.output
-        return result.stdout
-    finally:
-        close_database()
+    return server.rows(f"SELECT COUNT(*) FROM orders WHERE {where}")[0][0]
 
 
 def buy_from(server: Server, url: str, key: str, *options: str) -> str:
@@ -106,31 +72,6 @@ QUICK = {"PANEL_STATUS_SECONDS": "1", "PANEL_SYNCHRONOUS": "NORMAL"}
 AT_FULL_SPEED = ("--requests-per-minute", "1000000")
 
 
-def add(key: str, link: str, service: int = 1, quantity: int = 100) -> Params:
-    return {"key": key, "action": "add", "service": service, "link": link, "quantity": quantity}
-
-
-def place(port: int, orders: list[Params]) -> list[int]:
-    """Place orders over one kept connection: their numbers."""
-    numbers = []
-    form = {"Content-Type": "application/x-www-form-urlencoded"}
-    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
-        for order in orders:
-            connection.request("POST", "/api/v2", urlencode(order), form)
-            numbers.append(json.loads(connection.getresponse().read())["order"])
-    return numbers
-
-
-def assert_sound(*servers: Server) -> None:
-    """The books are right, and no process met a fault."""
-    for server in servers:
-        assert "is right" in operate(server, "ledger", "check")
-        logs = [server.log.read_text(), *(log_of(server, worker) for worker in server.workers)]
-        for log in logs:
-            assert "Traceback" not in log
-            assert "locked" not in log
-
-
 # From the customer to the sandbox and back.
 
 
@@ -155,9 +96,9 @@ def twins(panels: Panels) -> list[Twin]:
     bought = f"CAST(id AS TEXT), link, quantity, {kept}, status, remains"
     theirs = {
         row[0]: row[1:]
-        for row in rows(panels.upstream, f"SELECT {bought}, start_count FROM orders")
+        for row in panels.upstream.rows(f"SELECT {bought}, start_count FROM orders")
     }
-    ours = rows(panels.reseller, f"SELECT {sold}, start_count, provider_order FROM orders")
+    ours = panels.reseller.rows(f"SELECT {sold}, start_count, provider_order FROM orders")
     return [Twin._make([*row[1:-1], theirs.pop(row[-1])]) for row in ours]
 
 
@@ -195,13 +136,13 @@ def test_two_thousand_orders_are_resold_and_both_panels_agree(
         service, least = dice.choice([(1, 10), (2, 100), (3, 50)])
         link = f"https://t.me/{number}?{dice.choice(list(ENDS))}"
         key = dice.choice([alice, bob])
-        orders.append(add(key, link, service, least + dice.randrange(5000)))
+        orders.append(add(key, link, service, quantity=least + dice.randrange(5000)))
     reseller.worker()
     upstream.worker()
 
     with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
         shares = [orders[n::PROCESSES] for n in range(PROCESSES)]
-        placed = list(pool.map(place, [reseller.port] * PROCESSES, shares))
+        placed = list(pool.map(place_all, [reseller.port] * PROCESSES, shares))
     assert sum(map(len, placed)) == 2000
     wait_until(lambda: count(reseller, f"status IN {OPEN}") == 0, reseller, upstream)
     pairs = twins(panels)
@@ -212,7 +153,7 @@ def test_two_thousand_orders_are_resold_and_both_panels_agree(
     assert_sound(reseller, upstream)
 
     paid = "SELECT 1000000000000 - balance_micros FROM accounts WHERE name = 'reseller'"
-    ((paid_micros,),) = rows(upstream, paid)
+    ((paid_micros,),) = upstream.rows(paid)
     assert sum(ours.cost for ours in pairs) == paid_micros
     (line,) = json.loads(operate(reseller, "report", "--by", "provider", "--json"))
     earned = sum(ours.charge - ours.refunded - ours.cost for ours in pairs)
@@ -224,10 +165,10 @@ def test_cancels_and_refills_are_passed_on(make_panels: Callable[..., Panels]) -
     panels = make_panels(*AT_FULL_SPEED, sandbox_seconds=3)
     reseller, upstream, key = panels
     links = [f"https://t.me/{number}" for number in range(20)]
-    slow = place(
+    slow = place_all(
         reseller.port, [add(key, f"{link}?sandbox=slow", quantity=9000) for link in links]
     )
-    quick = place(reseller.port, [add(key, link) for link in links])
+    quick = place_all(reseller.port, [add(key, link) for link in links])
     reseller.worker()
     upstream.worker()
 
@@ -238,7 +179,7 @@ def test_cancels_and_refills_are_passed_on(make_panels: Callable[..., Panels]) -
     wait_until(lambda: count(reseller, f"status IN {OPEN}") == 0, reseller, upstream)
     _, refills = reseller.call(key, "refill", orders=",".join(map(str, quick)))
     refilled = "SELECT COUNT(*) FROM refills WHERE status = 'completed'"
-    wait_until(lambda: rows(reseller, refilled) == [(20,)], reseller, upstream)
+    wait_until(lambda: reseller.rows(refilled) == [(20,)], reseller, upstream)
 
     pairs = twins(panels)
     assert_twins_agree(pairs)
@@ -246,10 +187,10 @@ def test_cancels_and_refills_are_passed_on(make_panels: Callable[..., Panels]) -
     assert all(ours.remains > 0 for ours in pairs if ours.status == "Canceled")
     assert any(0 < ours.refunded < ours.charge for ours in pairs), "no order had begun"
     for server in (reseller, upstream):
-        assert rows(server, "SELECT DISTINCT status FROM cancels") == [("accepted",)]
-    ours = dict(rows(reseller, "SELECT id, CAST(provider_refill AS INTEGER) FROM refills"))
+        assert server.rows("SELECT DISTINCT status FROM cancels") == [("accepted",)]
+    ours = dict(reseller.rows("SELECT id, CAST(provider_refill AS INTEGER) FROM refills"))
     assert sorted(ours) == sorted(answer["refill"] for answer in refills)
-    theirs = rows(upstream, "SELECT id FROM refills ORDER BY id")
+    theirs = upstream.rows("SELECT id FROM refills ORDER BY id")
     assert theirs == [(number,) for number in sorted(ours.values())]
     assert_sound(reseller, upstream)
 
@@ -271,10 +212,10 @@ def kill(worker: subprocess.Popen[bytes]) -> None:
 
 def assert_sent_once(panels: Panels) -> None:
     """The other panel has each sent order once, under the number that we hold, and no other."""
-    sent = rows(
-        panels.reseller, "SELECT link, provider_order FROM orders WHERE dispatch_state = 'sent'"
+    sent = panels.reseller.rows(
+        "SELECT link, provider_order FROM orders WHERE dispatch_state = 'sent'"
     )
-    bought = rows(panels.upstream, "SELECT link, CAST(id AS TEXT) FROM orders")
+    bought = panels.upstream.rows("SELECT link, CAST(id AS TEXT) FROM orders")
     assert sorted(sent) == sorted(bought)
     assert len({link for link, _ in bought}) == len(bought)
 
@@ -283,7 +224,7 @@ def settle(panels: Panels) -> Counter[str]:
     """Settle the orders in review, as a person would: how often in which way."""
     done: Counter[str] = Counter()
     for order in json.loads(operate(panels.reseller, "order", "review", "--json")):
-        there = rows(panels.upstream, "SELECT id FROM orders WHERE link = ?", order["link"])
+        there = panels.upstream.rows("SELECT id FROM orders WHERE link = ?", order["link"])
         number = str(order["id"])
         if there:
             operate(panels.reseller, "order", "attach", number, str(there[0][0]))
@@ -300,7 +241,7 @@ def test_ten_kills_in_a_run_send_no_order_twice_and_lose_none(
 ) -> None:
     panels = make_panels(*AT_150_A_SECOND)
     reseller, upstream, key = panels
-    place(reseller.port, [add(key, f"https://t.me/{number}") for number in range(500)])
+    place_all(reseller.port, [add(key, f"https://t.me/{number}") for number in range(500)])
     dice = random.Random(10)
     for _ in range(10):
         before = count(upstream, "TRUE")
@@ -323,11 +264,11 @@ def test_ten_kills_in_a_run_send_no_order_twice_and_lose_none(
 def test_a_second_worker_waits_and_takes_over(make_panels: Callable[..., Panels]) -> None:
     panels = make_panels(*AT_150_A_SECOND)
     reseller, upstream, key = panels
-    place(reseller.port, [add(key, f"https://t.me/{number}") for number in range(300)])
+    place_all(reseller.port, [add(key, f"https://t.me/{number}") for number in range(300)])
     both = [reseller.worker(), reseller.worker()]
 
     def which(words: str) -> list[subprocess.Popen[bytes]]:
-        return [worker for worker in both if words in log_of(reseller, worker)]
+        return [worker for worker in both if words in reseller.worker_log(worker)]
 
     wait_until(lambda: bool(which("another worker serves this database")), reseller)
     wait_until(lambda: count(upstream, "TRUE") > 50, reseller)
@@ -370,7 +311,9 @@ def test_no_request_is_made_inside_a_transaction(
     for action in ACTIONS:
         faulty.plan(action, write_first(action), forever=True)
     key = buy_from(server, faulty.url, KEY, *AT_FULL_SPEED)
-    first, second = place(server.port, [add(key, "https://t.me/1"), add(key, "https://t.me/2")])
+    first, second = place_all(
+        server.port, [add(key, "https://t.me/1"), add(key, "https://t.me/2")]
+    )
     worker = server.worker()
     wait_until(lambda: count(server, "dispatch_state = 'sent'") == 2, server)
     for order in faulty.orders.values():
@@ -390,7 +333,7 @@ def test_no_request_is_made_inside_a_transaction(
 
 def number_there(server: Server, order_id: int) -> int:
     """The provider's number of an order."""
-    ((number,),) = rows(server, "SELECT provider_order FROM orders WHERE id = ?", order_id)
+    ((number,),) = server.rows("SELECT provider_order FROM orders WHERE id = ?", order_id)
     return int(number)
 
 
@@ -421,7 +364,7 @@ def test_a_stopped_worker_records_what_is_under_way(
 
     faulty.plan("add", Fault(wait, takes=True), forever=True)
     key = buy_from(server, faulty.url, KEY, *AT_FULL_SPEED)
-    place(server.port, [add(key, f"https://t.me/{number}") for number in range(100)])
+    place_all(server.port, [add(key, f"https://t.me/{number}") for number in range(100)])
     worker = server.worker()
     faulty.await_sent("add", 3)
     assert count(server, "dispatch_state = 'sent'") == 0
@@ -432,5 +375,5 @@ def test_a_stopped_worker_records_what_is_under_way(
     taken = faulty.taken().total()
     assert taken == count(server, "dispatch_state = 'sent'") >= 3
     assert count(server, "dispatch_state = 'waiting'") == 100 - taken > 0
-    assert "the worker has stopped" in log_of(server, worker)
+    assert "the worker has stopped" in server.worker_log(worker)
     assert_sound(server)

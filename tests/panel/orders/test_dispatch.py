@@ -7,17 +7,19 @@ from typing import Any
 
 import pytest
 from support.apps import listed
+from support.orders import balance, new_order, refunds
 
 from database.connection import close_database
 from database.transactions import immediate
-from models import Cancel, LedgerEntry, Order, Source
-from panel import accounts, ledger, pricing, queries, services
+from models import Cancel, Order, Source
+from panel import accounts, pricing, queries, services
 from panel.errors import CANNOT_CANCEL, OperatorError
 from panel.money import MICROS
 from panel.orders import cancels, dispatch, events, lookup, transition
 from panel.orders.dispatch import MAX_ATTEMPTS
-from panel.orders.place import OrderRequest, place_order
 from panel.providers import registry, sources
+
+pytestmark = pytest.mark.usefixtures("books_are_right")
 
 CHARGE = 500_000
 """What 100 followers cost the customer, at 5.00 per 1000."""
@@ -53,19 +55,13 @@ def place(shops: SimpleNamespace) -> Place:
     """Place Alice's order, by default of 100 views: their only source is `first`."""
 
     def place(service: int | None = None, quantity: int | None = 100, link: str = LINK) -> int:
-        offer = pricing.find_offer(caller(), service or shops.views)
-        assert offer is not None
-        return place_order(caller().id, offer, OrderRequest(link, quantity))
+        return new_order(service or shops.views, quantity, link)
 
     return place
 
 
 def caller() -> accounts.Caller:
     return accounts.caller(accounts.get("alice").id)
-
-
-def balance() -> int:
-    return accounts.get("alice").balance_micros
 
 
 def claimed(provider_id: int) -> int:
@@ -79,20 +75,8 @@ def come_due(order_id: int) -> None:
     Order.update(send_at=0).where(Order.id == order_id).execute()
 
 
-def refunds(order_id: int) -> list[int]:
-    query = LedgerEntry.select().where(LedgerEntry.order == order_id, LedgerEntry.kind == "refund")
-    return [entry.amount_micros for entry in query]
-
-
 def story(order_id: int) -> list[tuple[str, str]]:
     return [(event["kind"], event["text"]) for event in events.events(order_id)]
-
-
-@pytest.fixture(autouse=True)
-def books_are_right(cast: SimpleNamespace) -> Any:
-    """After every test here the ledger checks, whatever happened."""
-    yield
-    assert list(ledger.check()) == []
 
 
 # Waiting and being sent

@@ -10,7 +10,9 @@ import hypothesis
 import pytest
 from flask.testing import FlaskClient, FlaskCliRunner
 from hypothesis import strategies as st
-from support.recorder import CUT, Clock, Lane, Recorder, http_lane, sandbox_lane
+from support.clock import Clock
+from support.orders import balance
+from support.recorder import CUT, Lane, Recorder, sandbox_lane
 
 from database import compiled_query
 from models import Order
@@ -21,6 +23,8 @@ from panel.orders import dispatch, dripfeed, lookup, place, status_sync
 from panel.orders.place import OrderRequest, place_order
 from panel.orders.status_sync import ProviderStatus
 from panel.providers import registry
+
+pytestmark = pytest.mark.usefixtures("books_are_right")
 
 LINK = "https://a.example/drip"
 PENDING = {"status": "Pending"}
@@ -41,17 +45,6 @@ def service(cast: SimpleNamespace) -> int:
 
 
 @pytest.fixture
-def call(client: FlaskClient, cast: SimpleNamespace) -> Callable[..., Any]:
-    """Alice calls the API."""
-
-    def call(action: str, **params: Any) -> Any:
-        form = {"key": cast.alice, "action": action, **params}
-        return client.post("/api/v2", data=form).json
-
-    return call
-
-
-@pytest.fixture
 def order(call: Callable[..., Any], service: int) -> Callable[..., int]:
     """Alice orders 100 three times, an hour apart: 1.50 of her 100."""
 
@@ -60,24 +53,6 @@ def order(call: Callable[..., Any], service: int) -> Callable[..., int]:
         return call("add", service=service, link=LINK, **wanted)["order"]
 
     return order
-
-
-@pytest.fixture
-def lane(recorder: Recorder, clock: Clock, service: int) -> Lane:
-    """The lane of a provider without drip-feed."""
-    lane = http_lane(recorder.url)
-    lane.sells(service)
-    return lane
-
-
-@pytest.fixture(autouse=True)
-def books_are_right(app: object) -> Any:
-    yield
-    assert list(ledger.check()) == []
-
-
-def balance() -> int:
-    return accounts.get("alice").balance_micros
 
 
 def state(order_id: int) -> tuple[str, int, int]:

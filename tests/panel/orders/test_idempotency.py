@@ -16,7 +16,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 from support.apps import Server
-from support.recorder import CUT, PATIENCE_S, Clock, Lane, Recorder, http_lane
+from support.clock import Clock
+from support.orders import balance
+from support.recorder import CUT, PATIENCE_S, Lane, Recorder, http_lane
+from support.servers import go_together
 
 import models
 import panel_testing
@@ -58,10 +61,6 @@ def add(client: FlaskClient, cast: SimpleNamespace) -> Add:
         return response.status_code, response.json
 
     return add
-
-
-def balance(name: str = "alice") -> int:
-    return accounts.get(name).balance_micros
 
 
 def placed() -> int:
@@ -412,13 +411,7 @@ def send_all(port: int, shares: list[list[tuple[str, str, bool]]]) -> list[tuple
         assert client.stdin is not None
         client.stdin.write(json.dumps([port, share]) + "\n")
         client.stdin.flush()
-    for client in clients:
-        assert client.stdout is not None
-        assert client.stdout.readline() == "ready\n"
-    for client in clients:
-        assert client.stdin is not None
-        client.stdin.write("go\n")
-        client.stdin.flush()
+    go_together(clients)
     told = [json.loads(client.communicate(timeout=60)[0]) for client in clients]
     return [tuple(entry) for entries in told for entry in entries]
 
@@ -454,14 +447,6 @@ def test_500_orders_sent_again_and_again_over_connections_that_break_are_500_ord
 
 
 # Upstream
-
-
-@pytest.fixture
-def lane(recorder: Recorder, clock: Clock, cast: SimpleNamespace) -> Lane:
-    """The lane of a provider that sells followers."""
-    lane = http_lane(recorder.url)
-    lane.sells(cast.followers)
-    return lane
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What providers say of orders: what is applied, what is a warning, and that money stays right."""
 
-import json
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -10,16 +9,16 @@ from flask.testing import FlaskCliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.apps import listed
+from support.commands import shown
 from support.faulty import KEY, Fault, FaultyProvider, says
-from support.orders import stored_order
+from support.orders import new_order, refunds, stored_order
 
 from database.connection import database
-from models import Cancel, LedgerEntry, Order, Service
-from panel import accounts, ledger, pricing, queries
+from models import Cancel, Order, Service
+from panel import accounts, ledger, queries
 from panel.money import MICROS
 from panel.orders import cancels, dispatch, lookup, status_sync, transition
 from panel.orders.lookup import StoredOrder
-from panel.orders.place import OrderRequest, place_order
 from panel.orders.status_sync import POLL_SLOWEST_S, interpret
 from panel.orders.status_sync import ProviderStatus as Status
 from panel.providers import registry, sources
@@ -191,21 +190,12 @@ def place(shop: SimpleNamespace) -> Place:
     """Place Alice's order of 100 followers; the provider has it under 1000 and its number."""
 
     def place() -> int:
-        account = accounts.get("alice")
-        caller = accounts.caller(account.id)
-        offer = pricing.find_offer(caller, shop.followers)
-        assert offer is not None
-        order_id = place_order(account.id, offer, OrderRequest("https://a.example/", QUANTITY))
+        order_id = new_order(shop.followers, QUANTITY)
         assert dispatch.claim(shop.provider) is not None
         dispatch.record_accepted(order_id, str(1000 + order_id), 0)
         return order_id
 
     return place
-
-
-def refunds(order_id: int) -> list[int]:
-    query = LedgerEntry.select().where(LedgerEntry.order == order_id, LedgerEntry.kind == "refund")
-    return [entry.amount_micros for entry in query]
 
 
 def told(order_id: int, *reports: Status) -> StoredOrder:
@@ -487,12 +477,6 @@ def test_nothing_changes_while_the_provider_cannot_be_reached(
 
 
 # What the operator sees
-
-
-def shown(runner: FlaskCliRunner, order_id: int) -> dict[str, Any]:
-    result = runner.invoke(args=["order", "show", str(order_id), "--json"])
-    assert result.exit_code == 0
-    return json.loads(result.stdout)
 
 
 @pytest.mark.parametrize(

@@ -1,22 +1,26 @@
 """Subscriptions: orders that wait for posts, each of which is charged once, as it comes."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient, FlaskCliRunner
-from support.recorder import SANDBOX_S, Clock, Lane, Recorder, http_lane, sandbox_lane
+from flask.testing import FlaskCliRunner
+from support.clock import Clock
+from support.orders import balance
+from support.recorder import SANDBOX_S, Lane, Recorder, http_lane, sandbox_lane
 
 from api.dialects import DIALECTS
 from database import compiled_query
 from models import Order
-from panel import accounts, ledger, queries, reports, services
+from panel import accounts, queries, reports, services
 from panel.errors import OperatorError
 from panel.money import MICROS
 from panel.orders.lookup import OrderState, Post
 from panel.providers import registry
+
+pytestmark = pytest.mark.usefixtures("books_are_right")
 
 WANTED = {"username": "somebody", "min": "50", "max": "100", "delay": "5"}
 
@@ -33,16 +37,6 @@ def service(cast: SimpleNamespace) -> int:
 
 
 @pytest.fixture
-def call(client: FlaskClient, cast: SimpleNamespace) -> Call:
-    """Alice calls the API."""
-
-    def call(action: str, key: str = cast.alice, **params: Any) -> Any:
-        return client.post("/api/v2", data={"key": key, "action": action, **params}).json
-
-    return call
-
-
-@pytest.fixture
 def subscribe(call: Call, service: int) -> Callable[..., int]:
     """Alice subscribes to posts of 50 to 100 each."""
 
@@ -52,28 +46,10 @@ def subscribe(call: Call, service: int) -> Callable[..., int]:
     return subscribe
 
 
-@pytest.fixture
-def lane(recorder: Recorder, clock: Clock, service: int) -> Lane:
-    """The lane of the provider of the service."""
-    lane = http_lane(recorder.url)
-    lane.sells(service)
-    return lane
-
-
-@pytest.fixture(autouse=True)
-def books_are_right(app: object) -> Iterator[None]:
-    yield
-    assert list(ledger.check()) == []
-
-
 def says(status: str, *posts: tuple[str, int], dialect: str = "sns") -> Any:
     """What a panel like ours answers for a subscription with these posts."""
     state = OrderState(0, 0, status, 0, tuple(Post(int(n), quantity) for n, quantity in posts))
     return DIALECTS[dialect].shapes["status"](state, "USD")
-
-
-def balance(name: str = "alice") -> int:
-    return accounts.get(name).balance_micros
 
 
 def charges() -> list[int]:
