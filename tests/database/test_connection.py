@@ -255,7 +255,19 @@ def test_a_file_that_cannot_be_used_is_not_kept(tmp_path: Path) -> None:
     assert open_database(tmp_path / "panel.db") != []
 
 
-# The write-ahead log
+# The file
+
+
+def test_what_was_deleted_is_not_left_in_the_file(path: Path) -> None:
+    open_database(path)
+    key = "a key that is no longer used"
+    for statement, is_there in (
+        ("INSERT INTO heartbeats VALUES (?, 1)", True),
+        ("DELETE FROM heartbeats WHERE name = ?", False),
+    ):
+        database.execute_sql(statement, (key,))
+        database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert (key.encode() in path.read_bytes()) is is_there
 
 
 def test_a_log_that_grew_beside_a_reader_shrinks_again(
