@@ -32,13 +32,13 @@ IDEMPOTENT_HEADER = "X-Idempotent-Add"
 class _Endpoint:
     """What the requests of one app have in common.
 
-    quick_lock: held while a quick action runs.
+    quick_requests: held by the one quick request that runs.
     """
 
     settings: Settings
     count_request: Callable[[], None]
     cache: ResponseCache
-    quick_lock: AbstractContextManager[Any]
+    quick_requests: AbstractContextManager[Any]
 
 
 def register(app: Flask, settings: Settings, count_request: Callable[[], None]) -> None:
@@ -47,10 +47,11 @@ def register(app: Flask, settings: Settings, count_request: Callable[[], None]) 
     :param count_request: counts the request against the caller's rate limit, and raises if it is
         one too many; the caller is `flask.g.caller`, None for an unknown key.
     """
-    # Threads that all want the interpreter hold each other up, so quick requests take turns.
-    # Not where they are counted over a network: the others can go on meanwhile.
-    quick_lock = nullcontext() if settings.ratelimit_storage else Lock()
-    endpoint = _Endpoint(settings, count_request, ResponseCache(), quick_lock)
+    # One quick request runs at a time: threads that all want the interpreter take it from each
+    # other at each step of a query, which costs more than waiting (docs/decisions.md). Not where
+    # requests are counted over a network: the others can go on meanwhile.
+    quick_requests = nullcontext() if settings.ratelimit_storage else Lock()
+    endpoint = _Endpoint(settings, count_request, ResponseCache(), quick_requests)
 
     def api() -> Response:  # Flask-Limiter wants a view with a name, which a partial() has not
         return _handle(endpoint)
@@ -70,7 +71,7 @@ def _handle(endpoint: _Endpoint) -> Response:
         raise MethodNotAllowed(["GET", "POST"])
     texts = read_texts(request)
     action = ACTIONS.get(texts.get("action", ""))
-    with endpoint.quick_lock if action is not None and action.quick else nullcontext():
+    with endpoint.quick_requests if action is not None and action.quick else nullcontext():
         caller = g.caller = accounts.find(read_key(request, texts))
         endpoint.count_request()
         response = _answer(endpoint, request, texts, _checked(caller), action)

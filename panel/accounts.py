@@ -3,7 +3,6 @@
 import hashlib
 import re
 import secrets
-import threading
 from typing import Any, NamedTuple
 
 from peewee import IntegrityError, fn
@@ -44,17 +43,10 @@ def _caller_query() -> Any:
 _FIND = CompiledQuery(lambda: _caller_query().where(Account.key_hash == param("key_hash")))
 _GET = CompiledQuery(lambda: _caller_query().where(Account.id == param("id")))
 
-_lookup_lock = threading.Lock()
-
 
 def find(key: str) -> Caller | None:
-    """The account that a key belongs to, by an index of the hash; None for an unknown key.
-
-    One thread at a time: with several, switching between them at each step of the query costs
-    more than the query.
-    """
-    with _lookup_lock:
-        row = _FIND.row(key_hash=hash_key(key))
+    """The account that a key belongs to, by an index of the hash; None for an unknown key."""
+    row = _FIND.row(key_hash=hash_key(key))
     return Caller(*row) if row else None
 
 
