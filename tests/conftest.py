@@ -65,8 +65,10 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 @pytest.fixture(autouse=True)
-def quick_hash(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Passwords are hashed slowly on purpose; one test of that is enough."""
+def quick_hash(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Passwords are hashed slowly on purpose; the one test of that is marked slow_hash."""
+    if request.node.get_closest_marker("slow_hash"):
+        return
     monkeypatch.setattr(generate_password_hash, "__defaults__", ("pbkdf2:sha256:1", 16))
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from flask import Flask
 from support.dashboard import PASSWORD
 
@@ -9,6 +10,7 @@ from database.connection import close_database
 from panel import operators
 
 
+@pytest.mark.slow_hash
 def test_a_password_is_kept_as_a_slow_hash_alone(tmp_path: Path, app: Flask) -> None:
     operators.add("olga", PASSWORD)
     assert operators.listing()[0].password_hash.startswith("scrypt:32768:")

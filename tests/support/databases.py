@@ -2,6 +2,7 @@
 
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from database.driver import sqlite3
 
@@ -29,9 +30,14 @@ def dump(connection: sqlite3.Connection) -> list[str]:
     ).fetchall()
     for (table,) in tables:
         rows = connection.execute(f"SELECT * FROM {table}")
-        lines += sorted(f"{table}: {tuple(row)}" for row in rows)
+        lines += sorted(f"{table}: {tuple(map(_shown, row))}" for row in rows)
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     return [*lines, f"version {version}"]
+
+
+def _shown(value: Any) -> Any:
+    """A value as SQL writes it, where it is bytes."""
+    return f"X'{value.hex().upper()}'" if isinstance(value, bytes) else value
 
 
 def dump_file(path: Path) -> list[str]:
