@@ -15,6 +15,7 @@ from support import world as worlds
 from support.apps import PLENTY, KnownRule, KnownTemplates, Server, add_cast, make_app
 from support.clients import Crowd
 from support.clock import Clock
+from support.dashboard import put_in_review
 from support.faulty import FaultyProvider
 from support.recorder import Recorder
 from werkzeug.security import generate_password_hash
@@ -126,6 +127,12 @@ def runner(app: Flask) -> FlaskCliRunner:
 def cast(panel_file: Path, cast_file: tuple[Path, SimpleNamespace]) -> SimpleNamespace:
     """The cast, in an otherwise empty panel."""
     return copy(cast_file[1])
+
+
+@pytest.fixture
+def in_review(cast: SimpleNamespace) -> int:
+    """An order that was being sent to the sandbox when nobody answered any more."""
+    return put_in_review(cast)
 
 
 @pytest.fixture(scope="session")

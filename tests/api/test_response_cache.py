@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from support.apps import Server
-from support.servers import at_the_desk, each_worker
+from support.servers import at_the_desk, each_worker, operate
 from werkzeug.test import TestResponse
 
 from api.response_cache import MAX_KEPT, ResponseCache
@@ -238,9 +238,9 @@ def test_a_change_is_in_the_next_answer_of_every_worker(
     tag = server.request("GET", path)[1]["ETag"]
     assert answers(**{"If-None-Match": tag}) == [(304, "")] * 4
 
-    server.flask("service", "edit", str(service), "--rate", "2")
+    operate(server, "service", "edit", str(service), "--rate", "2")
     assert answers(**{"If-None-Match": tag}) == [(200, "2.00")] * 4
-    server.flask("user", "suspend", "alice")
+    operate(server, "user", "suspend", "alice")
     statuses = [server.request("GET", path, headers={"If-None-Match": "*"})[0]
                 for _ in each_worker(server)]  # fmt: skip
     assert statuses == [403] * 4

@@ -10,12 +10,11 @@ from flask import Flask
 from flask.testing import FlaskCliRunner
 from support.apps import listed
 from support.commands import Call, FlaskCommand, commands_of
-from support.dashboard import put_in_review
 from support.faulty import KEY, FaultyProvider
+from support.orders import account_id, new_order
 
-from panel import accounts, operators, pricing
+from panel import operators
 from panel.orders import cancels, dispatch, refills, transition
-from panel.orders.place import OrderRequest, place_order
 from panel.providers import registry, sources
 
 
@@ -36,14 +35,11 @@ def filled(cast: SimpleNamespace) -> SimpleNamespace:
 
     Alice has 92.50 left, after three orders of 500 followers.
     """
-    alice, bob = accounts.get("alice").id, accounts.get("bob").id
-    followers = pricing.find_offer(accounts.caller(alice), cast.followers)
-    assert followers is not None
-    for name, account_id, quantity in (
-        ("one", alice, 500), ("two", alice, 500), ("three", alice, 500), ("four", bob, 10),
+    for link, name, quantity in (
+        ("one", "alice", 500), ("two", "alice", 500), ("three", "alice", 500), ("four", "bob", 10),
     ):  # fmt: skip
-        wanted = OrderRequest(f"https://a.example/{name}?x=1&y=2", quantity)
-        place_order(account_id, followers, wanted)
+        new_order(cast.followers, quantity, f"https://a.example/{link}?x=1&y=2", name)
+    alice = account_id("alice")
     transition.change(2, status="In progress", start_count=70, remains=200)
     transition.change(3, status="Completed")
     cancels.request(alice, [2])
@@ -71,16 +67,7 @@ def reviewed(upstream: FaultyProvider, cast: SimpleNamespace) -> int:
     """Alice's order of 100 followers, of which nobody knows whether the provider has it."""
     provider = registry.get("upstream").id
     sources.set_source(cast.followers, provider, listed("1", 900_000), 1)
-    account = accounts.get("alice")
-    offer = pricing.find_offer(accounts.caller(account.id), cast.followers)
-    assert offer is not None
-    order_id = place_order(account.id, offer, OrderRequest("https://a.example/1", 100))
+    order_id = new_order(cast.followers, link="https://a.example/1")
     dispatch.claim(provider)
     dispatch.mark_in_doubt(order_id, "no whole answer (ReadTimeoutError)")
     return order_id
-
-
-@pytest.fixture
-def in_review(cast: SimpleNamespace) -> int:
-    """An order that was being sent to the sandbox when nobody answered any more."""
-    return put_in_review(cast)

@@ -12,14 +12,13 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from support.orders import account_id, new_order
 
 import panel
 from database.compiled_query import CompiledQuery
 from database.connection import database
 from database.driver import sqlite3
-from panel import accounts, pricing
 from panel.orders import cancels, refills, transition
-from panel.orders.place import OrderRequest, place_order
 
 KEYS = (
     "rowid=?",
@@ -152,18 +151,12 @@ def traced(client: FlaskClient) -> Iterator[list[str]]:
 @pytest.fixture
 def ordered(cast: SimpleNamespace) -> list[int]:
     """Alice's orders: 1 waits for its cancel, 2 for its refill, 3 is new, 4 is completed."""
-    caller = accounts.find(cast.alice)
-    assert caller is not None
-    offer = pricing.find_offer(caller, cast.followers)
-    assert offer is not None
-    numbers = [
-        place_order(caller.id, offer, OrderRequest("https://a.example/", 100)) for _ in range(4)
-    ]
+    numbers = [new_order(cast.followers) for _ in range(4)]
     transition.change(numbers[0], status="In progress")
     transition.change(numbers[1], status="Completed")
     transition.change(numbers[3], status="Completed")
-    cancels.request(caller.id, [numbers[0]])
-    refills.request(caller.id, [numbers[1]])
+    cancels.request(account_id(), [numbers[0]])
+    refills.request(account_id(), [numbers[1]])
     return numbers
 
 

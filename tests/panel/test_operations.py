@@ -14,7 +14,7 @@ from flask import Flask
 from support.apps import ROOT, make_app
 from support.catalogue import listing
 from support.commands import all_but_the_audit, audit
-from support.dashboard import PASSWORD, Operator, hash_quickly, place, put_in_review
+from support.dashboard import PASSWORD, Operator, place, put_in_review
 from support.faulty import KEY, Call, Fault, FaultyProvider, says
 
 from database.backup import backup
@@ -37,12 +37,11 @@ OLGA = Actor("olga", "10.0.0.9")
 
 
 @pytest.fixture
-def filled(cast: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+def filled(cast: SimpleNamespace) -> SimpleNamespace:
     """Orders 1 in review, 2 pending, 3 to cancel, 4 to refill, 5 a subscription by hand.
 
     Service 1 is bought from the sandbox; another sandbox is called spare.
     """
-    hash_quickly(monkeypatch)
     operators.add("olga", PASSWORD)
     put_in_review(cast)
     for _ in range(3):
@@ -355,7 +354,6 @@ def test_a_test_records_the_balance_and_whether_the_provider_knows_idempotency_k
     faulty: FaultyProvider,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    hash_quickly(monkeypatch)
     operators.add("olga", PASSWORD)
     registry.add("dear", faulty.url, KEY, 60)
     answer = tells_of_keys if known else says({"balance": "7.01", "currency": "EUR"})
@@ -381,7 +379,6 @@ def test_the_same_import_gives_the_same_rate(
     faulty: FaultyProvider,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    hash_quickly(monkeypatch)
     operators.add("olga", PASSWORD)
     registry.add("dear", faulty.url, KEY, 60)
     faulty.services[0]["rate"] = "1.125"

@@ -1,22 +1,18 @@
 """An operator in the dashboard, and what its pages and the audit show."""
 
 import re
-from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 from flask.testing import FlaskClient
-from werkzeug.security import generate_password_hash
 from werkzeug.test import TestResponse
 
 from models import AuditLine
-from panel import accounts, operators, pricing
 from panel.money import MICROS
 from panel.orders import dispatch
-from panel.orders.place import OrderRequest, place_order
 from panel.providers import registry, sources
 from support.apps import listed
+from support.orders import new_order
 
 PASSWORD = "a good password"
 
@@ -60,12 +56,6 @@ def said(page: str) -> list[str]:
     return re.findall(r'<p class="message \w+">(.*?)</p>', page)
 
 
-def hash_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Passwords are hashed slowly on purpose; one test of that is enough."""
-    quick = partial(generate_password_hash, method="pbkdf2:sha256:1")
-    monkeypatch.setattr(operators, "generate_password_hash", quick)
-
-
 def lines() -> list[tuple[str, str, str]]:
     """The audit's lines: who, what, and what came of it."""
     query = AuditLine.select().order_by(AuditLine.id)
@@ -73,11 +63,7 @@ def lines() -> list[tuple[str, str, str]]:
 
 
 def place(cast: SimpleNamespace, name: str, link: str = "https://t.me/x") -> int:
-    caller = accounts.find(getattr(cast, name))
-    assert caller is not None
-    offer = pricing.find_offer(caller, cast.followers)
-    assert offer is not None
-    return place_order(caller.id, offer, OrderRequest(link, 100))
+    return new_order(cast.followers, link=link, name=name)
 
 
 def put_in_review(cast: SimpleNamespace) -> int:

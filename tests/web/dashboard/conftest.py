@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from flask.testing import FlaskClient
-from support.dashboard import PASSWORD, SCRIPT, Operator, place, put_in_review
+from support.dashboard import PASSWORD, SCRIPT, Operator, place
 
 from panel import operators
 
@@ -19,9 +19,3 @@ def olga(cast: SimpleNamespace, client: FlaskClient) -> Operator:
 def order_id(cast: SimpleNamespace) -> int:
     """Alice's order of 100 followers for 0.50, with a script in its link."""
     return place(cast, "alice", SCRIPT)
-
-
-@pytest.fixture
-def in_review(cast: SimpleNamespace) -> int:
-    """An order that was being sent to the sandbox when nobody answered any more."""
-    return put_in_review(cast)

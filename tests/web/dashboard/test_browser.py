@@ -3,67 +3,40 @@
 PANEL_SCREENSHOTS names a folder that keeps the screenshots of each page for a person to look at.
 """
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import (
     Browser,
     ConsoleMessage,
     Page,
-    ViewportSize,
     expect,
-    sync_playwright,
 )
 from support.apps import Server
+from support.browser import DESK, PHONE, flawless_page, keep_picture
+from support.servers import operate
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 PASSWORD = "a good password"
-PHONE = ViewportSize(width=360, height=740)
-DESK = ViewportSize(width=1280, height=900)
 QUOTED = """Followers "best" & 'cheap' <b>now</b>"""
 SCRIPT = "https://t.me/x?<script>document.title='taken'</script>"
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no chromium here: apt-get install chromium"
-)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
-    """A panel with an operator and a service with quotes in its name, for all these tests."""
+    """A panel with an operator, a provider and a service with quotes in its name."""
     folder = tmp_path_factory.mktemp("shop")
     server = Server(folder, {"PANEL_DATABASE": f"sqlite:///{folder / 'panel.db'}"})
-    server.flask("operator", "add", "olga", input=f"{PASSWORD}\n")
-    added = server.flask(
-        "service", "add", "--name", QUOTED, "--category", "Social", "--rate", "5",
+    operate(server, "operator", "add", "olga", input=f"{PASSWORD}\n")
+    operate(server, "provider", "add", "sandbox", "sandbox:")
+    service = operate(
+        server, "service", "add", "--name", QUOTED, "--category", "Social", "--rate", "5",
         "--min", "10", "--max", "1000", "--cancel", "--refill",
     )  # fmt: skip
     server.start()
     yield SimpleNamespace(
-        server=server, service=added.stdout.strip(), at=f"http://127.0.0.1:{server.port}"
+        server=server, service=service.strip(), at=f"http://127.0.0.1:{server.port}"
     )
     server.kill()
 
@@ -71,21 +44,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
 @pytest.fixture
 def page(browser: Browser, shop: SimpleNamespace) -> Iterator[Page]:
     """A browser's page in which nothing may be wrong: no console error, no other host."""
-    context = browser.new_context(viewport=DESK, base_url=shop.at)
-    context.set_default_timeout(10_000)
-    page = context.new_page()
-    wrong: list[str] = []
-    host = urlsplit(shop.at).netloc
-    page.on("console", lambda m: None if _may_be_said(m) else wrong.append(m.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on(
-        "request",
-        lambda r: None if urlsplit(r.url).netloc == host else wrong.append(f"asked {r.url}"),
-    )
-    page.on("dialog", lambda dialog: dialog.accept())
-    yield page
-    context.close()
-    assert wrong == []
+    with flawless_page(browser, shop.at, may_be_said=_may_be_said) as page:
+        page.on("dialog", lambda dialog: dialog.accept())
+        yield page
 
 
 def _may_be_said(message: ConsoleMessage) -> bool:
@@ -94,10 +55,9 @@ def _may_be_said(message: ConsoleMessage) -> bool:
     return message.type not in ("error", "warning") or refused
 
 
-def sign_in(page: Page, screenshot: Path | None = None) -> None:
+def sign_in(page: Page) -> None:
     page.goto("/admin")
-    if screenshot is not None:
-        page.screenshot(path=screenshot)
+    keep_picture(page, "sign-in-light")
     page.get_by_label("Name").fill("olga")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
@@ -172,8 +132,7 @@ def test_a_wrong_password_lets_nobody_in(page: Page, browser: Browser) -> None:
 def test_services_are_put_in_order_with_the_keyboard_and_by_dragging(
     page: Page, shop: SimpleNamespace
 ) -> None:
-    shop.server.flask("provider", "add", "sandbox", "sandbox:")
-    shop.server.flask("provider", "import", "sandbox", "--markup", "25%", "--round", "0.01")
+    operate(shop.server, "provider", "import", "sandbox", "--markup", "25%", "--round", "0.01")
     sign_in(page)
     page.get_by_role("link", name="Services").click()
     first, second, third, *others = numbers(page)
@@ -224,28 +183,25 @@ PAGES = {
 
 
 def test_every_page_fits_a_phone_and_a_desk_in_light_and_dark(
-    page: Page, shop: SimpleNamespace, tmp_path: Path
+    page: Page, shop: SimpleNamespace
 ) -> None:
-    folder = Path(os.environ.get("PANEL_SCREENSHOTS", tmp_path / "screenshots"))
-    folder.mkdir(parents=True, exist_ok=True)
-    sign_in(page, folder / "sign-in-light.png")
+    sign_in(page)
     key = add_customer(page, "bob")
     fund(page, "100")
     numbers = [order(shop, key) for _ in range(3)]
-    shop.server.flask("order", "set", str(numbers[1]), "--status", "Partial", "--remains", "40")
-    shop.server.flask("provider", "add", "sandbox", "sandbox:", check=False)
+    operate(shop.server, "order", "set", str(numbers[1]), "--status", "Partial", "--remains", "40")
     for name, path in PAGES.items():
         page.emulate_media(color_scheme="light")
         page.set_viewport_size(DESK)
         page.goto(path.format(order=numbers[0], service=shop.service))
         expect(page.get_by_role("heading", level=1)).to_be_visible()
-        page.screenshot(path=folder / f"{name}-light.png", full_page=True)
+        keep_picture(page, f"{name}-light")
         page.emulate_media(color_scheme="dark")
-        page.screenshot(path=folder / f"{name}-dark.png", full_page=True)
+        keep_picture(page, f"{name}-dark")
         page.set_viewport_size(PHONE)
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= PHONE["width"], f"{name} is {wide} wide on a phone"
-        page.screenshot(path=folder / f"{name}-phone.png", full_page=True)
+        keep_picture(page, f"{name}-phone")
 
 
 def test_a_page_is_walked_through_by_keyboard_alone(page: Page) -> None:

@@ -4,50 +4,24 @@ PANEL_SCREENSHOTS names a folder that keeps the screenshots for a person to look
 """
 
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from support.apps import Server
+from support.browser import DESK, PHONE, flawless_page, keep_picture
+from support.servers import operate
 
 import models
 from database import transactions
 from database.connection import close_database
 from database.migrate import open_database
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-PHONE: ViewportSize = {"width": 360, "height": 740}
-DESK: ViewportSize = {"width": 1280, "height": 900}
 MANY = 10_000
 LONG = "W" * 300
 NASTY = """"><script>document.title='taken'</script> & "best" 'cheap'"""
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no chromium here: apt-get install chromium"
-)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +33,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
         {"PANEL_DATABASE": f"sqlite:///{folder / 'panel.db'}", "PANEL_NAME": "Ann's Panel"},
     )
     server.start()
-    key = server.flask("user", "add", "alice", "--balance", "10").stdout.strip()
+    key = operate(server, "user", "add", "alice", "--balance", "10").strip()
     open_database(folder / "panel.db", "OFF")
     with transactions.immediate():
         models.Service.insert_many(services()).execute()
@@ -92,24 +66,12 @@ def services() -> Iterator[dict[str, object]]:
 @pytest.fixture
 def page(browser: Browser, shop: SimpleNamespace) -> Iterator[Page]:
     """The page, in which nothing may be wrong: no console error, no other host."""
-    context = browser.new_context(viewport=DESK, base_url=shop.at)
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    context.set_default_timeout(15_000)
-    page = context.new_page()
-    wrong: list[str] = []
-    host = urlsplit(shop.at).netloc
-    page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on(
-        "request",
-        lambda r: None if urlsplit(r.url).netloc == host else wrong.append(f"asked {r.url}"),
-    )
-    page.goto("/")
-    expect(page.locator("#search.live")).to_be_attached()
-    yield page
-    assert page.title() == "Ann's Panel · API"
-    context.close()
-    assert wrong == []
+    permissions = ["clipboard-read", "clipboard-write"]
+    with flawless_page(browser, shop.at, permissions=permissions) as page:
+        page.goto("/")
+        expect(page.locator("#search.live")).to_be_attached()
+        yield page
+        assert page.title() == "Ann's Panel · API"
 
 
 def test_services_are_found_while_typing_and_turned_by_pages(page: Page) -> None:
@@ -260,10 +222,8 @@ def test_every_control_has_a_name_and_every_id_is_there_once(page: Page) -> None
 
 
 def test_the_page_fits_a_phone_and_a_desk_in_light_and_dark(
-    page: Page, shop: SimpleNamespace, tmp_path: Path
+    page: Page, shop: SimpleNamespace
 ) -> None:
-    folder = Path(os.environ.get("PANEL_SCREENSHOTS", tmp_path / "screenshots"))
-    folder.mkdir(parents=True, exist_ok=True)
     page.get_by_label("Your API key").fill(shop.key)
     page.get_by_role("button", name="Send the call").click()
     expect(page.locator("#result-status")).to_contain_text("HTTP 200")
@@ -273,7 +233,7 @@ def test_the_page_fits_a_phone_and_a_desk_in_light_and_dark(
         page.set_viewport_size(viewport)
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
-            page.screenshot(path=folder / f"reference-{size}-{scheme}.png", full_page=True)
+            keep_picture(page, f"reference-{size}-{scheme}")
             backgrounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= viewport["width"], f"{wide} wide on a {size}"

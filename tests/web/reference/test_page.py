@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from support.apps import Server, make_app
+from support.servers import operate
 
 import models
 from actions import ACTIONS
@@ -296,11 +297,11 @@ def test_the_requests_to_copy_run_as_they_are(
     if shutil.which("curl") is None:
         here.remove("curl")
     server = make_server()
-    key = server.flask("user", "add", "alice", "--balance", "100").stdout.strip()
-    number = server.flask(
-        "service", "add", "--name", "Comments", "--category", "C", "--rate", "1", "--min", "1",
-        "--max", "10", "--type", "Custom Comments",
-    ).stdout.strip()  # fmt: skip
+    key = operate(server, "user", "add", "alice", "--balance", "100").strip()
+    number = operate(
+        server, "service", "add", "--name", "Comments", "--category", "C", "--rate", "1",
+        "--min", "1", "--max", "10", "--type", "Custom Comments",
+    ).strip()  # fmt: skip
     sent = {
         "action": "add", "service": number, "link": "https://x.test/?a=1&b='2'",
         "comments": """it's "quoted" \\n $HOME `id` ${x}\nsecond: ü 你""",
