@@ -356,10 +356,10 @@ def test_a_stopped_worker_records_what_is_under_way(
     make_server: Callable[..., Server], faulty: FaultyProvider
 ) -> None:
     server = make_server(**QUICK)
-    answer = threading.Event()
+    answers = threading.Semaphore(0)
 
     def wait(call: Call) -> Iterable[bytes]:
-        assert answer.wait(PATIENCE_S)
+        assert answers.acquire(timeout=PATIENCE_S)
         return honest(call)
 
     faulty.plan("add", Fault(wait, takes=True), forever=True)
@@ -370,7 +370,7 @@ def test_a_stopped_worker_records_what_is_under_way(
     assert count(server, "dispatch_state = 'sent'") == 0
 
     worker.terminate()
-    answer.set()
+    answers.release(50)  # fewer than there are orders, however late the worker obeys
     assert worker.wait(PATIENCE_S) == 0
     taken = faulty.taken().total()
     assert taken == count(server, "dispatch_state = 'sent'") >= 3
