@@ -9,7 +9,6 @@ import click
 from flask import Flask, current_app
 from tabulate import tabulate
 
-import upstream
 from api.context import current_settings
 from command_line import FailedError as FailedError
 from command_line import PlainCommand, errors_in_one_line
@@ -21,7 +20,6 @@ from panel.providers.changes import CatalogueChange, describe
 from panel.providers.listing import Listing
 from panel.providers.registry import ProviderAccount
 from upstream import ask
-from upstream.provider import Provider as UpstreamProvider
 
 COMMAND_LINE = Actor("(command line)")
 """Who is audited for what a command does: whoever may run it is not known by name."""
@@ -96,25 +94,14 @@ ROUND_HELP = "Round rates up to a multiple of this, such as 0.01; without it the
 """The help of --round, wherever a markup is given."""
 
 
-def connect(row: Provider) -> UpstreamProvider:
-    """The provider behind a row, with this panel's settings."""
-    settings = current_settings()
-    return upstream.connect(
-        row,
-        currency=settings.currency,
-        timeout_s=settings.provider_timeout,
-        sandbox_seconds=settings.sandbox_seconds,
-    )
-
-
 def ask_account(row: Provider) -> ProviderAccount:
     """Ask a provider about our account there; for panel.operations."""
-    return ask.ask_account(row.name, connect(row))
+    return ask.ask_account(row, current_settings())
 
 
 def ask_catalogue(row: Provider) -> list[Listing]:
     """Ask a provider for its catalogue; for panel.operations."""
-    return ask.ask_catalogue(row.name, connect(row))
+    return ask.ask_catalogue(row, current_settings())
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -9,7 +9,8 @@ import click
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from api.context import current_settings
-from cli.common import Command, connect
+from cli.common import Command
+from upstream import connect
 from worker.lane import Pace
 from worker.loop import run
 
@@ -38,4 +39,4 @@ def command() -> None:
         disable_below_cost=settings.below_cost == "disable",
     )
     with logging_redirect_tqdm():
-        run(settings.database, connect, pace, stop)
+        run(settings.database, lambda row: connect(row, settings), pace, stop)

@@ -3,32 +3,32 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from models import Provider
 from panel.errors import ProviderFailed
 from panel.providers.listing import Listing
 from panel.providers.registry import ProviderAccount
-from upstream import PROVIDER_ERRORS
-from upstream.provider import Provider
+from settings import Settings
+from upstream import PROVIDER_ERRORS, connect
 
 
-def ask_account(name: str, provider: Provider) -> ProviderAccount:
+def ask_account(row: Provider, settings: Settings) -> ProviderAccount:
     """Our account at a provider.
 
-    :param name: the provider's, for the error.
     :raises ProviderFailed: if the provider does not answer.
     """
-    with _named(name):
+    provider = connect(row, settings)
+    with _named(row.name):
         balance = provider.balance()
     return ProviderAccount(balance, provider.idempotent)
 
 
-def ask_catalogue(name: str, provider: Provider) -> list[Listing]:
+def ask_catalogue(row: Provider, settings: Settings) -> list[Listing]:
     """A provider's whole catalogue.
 
-    :param name: the provider's, for the error.
     :raises ProviderFailed: if the provider does not answer.
     """
-    with _named(name):
-        return provider.services()
+    with _named(row.name):
+        return connect(row, settings).services()
 
 
 @contextmanager

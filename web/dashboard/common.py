@@ -22,7 +22,6 @@ from flask_wtf.csrf import generate_csrf, validate_csrf
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 from wtforms.validators import ValidationError
 
-import upstream
 from api.context import current_settings
 from models import Provider
 from panel import money, operators
@@ -32,7 +31,6 @@ from panel.providers.changes import REASONS, describe
 from panel.providers.listing import Listing
 from panel.providers.registry import ProviderAccount
 from upstream import ask
-from upstream.provider import Provider as UpstreamProvider
 from web import headers
 from web.sessions import ADMIN
 
@@ -167,25 +165,14 @@ def number(name: str) -> int | None:
     return _as_number(request.args.get(name, ""))
 
 
-def connect(row: Provider) -> UpstreamProvider:
-    """The provider behind a row, with this panel's settings."""
-    settings = current_settings()
-    return upstream.connect(
-        row,
-        currency=settings.currency,
-        timeout_s=settings.provider_timeout,
-        sandbox_seconds=settings.sandbox_seconds,
-    )
-
-
 def ask_account(row: Provider) -> ProviderAccount:
     """Ask a provider about our account there; for panel.operations."""
-    return ask.ask_account(row.name, connect(row))
+    return ask.ask_account(row, current_settings())
 
 
 def ask_catalogue(row: Provider) -> list[Listing]:
     """Ask a provider for its catalogue; for panel.operations."""
-    return ask.ask_catalogue(row.name, connect(row))
+    return ask.ask_catalogue(row, current_settings())
 
 
 def explain_form(form: Any) -> None:

@@ -1,4 +1,4 @@
-"""Signing in and out; the tries are limited for each name and for each address."""
+"""Signing in and out; the tries are limited for each name and for each caller's address."""
 
 import hashlib
 import math
@@ -18,6 +18,7 @@ from flask import (
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from limits import RateLimitItemPerMinute
 
+from api.rate_limit import network
 from models import Operator
 from panel import operators
 from web.dashboard import forms
@@ -25,7 +26,7 @@ from web.dashboard.common import bp, inside
 
 SESSION_S = 12 * 3600
 TRIES = RateLimitItemPerMinute(5, 5, namespace="sign-in")
-"""The most tries: five in five minutes, for each name and for each address."""
+"""The most tries: five in five minutes, for each name, and for each address or IPv6 network."""
 
 manager = LoginManager()
 
@@ -88,7 +89,7 @@ def _counter() -> Any:
 def _keys(name: str) -> tuple[str, str]:
     # A hash, because a name is whatever somebody typed, of any length.
     hashed = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()
-    return f"operator:{hashed}", f"address:{request.remote_addr}"
+    return f"operator:{hashed}", f"address:{network(request.remote_addr or '')}"
 
 
 def _may_try(name: str) -> bool:

@@ -102,6 +102,19 @@ def test_wrong_passwords_slow_the_name_down_from_everywhere_and_the_address_for_
         assert answer.status_code == status, (name, environ)
 
 
+def test_the_addresses_of_one_ipv6_network_are_slowed_down_together(client: FlaskClient) -> None:
+    operators.add("olga", PASSWORD)
+    fields = {"password": "a bad password", "csrf_token": token(client, "/admin/sign-in")}
+
+    def try_from(address: str) -> int:
+        environ = {"REMOTE_ADDR": address}
+        data = {**fields, "name": f"nobody at {address}"}
+        return client.post("/admin/sign-in", data=data, environ_overrides=environ).status_code
+
+    assert [try_from(f"2001:db8:1:2::{n}") for n in range(6)] == [403] * 5 + [429]
+    assert try_from("2001:db8:1:3::1") == 403
+
+
 def test_a_good_sign_in_forgets_the_wrong_ones(client: FlaskClient) -> None:
     operators.add("olga", PASSWORD)
     for _ in range(2):
