@@ -2,8 +2,7 @@
 
 import json
 
-from database.connection import database
-from database.transactions import immediate
+from database.transactions import immediate, savepoint
 from models import Account
 from panel import accounts, money, pricing
 from panel.errors import NOT_ENOUGH_FUNDS, OperatorError, RequestRejected
@@ -55,7 +54,7 @@ def _charge_post(subscription: StoredOrder, provider_order: str, quantity: int) 
     charge = pricing.charge(offer, quantity)
     try:
         # A savepoint: a post that is not paid leaves nothing behind.
-        with database.atomic():
+        with savepoint():
             post_id = _insert_post(subscription, offer, quantity)
     except RequestRejected as rejection:
         if rejection.problem is not NOT_ENOUGH_FUNDS:
