@@ -112,6 +112,10 @@ def network(address: str) -> str:
     """
     if ":" not in address:
         return address
+    if address.startswith("["):  # some proxies add the port
+        address = address[1:].partition("]")[0]
+    elif address.count(":") == 1:
+        return address.partition(":")[0]
     try:
         parsed = ipaddress.IPv6Address(address)
     except ValueError:

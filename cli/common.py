@@ -12,7 +12,7 @@ from tabulate import tabulate
 from api.context import current_settings
 from command_line import FailedError as FailedError
 from command_line import PlainCommand, errors_in_one_line
-from database.connection import database
+from database.connection import database, disconnect
 from models import Provider
 from panel import money
 from panel.operations.audit import Actor
@@ -36,10 +36,13 @@ class Command(PlainCommand):
     """A command that works on the panel's database."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Open the database first, where the app was built without."""
+        """Open the database first, where the app was built without, and disconnect at the end."""
         if database.deferred:
             current_app.extensions[_OPEN_DATABASE]()
-        return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        finally:
+            disconnect()
 
 
 class Group(click.Group):

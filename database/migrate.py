@@ -87,7 +87,11 @@ def _upgrade(path: Path) -> list[str]:
         return []
     kept = path.with_name(f"{path.name}.version-{found}")
     kept.unlink(missing_ok=True)
-    backup(kept)
+    try:
+        backup(kept)
+    except (OSError, PeeweeException, sqlite3.Error):
+        kept.unlink(missing_ok=True)
+        raise
     _execute(steps)
     return [
         f"kept a copy of the database before its upgrade: {kept}",

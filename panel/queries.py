@@ -5,7 +5,7 @@ No list is counted, and no page looks at more than SCAN candidates, however many
 
 from typing import Any, NamedTuple
 
-from peewee import SQL
+from peewee import JOIN, SQL
 
 from database.compiled_query import rows
 from models import Account, Cancel, LedgerEntry, Order, Provider, Refill, Service
@@ -61,9 +61,10 @@ def _with_names() -> Any:
     """A query of orders with the names of their account and service, to narrow and to run."""
     return (
         Order.select(Order, Account.name.alias("account_name"), Service.name.alias("service_name"))
-        .join(Account)
+        # Outer: an order whose service was deleted behind the panel's back is listed, too.
+        .join(Account, JOIN.LEFT_OUTER)
         .switch(Order)
-        .join(Service)
+        .join(Service, JOIN.LEFT_OUTER)
     )
 
 
@@ -83,8 +84,9 @@ def orders_in_review(limit: int | None = None) -> list[dict[str, Any]]:
 
 
 def with_warning(limit: int) -> list[dict[str, Any]]:
-    """The newest orders with a warning for the operator, but those in review."""
-    query = _with_names().where(Order.warning != "", Order.dispatch_state != state.IN_REVIEW)
+    """The newest orders with a warning for the operator, but those that orders_in_review() has."""
+    is_listed = (Order.dispatch_state == state.IN_REVIEW) & Order.status.in_(state.OPEN)
+    query = _with_names().where(Order.warning != "", ~is_listed)
     return rows(query.order_by(Order.id.desc()).limit(limit).dicts())
 
 

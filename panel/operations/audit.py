@@ -1,5 +1,6 @@
 """The audit: who did what, and what came of it."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -10,6 +11,8 @@ from panel.errors import OperatorError, ProviderFailed, RequestRejected
 
 MAX_TEXT = 1000
 """The most characters of an act or an outcome that are kept."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Actor(NamedTuple):
@@ -34,6 +37,7 @@ def audited(actor: Actor, act: str) -> Iterator[None]:
 
     :param act: what is done to what, such as "order 17: refund"; never a secret.
     """
+    act = _CONTROL.sub(" ", act)
     with immediate():
         line = AuditLine.create(operator=actor.name, address=actor.address, act=act[:MAX_TEXT])
     try:

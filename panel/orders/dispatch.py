@@ -12,7 +12,7 @@ from peewee import JOIN
 
 from database.clock import now
 from database.compiled_query import CompiledQuery, literal, param, rows
-from database.transactions import immediate
+from database.transactions import immediate, savepoint
 from models import Cancel, Order, Provider, Service, Source
 from panel import money
 from panel.errors import OperatorError
@@ -106,7 +106,16 @@ def claim(provider_id: int) -> Outgoing | None:
     """
     with immediate():
         while row := _NEXT.row(provider_id=provider_id, now=now()):
-            outgoing = _begin_sending(lookup.get(row[0]), provider_id)
+            order = lookup.get(row[0])
+            try:
+                with savepoint():
+                    outgoing = _begin_sending(order, provider_id)
+            except Exception as error:  # whatever is wrong with it, the next ones can be sent
+                log.exception("order %d cannot be sent", order.id)
+                outgoing = None
+                why = f"it cannot be sent: an internal error ({type(error).__name__})"
+                in_review: Change = {"dispatch_state": state.IN_REVIEW, "warning": why}
+                apply_change(order, in_review, Event("warning", why))
             if outgoing is not None:
                 return outgoing
     return None
@@ -122,16 +131,9 @@ def _begin_sending(order: StoredOrder, provider_id: int) -> Outgoing | None:
         # The provider has no drip-feed: panel.orders.dripfeed sends this order part by part.
         apply_change(order, {"dispatch_state": state.IN_PARTS, "poll_at": 0})
         return None
-    try:
-        parameters = _parameters(order, purchase)
-    except Exception as error:  # whatever is wrong with this order, the next ones can be sent
-        log.exception("order %d cannot be sent", order.id)
-        why = f"it cannot be sent: an internal error ({type(error).__name__})"
-        change: Change = {"dispatch_state": state.IN_REVIEW, "warning": why}
-        apply_change(order, change, Event("warning", why))
-        return None
+    parameters = _parameters(order, purchase)
     key = order.send_key or secrets.token_hex(16)
-    change = {"dispatch_state": state.SENDING, "send_key": key}
+    change: Change = {"dispatch_state": state.SENDING, "send_key": key}
     apply_change(order, change, Event("sending", f"as service {purchase.provider_service}"))
     return Outgoing(order.id, provider_id, parameters, key)
 
@@ -184,6 +186,8 @@ def record_accepted(order_id: int, provider_order: str, poll_at: int) -> None:
     """
     with immediate():
         order = lookup.get(order_id)
+        if order.dispatch_state not in (state.SENDING, state.IN_REVIEW):
+            return
         other = _holder(order.provider_id, provider_order)
         if other is None or other == order_id:
             _accept(order, provider_order, poll_at)

@@ -43,8 +43,10 @@ def run_due(poll_every_s: int) -> None:
             log.exception("the drip-feed %d cannot be moved on", order_id)
             why = f"it cannot be moved on: an internal error ({type(error).__name__})"
             with immediate():
+                order = lookup.get(order_id)
                 put_off: Change = {"poll_at": poll_at, "warning": why}
-                apply_change(lookup.get(order_id), put_off, Event("warning", why))
+                is_new = why != order.warning
+                apply_change(order, put_off, Event("warning", why) if is_new else None)
 
 
 def _run(order: StoredOrder, poll_at: int) -> None:

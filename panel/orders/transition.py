@@ -180,9 +180,9 @@ def _add_consequences(order: StoredOrder, values: dict[str, Any]) -> None:
         if refund:
             values["refunded_micros"] = refund
     if order.dispatch_state == state.WAITING and "dispatch_state" not in values:
-        # Moved on before it was sent: it is fulfilled by hand. What a provider may have from
-        # an earlier try must be looked at first.
-        in_doubt = order.may_be_at_provider
+        # Moved on before it was sent: it is fulfilled by hand. If it goes on, what a provider may
+        # have from an earlier try must be looked at first; if it has ended, its warning stays.
+        in_doubt = order.may_be_at_provider and state.is_open(status)
         values["dispatch_state"] = state.IN_REVIEW if in_doubt else state.NOT_FORWARDED
 
 

@@ -6,7 +6,9 @@ from database.compiled_query import rows
 from database.transactions import immediate
 from models import Provider, Source
 from panel.errors import OperatorError
+from panel.money import format_exact
 from panel.providers.listing import Listing
+from panel.services import MAX_RATE_MICROS
 
 
 def link(service_id: int, provider_id: int, listing: Listing, source_rank: int = 1) -> None:
@@ -28,8 +30,12 @@ def link(service_id: int, provider_id: int, listing: Listing, source_rank: int =
 def set_source(service_id: int, provider_id: int, listing: Listing, source_rank: int) -> None:
     """Say where a service is bought, first or second.
 
-    :raises OperatorError: for a second source without a first.
+    :raises OperatorError: for a second source without a first, or a cost above MAX_RATE_MICROS.
     """
+    if listing.rate_micros > MAX_RATE_MICROS:
+        raise OperatorError(
+            f"the provider's rate, {format_exact(listing.rate_micros)}, is too high"
+        )
     with immediate():
         first = Source.get_or_none(Source.service == service_id, Source.source_rank == 1)
         if source_rank == 2 and first is None:

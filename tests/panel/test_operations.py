@@ -267,6 +267,11 @@ def test_what_is_refused_is_audited_with_the_reason_and_changes_nothing(
     assert state() == before
 
 
+def test_a_line_of_the_audit_is_one_line(cast: SimpleNamespace) -> None:
+    customers.fund(OLGA, "bob", MICROS, "first\nsecond\x1b[31m")
+    assert [act for _, _, act, _ in audit()] == ["customer bob: fund 1.00 (first second [31m)"]
+
+
 def _unasked(row: Provider) -> ProviderAccount:
     raise AssertionError("a provider that does not exist was asked")
 

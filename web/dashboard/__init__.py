@@ -24,4 +24,5 @@ def register(app: Flask) -> None:
     app.login_manager = signin.manager  # type: ignore[attr-defined]
     app.jinja_env.globals["current_user"] = current_user
     common.add_filters(app)
+    app.url_map.converters["number"] = common.NumberConverter
     app.register_blueprint(common.bp)

@@ -20,6 +20,7 @@ from flask import (
 from flask_login import current_user
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound
+from werkzeug.routing import IntegerConverter, Map
 from wtforms.validators import ValidationError
 
 from api.context import current_settings
@@ -157,7 +158,16 @@ def inside(path: str) -> str:
     parts = urlsplit(path) if path.isprintable() and "\\" not in path else None
     if parts is None or parts.scheme or parts.netloc or path.startswith("//"):
         return ""
+    if ".." in parts.path.split("/"):
+        return ""
     return path if parts.path == ADMIN or parts.path.startswith(ADMIN + "/") else ""
+
+
+class NumberConverter(IntegerConverter):
+    """The number of something in a page's address; one that no row can have is not found."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=10**18 - 1)
 
 
 def number(name: str) -> int | None:

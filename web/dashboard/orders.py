@@ -94,7 +94,7 @@ def _day(name: str) -> int | None:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 
-@bp.get("/orders/<int:order_id>")
+@bp.get("/orders/<number:order_id>")
 def order_page(order_id: int) -> str:
     """One order with its ledger entries, history and requests."""
     order = queries.order_details(order_id)
@@ -124,7 +124,7 @@ def _possible(order: dict[str, Any]) -> dict[str, Act]:
     return {name: ACTS[name] for name in names}
 
 
-@bp.post("/orders/<int:order_id>/change")
+@bp.post("/orders/<number:order_id>/change")
 def order_change(order_id: int) -> Any:
     """Set status, start count and remains, as far as they were changed."""
     order = queries.order_details(order_id)
@@ -141,7 +141,7 @@ def order_change(order_id: int) -> Any:
     return back_to("admin.order_page", order_id=order_id)
 
 
-@bp.post("/orders/<int:order_id>/attach")
+@bp.post("/orders/<number:order_id>/attach")
 def order_attach(order_id: int) -> Any:
     """Link an order in review to the provider's order."""
     theirs = request.form.get("provider_order", "").strip()
@@ -164,7 +164,7 @@ def order_act() -> Any:
     return back_to("admin.order_list")
 
 
-@bp.post("/refills/<int:refill_id>")
+@bp.post("/refills/<number:refill_id>")
 def refill_set(refill_id: int) -> Any:
     """Set the status of a refill."""
     status = request.form.get("status", "")
@@ -172,7 +172,7 @@ def refill_set(refill_id: int) -> Any:
     return back_to("admin.order_list")
 
 
-@bp.post("/cancels/<int:cancel_id>/<any(accept,reject):answer>")
+@bp.post("/cancels/<number:cancel_id>/<any(accept,reject):answer>")
 def cancel_answer(cancel_id: int, answer: str) -> Any:
     """Accept or reject a cancel request."""
     operation = requests.accept_cancel if answer == "accept" else requests.reject_cancel

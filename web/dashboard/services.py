@@ -55,7 +55,7 @@ def service_add() -> Any:
     )
 
 
-@bp.get("/services/<int:service_id>")
+@bp.get("/services/<number:service_id>")
 def service_page(service_id: int) -> str:
     """One service."""
     service = services.get(service_id)
@@ -71,7 +71,7 @@ def service_page(service_id: int) -> str:
     )
 
 
-@bp.post("/services/<int:service_id>")
+@bp.post("/services/<number:service_id>")
 def service_edit(service_id: int) -> Any:
     """Change the columns that were changed in the form, and no others."""
     service = services.get(service_id)
@@ -122,7 +122,7 @@ def _mark_up(selected: list[int]) -> None:
         tell(f"Service {change.service_id}: {describe(change)}", kind)
 
 
-@bp.post("/services/<int:service_id>/move")
+@bp.post("/services/<number:service_id>/move")
 def service_move(service_id: int) -> Any:
     """Move a service before another one, or to the end."""
     outcome = perform(operations.move, service_id, form_number("before"))

@@ -9,7 +9,7 @@ import pytest
 from support.apps import listed
 from support.orders import balance, new_order, refunds
 
-from database.connection import close_database
+from database.connection import close_database, database
 from database.transactions import immediate
 from models import Cancel, Order, Source
 from panel import accounts, pricing, queries, services
@@ -727,15 +727,52 @@ def test_an_order_whose_customer_asked_to_cancel_it_is_not_sent_again(
 # One order that cannot be sent
 
 
+@pytest.mark.parametrize(
+    ("damage", "error"),
+    [
+        ("UPDATE orders SET parameters = '[]' WHERE id = ?", "AttributeError"),
+        ("UPDATE orders SET service_id = 999 WHERE id = ?", "TypeError"),
+    ],
+    ids=["parameters", "no service"],
+)
 def test_an_order_that_cannot_be_sent_waits_for_a_person_and_the_next_is_sent(
-    shops: SimpleNamespace, place: Place, caplog: pytest.LogCaptureFixture
+    shops: SimpleNamespace,
+    place: Place,
+    caplog: pytest.LogCaptureFixture,
+    damage: str,
+    error: str,
 ) -> None:
     bad, good = place(), place()
-    with immediate():
-        Order.update(parameters="[]").where(Order.id == bad).execute()
+    database.execute_sql("PRAGMA foreign_keys = 0")
+    database.execute_sql(damage, (bad,))
     assert claimed(shops.first) == good
     order = lookup.get(bad)
-    why = "it cannot be sent: an internal error (AttributeError)"
+    why = f"it cannot be sent: an internal error ({error})"
     assert (order.dispatch_state, order.status, order.warning) == ("review", "Pending", why)
     assert story(bad) == [("warning", why)]
     assert f"order {bad} cannot be sent" in caplog.text
+    assert bad in [row["id"] for row in queries.orders_in_review()]
+    assert queries.order_details(bad)["account_name"] == "alice"
+
+
+def test_an_order_is_accepted_once(shops: SimpleNamespace, place: Place) -> None:
+    order_id, waiting = place(), place()
+    dispatch.record_accepted(waiting, "4710", 0)
+    assert lookup.get(waiting).dispatch_state == "waiting"
+    claimed(shops.first)
+    dispatch.record_accepted(order_id, "4711", 0)
+    before = lookup.get(order_id)
+    dispatch.record_accepted(order_id, "4712", 99)
+    assert lookup.get(order_id) == before
+
+
+@pytest.mark.parametrize(("status", "remains"), [("Canceled", None), ("Partial", 40)])
+def test_an_order_in_review_that_was_ended_by_hand_stays_in_the_warnings(
+    shops: SimpleNamespace, place: Place, status: str, remains: int | None
+) -> None:
+    order_id = place()
+    claimed(shops.first)
+    dispatch.mark_in_doubt(order_id, "no whole answer")
+    transition.change(order_id, status=status, remains=remains)
+    assert queries.orders_in_review() == []
+    assert [row["id"] for row in queries.with_warning(10)] == [order_id]

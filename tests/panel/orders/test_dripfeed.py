@@ -19,7 +19,7 @@ from models import Order
 from panel import accounts, ledger, pricing, queries, services
 from panel.errors import INCORRECT_ORDER_ID
 from panel.money import MICROS
-from panel.orders import dispatch, dripfeed, lookup, place, status_sync
+from panel.orders import dispatch, dripfeed, events, lookup, place, status_sync
 from panel.orders.place import OrderRequest, place_order
 from panel.orders.status_sync import ProviderStatus
 from panel.providers import registry
@@ -535,3 +535,7 @@ def test_a_drip_feed_that_cannot_be_moved_on_stops_only_itself(
     assert (lookup.get(bad).warning, lookup.get(bad).poll_at) == (why, clock.seconds + 15)
     assert state(bad) == ("Pending", 300, 1_500_000)
     assert f"drip-feed {bad} cannot be moved on" in caplog.text
+    clock.move(seconds=15)
+    dripfeed.run_due(15)
+    told = [event["text"] for event in events.events(bad) if event["kind"] == "warning"]
+    assert told == [why], "once, not at each try"

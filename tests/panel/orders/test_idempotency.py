@@ -27,7 +27,7 @@ from database.connection import close_database
 from database.driver import sqlite3
 from database.migrate import open_database
 from models import Order
-from panel import accounts, ledger, services
+from panel import accounts, ledger, queries, services
 from panel.money import MICROS
 from panel.orders import dispatch, lookup, transition
 from panel.providers import registry
@@ -566,6 +566,23 @@ def test_an_order_in_doubt_that_is_moved_by_hand_waits_for_a_person(
     recorder.states["700"] = {"status": "Completed", "remains": 0}
     kind_lane.ask()
     assert lookup.get(1).status == "Completed"
+
+
+@pytest.mark.parametrize(
+    ("status", "remains"), [("Canceled", None), ("Completed", None), ("Partial", 40)]
+)
+def test_an_order_in_doubt_that_is_ended_by_hand_stays_in_the_warnings(
+    recorder: Recorder, kind_lane: Lane, add: Add, status: str, remains: int | None
+) -> None:
+    add()
+    recorder.plan = [CUT]
+    kind_lane.send()
+    transition.change(1, status=status, remains=remains)
+
+    assert (forward_of(1), lookup.get(1).warning) == ("", "no whole answer (ProtocolError)")
+    assert [row["id"] for row in queries.with_warning(10)] == [1]
+    kind_lane.send()
+    assert len(recorder.adds) == 1, "it is sent no more"
 
 
 def test_a_key_that_was_used_otherwise_goes_to_a_person(

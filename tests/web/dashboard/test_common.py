@@ -48,9 +48,9 @@ def test_no_change_is_made_by_a_get(app: Flask) -> None:
         if rule.endpoint.startswith("admin.") and "GET" in (rule.methods or set())
     }
     assert made == {
-        "/admin", "/admin/sign-in", "/admin/orders", "/admin/orders/<int:order_id>",
+        "/admin", "/admin/sign-in", "/admin/orders", "/admin/orders/<number:order_id>",
         "/admin/customers", "/admin/customers/<name>", "/admin/customers/<name>/ledger.csv",
-        "/admin/services", "/admin/services/add", "/admin/services/<int:service_id>",
+        "/admin/services", "/admin/services/add", "/admin/services/<number:service_id>",
         "/admin/providers", "/admin/providers/<name>", "/admin/providers/<name>/import",
         "/admin/audit", "/admin/<path:anything>",
     }  # fmt: skip
@@ -100,3 +100,22 @@ def test_what_customers_send_and_names_are_shown_harmlessly(
         page = olga.text(path)
         assert "<b onclick" not in page, path
     assert escaped in olga.text("/admin/services")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "services/99999999999999999999"),
+        ("GET", "orders/1000000000000000000"),
+        ("POST", "orders/99999999999999999999/change"),
+        ("POST", "refills/99999999999999999999"),
+        ("POST", "cancels/999999999999999999999/accept"),
+    ],
+)
+def test_a_number_that_nothing_can_have_is_not_found(
+    method: str, path: str, olga: Operator
+) -> None:
+    if method == "GET":
+        assert olga.client.get(f"/admin/{path}").status_code == 404
+    else:
+        assert olga.post(f"/admin/{path}").status_code == 404

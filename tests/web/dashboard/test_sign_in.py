@@ -42,6 +42,7 @@ def test_signing_in_leads_back_to_the_page_that_was_asked_for(
         "//evil.example/admin",
         "/\\evil.example",
         "/api/v2",
+        "/admin/../api/v2",
         "/adminx",
     ],
 )
