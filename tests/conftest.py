@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Generator, Iterator
 from copy import copy
 from pathlib import Path
@@ -53,6 +54,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         used = PROCESSES.intersection(getattr(item, "fixturenames", ()))
         if used:
             item.add_marker("browser" if "browser" in used else "server")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let no test start a process that is not marked so: the quick half stays quick."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not {"browser", "server"} & {marker.name for marker in item.iter_markers()}:
+            patch.setattr(subprocess.Popen, "__init__", _refuse_a_process)
+        return (yield)
+
+
+def _refuse_a_process(*args: object, **kwargs: object) -> None:
+    pytest.fail("a test that starts a process is marked with @pytest.mark.server")
 
 
 @pytest.hookimpl(wrapper=True)

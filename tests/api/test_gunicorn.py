@@ -88,6 +88,7 @@ def refused_start(folder: Path, **environ: str) -> str:
     return done.stdout
 
 
+@pytest.mark.server
 @pytest.mark.parametrize(
     ("variable", "value", "advice"),
     [
@@ -130,6 +131,7 @@ def of_a_newer_version(path: Path) -> None:
         connection.execute(f"PRAGMA user_version = {schema_version() + 1}")
 
 
+@pytest.mark.server
 @pytest.mark.parametrize(
     ("prepare", "reason"),
     [
@@ -151,6 +153,7 @@ def test_a_database_that_is_not_ours_stops_the_start_and_keeps_its_content(
     assert dump_file(path) == before
 
 
+@pytest.mark.server
 def test_a_database_in_a_folder_that_is_missing_stops_the_start(tmp_path: Path) -> None:
     (line,) = refused_start(tmp_path / "nowhere").splitlines()
     assert line.startswith(f"panel: cannot use the database {tmp_path / 'nowhere' / 'panel.db'}")
@@ -234,6 +237,7 @@ def test_a_worker_that_is_busy_leaves_new_clients_to_the_other(make_server: Make
             assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.server
 def test_a_stop_reaches_a_worker_that_has_only_just_begun(tmp_path: Path) -> None:
     slow = tmp_path / "slow.conf.py"
     slow.write_text(

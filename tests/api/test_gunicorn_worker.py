@@ -5,9 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from support.apps import ROOT
 
 
+@pytest.mark.server
 def test_the_server_can_be_started_from_another_folder(tmp_path: Path) -> None:
     environ = {"PORT": "0", "PANEL_DATABASE": f"sqlite:///{tmp_path / 'panel.db'}"}
     with subprocess.Popen(

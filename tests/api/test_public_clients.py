@@ -24,6 +24,8 @@ from panel import accounts, errors, queries, service_types, services
 from panel.money import MICROS
 from panel.orders import lookup, refills, transition
 
+pytestmark = pytest.mark.server
+
 LINK = "https://t.me/example?a=1&b=2"
 NO_SUCH = 10**9
 """A number that no order and no refill has."""

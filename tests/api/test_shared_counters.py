@@ -171,10 +171,12 @@ def test_a_key_may_hold_whatever_a_client_sent(storage: SharedCounters) -> None:
 # Processes and threads
 
 
+@pytest.mark.server
 def test_exactly_the_limit_passes_from_eight_processes() -> None:
     assert forked.run(forked.passed_of_200) == [[100, 200]] * 5
 
 
+@pytest.mark.server
 def test_new_keys_of_one_process_disturb_no_counts_of_others() -> None:
     assert forked.run(forked.counted_beside_new_keys) == {
         "counted": list(range(1, 7001)),
@@ -189,18 +191,22 @@ def test_eight_threads_count_exactly(storage: SharedCounters) -> None:
         assert sorted(number for own in told for number in own) == list(range(1, 4001))
 
 
+@pytest.mark.server
 def test_a_process_that_is_killed_while_it_has_the_lock_stops_nobody() -> None:
     assert forked.run(forked.counted_after_the_lock_holder_was_killed) == [2, 3, 4, 5, 6]
 
 
+@pytest.mark.server
 def test_processes_that_are_killed_while_they_count_damage_nothing() -> None:
     assert forked.run(forked.faults_beside_killed_processes) == []
 
 
+@pytest.mark.server
 def test_a_fork_does_not_inherit_the_lock_of_a_thread_that_it_does_not_have() -> None:
     assert forked.run(forked.counted_in_a_fork_while_a_thread_had_the_lock) == [1, 2]
 
 
+@pytest.mark.server
 def test_it_writes_no_file_so_a_full_disk_does_not_matter() -> None:
     assert forked.run(forked.counted_where_no_file_takes_a_byte) == {
         "new keys": [[1], [1]],

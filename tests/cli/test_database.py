@@ -169,6 +169,7 @@ def flask(database: Path, *args: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.server
 def test_the_flask_command_finds_the_panel(tmp_path: Path) -> None:
     database = tmp_path / "panel.db"
     ready = f"The database {database} is ready.\n"

@@ -203,6 +203,7 @@ close_database()
 """
 
 
+@pytest.mark.server
 def test_a_fork_leaves_the_connections_of_other_threads_alone(path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK, path],

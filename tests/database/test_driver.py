@@ -107,6 +107,7 @@ close_database()
 """
 
 
+@pytest.mark.server
 def test_without_pysqlite3_the_standard_module_serves(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", WITHOUT, tmp_path / "panel.db"],
@@ -156,6 +157,7 @@ cli.main(["order", "list", "--json"])
 """
 
 
+@pytest.mark.server
 def test_a_command_does_not_tell_of_a_bug(tmp_path: Path) -> None:
     environ = {**os.environ, "PANEL_DATABASE": f"sqlite:///{tmp_path / 'panel.db'}"}
     done = subprocess.run(

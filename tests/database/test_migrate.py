@@ -358,6 +358,7 @@ def open_at_once(path: Path, migrations: Path, processes: int = 4) -> list[list[
     return sorted(outputs, key=len)
 
 
+@pytest.mark.server
 def test_processes_that_upgrade_at_once_do_it_once(old: Path, migrations: Path) -> None:
     (migrations / "006_add_tier.sql").write_text(ADD)
     (migrations / "007_mark.sql").write_text("UPDATE accounts SET tier = tier || '!';")
@@ -370,6 +371,7 @@ def test_processes_that_upgrade_at_once_do_it_once(old: Path, migrations: Path) 
     assert dump_file(kept(old)) == before
 
 
+@pytest.mark.server
 def test_processes_that_create_at_once_do_it_once(path: Path, migrations: Path) -> None:
     *others, first = open_at_once(path, migrations)
     assert others == [["5 wal"]] * 3

@@ -262,6 +262,7 @@ close_database()
 """
 
 
+@pytest.mark.server
 def test_a_forked_child_queues_by_itself(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", FORK, tmp_path / "panel.db"],
@@ -299,6 +300,7 @@ def note_much() -> None:
         note(number)
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("count", [1, 2, SIZE])
 @pytest.mark.parametrize("much", [False, True], ids=["at the commit", "before the commit"])
 def test_a_full_disk_is_told_to_every_writer_and_ends(
@@ -322,6 +324,7 @@ def test_a_full_disk_is_told_to_every_writer_and_ends(
     assert damage(database.connection()) == []
 
 
+@pytest.mark.server
 def test_an_order_on_a_full_disk_is_not_placed_and_not_charged(disk: Disk) -> None:
     cast = add_cast()
     client = make_app(disk.folder / "panel.db").test_client()

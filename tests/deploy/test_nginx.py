@@ -20,6 +20,8 @@ import pytest
 from support.apps import ROOT, free_port
 from support.servers import required_program
 
+pytestmark = pytest.mark.server
+
 RECIPE = (ROOT / "deploy" / "nginx.conf").read_text()
 ADD = {"key": "k", "action": "add", "service": "1", "link": "https://a.b/c", "quantity": "10"}
 DOWN = (503, {"error": "Service Unavailable"})

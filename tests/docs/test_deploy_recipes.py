@@ -32,6 +32,7 @@ def example_environment() -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines)
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("page", PAGES)
 def test_every_shell_block_is_good_shell(page: str) -> None:
     for language, text in blocks(PAGES[page]):
@@ -54,6 +55,7 @@ def test_a_unit_runs_in_the_projects_folder_with_the_settings(name: str) -> None
         assert directory in pasted
 
 
+@pytest.mark.server
 def test_the_operators_wrapper_has_the_servers_user_settings_and_folder() -> None:
     service = unit("panel.service")["Service"]
     assert f"runuser -u {service['User']} --" in DEPLOY["panel"]

@@ -20,6 +20,8 @@ from support.refusals import refusal
 from panel import service_types
 from panel_testing import PanelClient
 
+pytestmark = pytest.mark.server
+
 TIMEOUT_S = 60
 
 

@@ -37,6 +37,7 @@ print(*{name.partition(".")[0] for name in sys.modules})
 """
 
 
+@pytest.mark.server
 def test_it_imports_nothing_that_only_an_operator_needs(tmp_path: Path) -> None:
     printed = subprocess.run(
         [sys.executable, "-c", CALL_EVERYTHING, str(tmp_path / "panel.db")],

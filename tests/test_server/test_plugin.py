@@ -362,6 +362,7 @@ def run_pytest(project: Path, site: Path, *args: str) -> str:
     return done.stdout
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("args", [[], ["-n", "2"]], ids=["alone", "on two workers"])
 def test_another_project_tests_its_client(tmp_path: Path, site: Path, args: list[str]) -> None:
     files = {"shop.py": CLIENT, "test_shop.py": TESTS, "pytest.ini": SETTINGS}
@@ -373,6 +374,7 @@ def test_another_project_tests_its_client(tmp_path: Path, site: Path, args: list
 GUIDE = ROOT / "docs" / "test-your-client.md"
 
 
+@pytest.mark.server
 def test_the_documents_client_is_tested_as_shown(tmp_path: Path, site: Path) -> None:
     shown = dict(
         re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```$", GUIDE.read_text(), re.M | re.S)

@@ -82,6 +82,7 @@ for line in sys.stdin:
 """In a process of its own: pytest would rewrite all of schemathesis's assertions, for seconds."""
 
 
+@pytest.mark.server
 def test_it_is_valid_openapi_3_1_and_a_fault_would_be_seen(document: Document) -> None:
     assert document["openapi"].startswith("3.1.")
     broken = json.loads(json.dumps(document))

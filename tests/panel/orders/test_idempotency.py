@@ -803,6 +803,7 @@ def second_panel() -> Iterator[panel_testing.PanelServer]:
         yield server
 
 
+@pytest.mark.server
 @pytest.mark.parametrize(
     ("dialect", "silence"), [("sns", "before"), ("sns", "after"), ("perfectpanel", "after")]
 )
