@@ -25,7 +25,7 @@ from panel.errors import ACCOUNT_SUSPENDED, INCORRECT_REQUEST, INVALID_API_KEY, 
 from settings import Settings
 
 IDEMPOTENT_HEADER = "X-Idempotent-Add"
-"""Told with every answer: an `add` sent twice under one key is one order here."""
+"""Told with every good answer: an `add` sent twice under one key is one order here."""
 
 
 @dataclass(frozen=True)

@@ -186,7 +186,7 @@ def furnish(database: Path, provider_port: int, orders: int) -> str:
             {
                 "account": 1, "service": service, "link": f"https://example.com/{number}",
                 "quantity": QUANTITY, "charge_micros": MICROS, "status": "Pending",
-                "remains": QUANTITY, "forward": "sent", "provider": provider,
+                "remains": QUANTITY, "dispatch_state": "sent", "provider": provider,
                 "provider_order": str(number), "created_at": created_at,
             }
             for number in range(1, orders + 1)

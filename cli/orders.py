@@ -161,4 +161,4 @@ def fail(id: int) -> None:
     """Give an order in review up: it is canceled and refunded."""
     order = operations.fail(COMMAND_LINE, id)
     refunded = format_exact(order["refunded_micros"])
-    click.echo(f"Order {id} is Canceled, {refunded} refunded.")
+    click.echo(f"Order {id} is {order['status']}, {refunded} refunded.")

@@ -109,9 +109,9 @@ def test_nothing_is_imported_in_a_circle() -> None:
     ("module", "name"),
     [
         ("models", "panel.errors"),
-        ("panel.orders", "actions.params"),
-        ("actions.add", "upstream.worker"),
-        ("upstream.worker", "actions"),
+        ("panel.orders", "actions.parameters"),
+        ("actions.add", "worker.loop"),
+        ("upstream.http", "actions"),
         ("web.reference", "cli"),
         ("actions", "app"),
     ],

@@ -37,7 +37,7 @@ def send(provider: Provider, order: Outgoing, poll_after_s: int, retry_after_s: 
         log.warning("order %d rejected: %s", order.order_id, error)
         dispatch.record_rejected(order.order_id, str(error), passes)
     except OutcomeUnknown as error:
-        log.warning("order %d needs review: %s", order.order_id, error)
+        log.warning("order %d is in doubt: %s", order.order_id, error)
         dispatch.mark_in_doubt(order.order_id, str(error))
         raise
     except Exception as error:

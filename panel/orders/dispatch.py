@@ -274,7 +274,8 @@ def _abandonment(order: StoredOrder, why: str) -> Change:
 def mark_in_doubt(order_id: int, why: str, resend: bool = True) -> None:
     """Nobody knows whether the provider has the order: it waits for a person.
 
-    A provider that takes an order under one key once is asked again instead.
+    A provider that takes an order under one key once is asked again instead, but not for an
+    order that was moved by hand meanwhile.
 
     :param resend: False where asking again would tell nothing.
     """
@@ -301,7 +302,8 @@ def _mark_in_doubt(order: StoredOrder, why: str, resend: bool) -> None:
         "may_be_at_provider": True,
         "warning": why,
     }
-    if resend and _takes_a_key_once(order.provider_id):
+    again = resend and state.is_untouched(order.status)
+    if again and _takes_a_key_once(order.provider_id):
         change |= {"dispatch_state": state.WAITING, "send_at": now() + RESEND_S}
     apply_change(order, change, Event("unknown", why))
 

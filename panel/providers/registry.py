@@ -8,7 +8,7 @@ from database.transactions import immediate
 from models import Order, Provider, Service, Source
 from panel import money
 from panel.errors import OperatorError
-from panel.orders.state import OPEN
+from panel.orders import state
 from panel.providers.changes import VANISHED
 
 SANDBOX_URL = "sandbox:"
@@ -100,8 +100,8 @@ def remove(name: str) -> int:
         provider = get(name)
         unfinished = Order.select().where(
             Order.provider == provider,
-            Order.dispatch_state.in_(("waiting", "sending"))
-            | (Order.dispatch_state.in_(("sent", "review", "parts")) & Order.status.in_(OPEN)),
+            Order.dispatch_state.in_((state.WAITING, state.SENDING))
+            | (Order.dispatch_state.in_(state.AT_PROVIDER) & Order.status.in_(state.OPEN)),
         )
         if count := unfinished.count():
             orders = "1 order is" if count == 1 else f"{count} orders are"

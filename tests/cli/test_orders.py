@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from support.commands import FlaskCommand, bad, good
+from support.commands import Call, FlaskCommand, bad, good
 
 from panel import accounts, queries
 from panel.orders import lookup
@@ -72,3 +72,12 @@ def test_what_cannot_be_settled_changes_nothing(
     before = queries.order_details(reviewed)
     assert text in bad(flask("order", *args))
     assert queries.order_details(reviewed) == before
+
+
+def test_an_order_that_was_ended_by_hand_is_failed_as_it_is(reviewed: int, call: Call) -> None:
+    call(f"order set {reviewed} --status Completed")
+    result = call(f"order fail {reviewed}")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        f"Order {reviewed} is Completed, 0.00 refunded.\n",
+    )

@@ -119,7 +119,7 @@ def _possible(order: dict[str, Any]) -> dict[str, Act]:
         names = ["cancel", "refund"]
     elif order["status"] == "Completed":
         names = ["refund"]
-    if order["dispatch_state"] == "review":
+    if order["dispatch_state"] == state.IN_REVIEW:
         names += ["resend", "fail"]
     return {name: ACTS[name] for name in names}
 

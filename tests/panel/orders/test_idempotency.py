@@ -568,6 +568,24 @@ def test_an_order_in_doubt_that_is_moved_by_hand_waits_for_a_person(
     assert lookup.get(1).status == "Completed"
 
 
+@pytest.mark.parametrize("status", ["Canceled", "Processing", "Completed"])
+def test_an_order_that_is_moved_by_hand_while_it_is_sent_is_not_bought_again(
+    recorder: Recorder, kind_lane: Lane, add: Add, clock: Clock, status: str
+) -> None:
+    add()
+    outgoing = dispatch.claim(kind_lane.row.id)
+    assert outgoing is not None
+    transition.change(1, status=status)
+    dispatch.mark_in_doubt(1, "HTTP 502")
+
+    assert forward_of(1) == "review"
+    clock.move(minutes=60)
+    kind_lane.send()
+    assert recorder.adds == []
+    listed = [*queries.orders_in_review(), *queries.with_warning(10)]
+    assert [row["id"] for row in listed] == [1]
+
+
 @pytest.mark.parametrize(
     ("status", "remains"), [("Canceled", None), ("Completed", None), ("Partial", 40)]
 )
