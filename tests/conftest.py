@@ -1,5 +1,6 @@
 """The cast and the real parts: an app on a real file, and a real gunicorn with a real database."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from copy import copy
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import hypothesis
 import pytest
@@ -54,6 +56,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         used = PROCESSES.intersection(getattr(item, "fixturenames", ()))
         if used:
             item.add_marker("browser" if "browser" in used else "server")
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what was made so far: it stays until the end."""
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -108,23 +115,40 @@ def cast_file(
     return path, cast
 
 
+class Panel(NamedTuple):
+    """An open database, and the app on it where the test has one."""
+
+    path: Path
+    app: Flask | None
+
+
 @pytest.fixture
-def panel_file(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
-    """An open database with nothing in it, or with the cast where the test has one."""
+def panel_of_the_test(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Panel]:
+    """A database with nothing in it, or with the cast where the test has one."""
     path = tmp_path / "panel.db"
     if "cast" in request.fixturenames:
         shutil.copy(request.getfixturevalue("cast_file")[0], path)
     else:
         shutil.copy(request.getfixturevalue("empty_file"), path)
-    open_database(path, UNSAFE)
-    yield path
+    if "app" in request.fixturenames:
+        yield Panel(path, make_app(path, PANEL_SYNCHRONOUS=UNSAFE))
+    else:
+        open_database(path, UNSAFE)
+        yield Panel(path, None)
     close_database()
 
 
 @pytest.fixture
-def app(panel_file: Path) -> Flask:
+def panel_file(panel_of_the_test: Panel) -> Path:
+    """The test's database, which is open."""
+    return panel_of_the_test.path
+
+
+@pytest.fixture
+def app(panel_of_the_test: Panel) -> Flask:
     """An app on the test's database."""
-    return make_app(panel_file, PANEL_SYNCHRONOUS=UNSAFE)
+    assert panel_of_the_test.app is not None
+    return panel_of_the_test.app
 
 
 @pytest.fixture

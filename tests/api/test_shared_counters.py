@@ -13,6 +13,7 @@ from limits.strategies import FixedWindowRateLimiter
 from support import forked
 from support.clock import NOW
 
+from api import shared_counters
 from api.shared_counters import BUCKET_SLOTS, BUCKETS, SharedCounters, Window
 
 SLOTS = BUCKETS * BUCKET_SLOTS
@@ -132,25 +133,36 @@ def test_thousands_of_keys_are_kept_apart_and_none_is_lost(storage: SharedCounte
     assert storage.reset() == 4096
 
 
-def test_windows_that_are_over_make_room(storage: SharedCounters, clock: SimpleNamespace) -> None:
+FEW_BUCKETS = 64
+FEW_SLOTS = FEW_BUCKETS * BUCKET_SLOTS
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> SharedCounters:
+    """A storage with fewer buckets, and so the sooner full; each is as large as ever."""
+    monkeypatch.setattr(shared_counters, "BUCKETS", FEW_BUCKETS)
+    return SharedCounters()
+
+
+def test_windows_that_are_over_make_room(small: SharedCounters, clock: SimpleNamespace) -> None:
     for minute in range(8):  # twice as many keys as slots, and a quarter of them at a time
         clock.now = NOW + 60 * minute
-        own = [f"{minute}-{key}" for key in keys(SLOTS // 4)]
-        assert {storage.incr(key, 60) for key in own} == {1}
-        assert {storage.get(key) for key in own} == {1}
-    assert storage.reset() == SLOTS // 4
+        own = [f"{minute}-{key}" for key in keys(FEW_SLOTS // 4)]
+        assert {small.incr(key, 60) for key in own} == {1}
+        assert {small.get(key) for key in own} == {1}
+    assert small.reset() == FEW_SLOTS // 4
 
 
 def test_of_more_keys_than_slots_those_whose_windows_end_last_are_kept(
-    storage: SharedCounters, clock: SimpleNamespace
+    small: SharedCounters, clock: SimpleNamespace
 ) -> None:
-    everyone = keys(3 * SLOTS)
+    everyone = keys(3 * FEW_SLOTS)
     for number, key in enumerate(everyone):
-        clock.now = NOW + number / SLOTS
-        assert storage.incr(key, 60) == 1
-    assert {storage.get(key) for key in everyone[-SLOTS // 4 :]} == {1}
-    assert {storage.get(key) for key in everyone[: SLOTS // 4]} == {0}
-    assert storage.reset() == SLOTS, "a place was left empty"
+        clock.now = NOW + number / FEW_SLOTS
+        assert small.incr(key, 60) == 1
+    assert {small.get(key) for key in everyone[-FEW_SLOTS // 4 :]} == {1}
+    assert {small.get(key) for key in everyone[: FEW_SLOTS // 4]} == {0}
+    assert small.reset() == FEW_SLOTS, "a place was left empty"
 
 
 def test_keys_that_would_share_a_bucket_cannot_be_foreseen() -> None:

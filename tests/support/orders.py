@@ -57,8 +57,8 @@ def balance(name: str = "alice") -> int:
     return accounts.get(name).balance_micros
 
 
-def offer_of(service_id: int, name: str = "alice") -> pricing.Offer:
-    found = pricing.find_offer(accounts.caller(account_id(name)), service_id)
+def offer_of(service_id: int) -> pricing.Offer:
+    found = pricing.find_offer(accounts.caller(account_id()), service_id)
     assert found is not None
     return found
 
@@ -67,7 +67,10 @@ def new_order(
     service_id: int, quantity: int | None = 100, link: str = LINK, name: str = "alice"
 ) -> int:
     """Place a customer's order, as the API does: its number."""
-    return place_order(account_id(name), offer_of(service_id, name), OrderRequest(link, quantity))
+    caller = accounts.caller(account_id(name))
+    offer = pricing.find_offer(caller, service_id)
+    assert offer is not None
+    return place_order(caller.id, offer, OrderRequest(link, quantity))
 
 
 def told(order_id: int) -> tuple[int, int, str, int]:

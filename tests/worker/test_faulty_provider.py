@@ -375,8 +375,12 @@ def test_a_provider_that_hangs_does_not_hold_up_another(
 
 
 def test_a_provider_that_is_down_does_not_hold_up_another(
-    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane
+    shop: SimpleNamespace,
+    faulty: FaultyProvider,
+    open_lane: OpenLane,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(lanes_module, "FIRST_PAUSE_S", 1)
     down = open_shop(f"http://127.0.0.1:{free_port()}/api/v2")
     stuck, good = place(down, 10), place(shop, 40)
     stop, lane = open_lane(down)
