@@ -314,7 +314,7 @@ def test_a_float_would_be_seen(code: str) -> None:
 # The tree as a whole
 
 MADE = {
-    ".git", ".venv", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", "instance",
+    ".git", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", "instance",
 }  # fmt: skip
 """Folders that tools make."""
 
@@ -322,7 +322,7 @@ MADE = {
 def texts() -> Iterator[tuple[Path, str]]:
     """Every file of the project, but databases and this one, which names what is looked for."""
     for entry in sorted(ROOT.iterdir()):
-        if entry.name in MADE:
+        if entry.name in MADE or entry.name.startswith(".venv"):
             continue
         for path in sorted(entry.rglob("*")) if entry.is_dir() else [entry]:
             made = "__pycache__" in path.parts or re.search(r"\.(db(-.*)?|lock)$", path.name)

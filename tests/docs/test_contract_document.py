@@ -25,7 +25,8 @@ PRODUCT = ("*.py", "*.sql", "*/*.py", "*/*/*.py", "*/*/*/*.py", "migrations/*.sq
 def sources() -> Iterator[Path]:
     for pattern in PRODUCT:
         for path in ROOT.glob(pattern):
-            if path.relative_to(ROOT).parts[0] != ".venv" and path != Path(__file__):
+            hidden = path.relative_to(ROOT).parts[0].startswith(".")
+            if not hidden and path != Path(__file__):
                 yield path
 
 
