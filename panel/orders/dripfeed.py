@@ -15,7 +15,7 @@ from panel import accounts, pricing
 from panel.orders import lookup, state
 from panel.orders.lookup import StoredOrder
 from panel.orders.place import OrderRequest, insert_charged
-from panel.orders.transition import Change, Event, apply_change
+from panel.orders.transition import Change, apply_change, apply_with_warning
 
 log = logging.getLogger("panel.orders")
 
@@ -45,8 +45,7 @@ def run_due(poll_every_s: int) -> None:
             with immediate():
                 order = lookup.get(order_id)
                 put_off: Change = {"poll_at": poll_at, "warning": why}
-                is_new = why != order.warning
-                apply_change(order, put_off, Event("warning", why) if is_new else None)
+                apply_with_warning(order, put_off)
 
 
 def _run(order: StoredOrder, poll_at: int) -> None:

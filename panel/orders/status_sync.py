@@ -11,7 +11,7 @@ from panel import money
 from panel.errors import OperatorError
 from panel.orders import lookup, state, subscriptions
 from panel.orders.lookup import StoredOrder
-from panel.orders.transition import Change, Event, apply_change
+from panel.orders.transition import Change, apply_change, apply_with_warning
 
 log = logging.getLogger("panel.orders")
 
@@ -93,7 +93,7 @@ def _apply_alone(order_id: int, reported: ProviderStatus, poll_every_s: int) -> 
         why = f"its status cannot be applied: an internal error ({type(error).__name__})"
         with immediate():
             for order in lookup.get_many([order_id]):
-                _apply_with_warning(order, {"poll_at": now() + POLL_SLOWEST_S, "warning": why})
+                apply_with_warning(order, {"poll_at": now() + POLL_SLOWEST_S, "warning": why})
 
 
 def _apply(order: StoredOrder, reported: ProviderStatus, poll_every_s: int) -> None:
@@ -102,16 +102,9 @@ def _apply(order: StoredOrder, reported: ProviderStatus, poll_every_s: int) -> N
         change = _with_posts(order, change, reported)
     poll_at = now() + min(max(poll_every_s, (now() - order.created_at) // 20), POLL_SLOWEST_S)
     try:
-        _apply_with_warning(order, {**change, "poll_at": poll_at})
+        apply_with_warning(order, {**change, "poll_at": poll_at})
     except OperatorError as error:
-        _apply_with_warning(order, {"warning": str(error), "poll_at": poll_at})
-
-
-def _apply_with_warning(order: StoredOrder, change: Change) -> None:
-    """Apply a change; a warning that is new goes into the order's history."""
-    warning = change.get("warning", "")
-    is_new = warning and warning != order.warning
-    apply_change(order, change, Event("warning", warning) if is_new else None)
+        apply_with_warning(order, {"warning": str(error), "poll_at": poll_at})
 
 
 def _with_posts(order: StoredOrder, change: Change, reported: ProviderStatus) -> Change:

@@ -139,6 +139,13 @@ def apply_change(order: StoredOrder, change: Change, event: Event | None = None)
         record_event(order.id, event.kind, event.text)
 
 
+def apply_with_warning(order: StoredOrder, change: Change) -> None:
+    """Apply a change as apply_change() does; a warning that is new goes into the history."""
+    warning = change.get("warning", "")
+    is_new = warning and warning != order.warning
+    apply_change(order, change, Event("warning", warning) if is_new else None)
+
+
 def _changed_columns(order: StoredOrder, change: Change) -> dict[str, Any]:
     """The columns to write: those that differ, and those that follow from them."""
     values: dict[str, Any] = {
