@@ -61,6 +61,7 @@ class Service(Table):
     dripfeed = BooleanField(default=False)
     one_per_link = BooleanField(default=False)
     sort_order = IntegerField(default=1_000_000_000)
+    held = BooleanField(default=False)
 
     class Meta:
         table_name = "services"
@@ -101,6 +102,12 @@ class Provider(Table):
     balance_at = IntegerField(null=True)
     created_at = IntegerField(default=now)
     idempotent = BooleanField(default=False)
+    currency = TextField(default="")
+    exchange_ppt = IntegerField(null=True)
+    exchange_at = IntegerField(null=True)
+    sync_wanted = BooleanField(default=False)
+    stopped_because = TextField(default="")
+    moved_to = TextField(default="")
 
     class Meta:
         table_name = "providers"
@@ -118,9 +125,55 @@ class Source(Table):
     provider_service = TextField()
     cost_micros = IntegerField()
     dripfeed = BooleanField(default=False)
+    name = TextField(default="")
+    category = TextField(default="")
 
     class Meta:
         table_name = "sources"
+
+
+class PendingChange(Table):
+    """What a provider changed and we do not follow yet: of a source, or of the provider."""
+
+    id = AutoField()
+    provider = ForeignKeyField(Provider)
+    provider_id: int
+    source = ForeignKeyField(Source, null=True)
+    source_id: int | None
+    kind = TextField()
+    stops_sale = BooleanField()
+    before = TextField()
+    after = TextField()
+    created_at = IntegerField(default=now)
+
+    class Meta:
+        table_name = "pending_changes"
+
+
+class ProviderWord(Table):
+    """What one of a provider's words means, as an operator taught it."""
+
+    provider = ForeignKeyField(Provider)
+    kind = TextField()
+    word = TextField()
+    meaning = TextField()
+    created_at = IntegerField(default=now)
+
+    class Meta:
+        table_name = "provider_words"
+        primary_key = CompositeKey("provider", "kind", "word")
+
+
+class AskedSingly(Table):
+    """An action that a provider answers for one order or refill at a time only."""
+
+    provider = ForeignKeyField(Provider)
+    action = TextField()
+    learned_at = IntegerField(default=now)
+
+    class Meta:
+        table_name = "asked_singly"
+        primary_key = CompositeKey("provider", "action")
 
 
 class Order(Table):
@@ -159,6 +212,8 @@ class Order(Table):
     part = IntegerField(null=True)
     send_key = TextField(null=True)
     may_be_at_provider = BooleanField(default=False)
+    held_because = TextField(default="")
+    held_text = TextField(default="")
 
     class Meta:
         table_name = "orders"
@@ -218,6 +273,8 @@ class Refill(Table):
     provider_refill = TextField(null=True)
     send_at = IntegerField(default=0)
     poll_at = IntegerField(default=0)
+    attempts = IntegerField(default=0)
+    warning = TextField(default="")
 
     class Meta:
         table_name = "refills"
@@ -311,6 +368,9 @@ TABLES = (
     AccountRate,
     Provider,
     Source,
+    PendingChange,
+    ProviderWord,
+    AskedSingly,
     Order,
     IdempotencyKey,
     OrderEvent,

@@ -39,6 +39,8 @@ CREATE TABLE services (
     one_per_link INTEGER NOT NULL DEFAULT 0 CHECK (one_per_link IN (0, 1)),
     -- Where it stands in the catalogue; those with the same number stand by id.
     sort_order INTEGER NOT NULL DEFAULT 1000000000 CHECK (sort_order >= 0),
+    -- Whether it is not sold until an operator confirms a pending change of its first source.
+    held INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, 1)),
     CHECK (min <= max)
 ) STRICT;
 
@@ -85,7 +87,19 @@ CREATE TABLE providers (
     balance_at INTEGER,
     created_at INTEGER NOT NULL,
     -- Whether it said that an order sent twice under one key is one order.
-    idempotent INTEGER NOT NULL DEFAULT 0 CHECK (idempotent IN (0, 1))
+    idempotent INTEGER NOT NULL DEFAULT 0 CHECK (idempotent IN (0, 1)),
+    -- The currency of its prices: as it names it, or as the operator says; '' is not known.
+    currency TEXT NOT NULL DEFAULT '',
+    -- Units of our currency for one of theirs, in parts per trillion (83200000000000 is 83.2),
+    -- and since when; NULL where none was given.
+    exchange_ppt INTEGER CHECK (exchange_ppt BETWEEN 1 AND 9000000000000000000),
+    exchange_at INTEGER,
+    -- Whether its prices are to be read as soon as can be.
+    sync_wanted INTEGER NOT NULL DEFAULT 0 CHECK (sync_wanted IN (0, 1)),
+    -- Why nothing is sent there until an operator resumes it; '' while it works. And the address
+    -- that it redirects to, if it has moved.
+    stopped_because TEXT NOT NULL DEFAULT '',
+    moved_to TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
 -- Where a service is bought: first at the source of rank 1, after a clear refusal at rank 2.
@@ -97,10 +111,55 @@ CREATE TABLE sources (
     provider_service TEXT NOT NULL CHECK (length(provider_service) BETWEEN 1 AND 64),
     cost_micros INTEGER NOT NULL CHECK (cost_micros BETWEEN 0 AND 1000000000000),
     dripfeed INTEGER NOT NULL DEFAULT 0 CHECK (dripfeed IN (0, 1)),
+    -- The provider's name and category of the service, as they were taken over; '' if from before
+    -- they were kept.
+    name TEXT NOT NULL DEFAULT '',
+    category TEXT NOT NULL DEFAULT '',
     UNIQUE (service_id, source_rank)
 ) STRICT;
 
 CREATE INDEX sources_by_provider ON sources (provider_id, provider_service);
+
+-- What a provider changed and we do not follow until an operator confirms it: of one source, or
+-- of the provider as a whole (source_id is NULL). While one that stops sale is pending, the
+-- services that are bought there are held.
+CREATE TABLE pending_changes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    provider_id INTEGER NOT NULL REFERENCES providers (id),
+    source_id INTEGER REFERENCES sources (id),
+    kind TEXT NOT NULL CHECK (
+        kind IN ('currency', 'loss', 'moved', 'name', 'category', 'fall', 'rise', 'charge')
+    ),
+    stops_sale INTEGER NOT NULL CHECK (stops_sale IN (0, 1)),
+    before TEXT NOT NULL,
+    after TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    CHECK ((kind IN ('currency', 'loss', 'moved')) = (source_id IS NULL))
+) STRICT;
+
+CREATE UNIQUE INDEX pending_changes_by_source ON pending_changes (source_id, kind)
+WHERE source_id IS NOT NULL;
+CREATE UNIQUE INDEX pending_changes_by_provider ON pending_changes (provider_id, kind)
+WHERE source_id IS NULL;
+
+-- What an operator taught us of a provider's words: what a status means, or what to do about a
+-- refusal. The word is kept as panel/providers/words.py compares it.
+CREATE TABLE provider_words (
+    provider_id INTEGER NOT NULL REFERENCES providers (id),
+    kind TEXT NOT NULL CHECK (kind IN ('status', 'refusal')),
+    word TEXT NOT NULL CHECK (length(word) BETWEEN 1 AND 300),
+    meaning TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (provider_id, kind, word)
+) STRICT, WITHOUT ROWID;
+
+-- Which actions a provider answers for one order or refill at a time only, as far as we saw.
+CREATE TABLE asked_singly (
+    provider_id INTEGER NOT NULL REFERENCES providers (id),
+    action TEXT NOT NULL CHECK (action IN ('status', 'refill_status', 'cancel')),
+    learned_at INTEGER NOT NULL,
+    PRIMARY KEY (provider_id, action)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE orders (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -154,6 +213,12 @@ CREATE TABLE orders (
     send_key TEXT,
     -- Whether the provider may have it from an earlier try, though it is to be sent again.
     may_be_at_provider INTEGER NOT NULL DEFAULT 0 CHECK (may_be_at_provider IN (0, 1)),
+    -- Why it waits for the operator, or for funds at the provider. refusal: a refusal that is not
+    -- known, until send_at; word: a status that is not known; status: one that contradicts itself;
+    -- posts: posts of a subscription that cannot be priced. held_text: the provider's own words.
+    held_because TEXT NOT NULL DEFAULT ''
+        CHECK (held_because IN ('', 'refusal', 'funds', 'word', 'status', 'posts')),
+    held_text TEXT NOT NULL DEFAULT '',
     CHECK ((runs IS NULL) = (interval IS NULL)),
     CHECK (refunded_micros BETWEEN 0 AND charge_micros),
     CHECK (refunded_micros = 0 OR status IN ('Partial', 'Canceled'))
@@ -168,6 +233,7 @@ WHERE dispatch_state = 'sent'
 CREATE INDEX orders_in_doubt ON orders (dispatch_state)
 WHERE dispatch_state IN ('sending', 'review');
 CREATE INDEX orders_with_warning ON orders (id) WHERE warning <> '';
+CREATE INDEX orders_held ON orders (held_because, provider_id) WHERE held_because <> '';
 CREATE INDEX orders_by_time ON orders (created_at);
 CREATE INDEX orders_in_parts ON orders (poll_at)
 WHERE dispatch_state = 'parts'
@@ -263,9 +329,13 @@ CREATE TABLE refills (
     provider_refill TEXT,
     -- When to pass it on to the provider, and from then on when to ask for its status.
     send_at INTEGER NOT NULL DEFAULT 0,
-    poll_at INTEGER NOT NULL DEFAULT 0
+    poll_at INTEGER NOT NULL DEFAULT 0,
+    -- How often the provider gave no number for it, and what an operator should know of that.
+    attempts INTEGER NOT NULL DEFAULT 0,
+    warning TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
+CREATE INDEX refills_with_warning ON refills (id) WHERE warning <> '';
 CREATE INDEX refills_by_order ON refills (order_id);
 CREATE UNIQUE INDEX refills_one_open ON refills (order_id)
 WHERE status IN ('pending', 'in progress');

@@ -71,6 +71,18 @@ def _minutes(text: str) -> int:
     return int(text)
 
 
+def _percent(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", text) or int(text) == 0:
+        raise ValueError("write a whole number of percent from 1 to 9999")
+    return int(text)
+
+
+def _days(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", text):
+        raise ValueError("write a number of days, or 0 for never")
+    return int(text)
+
+
 def _below_cost(text: str) -> str:
     if text not in ("flag", "disable"):
         raise ValueError("write flag or disable")
@@ -159,6 +171,35 @@ class Settings:
         _below_cost,
         "What becomes of a service whose rate falls below its cost: `flag` reports it, "
         "`disable` stops selling it until the cost falls again.",
+    )
+    cost_fall: int = _setting(
+        "50",
+        _percent,
+        "A provider's price that falls by more than so many percent at once is not followed "
+        "until you confirm it; the service goes on selling at its present rate.",
+    )
+    cost_rise: int = _setting(
+        "100",
+        _percent,
+        "A provider's price that rises by more than so many percent at once holds the service "
+        "until you confirm it.",
+    )
+    catalogue_loss: int = _setting(
+        "30",
+        _percent,
+        "When more than so many percent of the services that you buy from a provider, and at "
+        "least 5, vanish at once, they stay on sale until you confirm it, or for a day.",
+    )
+    exchange_days: int = _setting(
+        "30",
+        _days,
+        "A rate of exchange that is older than so many days is warned about; 0 for never.",
+    )
+    refusal_minutes: int = _setting(
+        "120",
+        _minutes,
+        "How long an order waits for you after a provider refused it in words that are not "
+        "known; then it is canceled and paid back. 0: at once.",
     )
     provider_timeout: int = _setting(
         "30", _seconds, "How many seconds a provider has for a whole answer."

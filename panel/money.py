@@ -1,8 +1,13 @@
 """Exact amounts: integers of a millionth of the currency unit (micros), no floats anywhere."""
 
+import math
 import re
+from decimal import Decimal
+from fractions import Fraction
 
 MICROS = 1_000_000
+ONE_PPT = 10**12
+"""A ratio of one, in parts per trillion: the unit of rates of exchange."""
 MAX_AMOUNT_MICROS = 10**15
 """The largest amount that is read, a thousand million units: sums stay far inside 64 bits."""
 
@@ -53,6 +58,14 @@ def format_exact(micros: int) -> str:
     """Write an amount exactly: at least 2 decimals, no trailing zeros past them."""
     text = format_fixed(micros, 6)
     return text[:-4] + text[-4:].rstrip("0")
+
+
+def exchanged(amount: Decimal, ratio_ppt: int) -> int:
+    """An amount of another currency in micros of ours, rounded up.
+
+    :param ratio_ppt: units of ours for one of theirs, in parts per trillion.
+    """
+    return math.ceil(Fraction(amount) * ratio_ppt * MICROS / ONE_PPT)
 
 
 def half_up(numerator: int, denominator: int) -> int:

@@ -73,13 +73,15 @@ _ANYBODY = Caller(
 """No account has this number, hence no rates of its own."""
 
 
-_FIND = CompiledQuery(lambda: _offer_query().where(Service.id == param("id"), Service.active))
+_ON_SALE = Service.active & (Service.held == 0)
+
+_FIND = CompiledQuery(lambda: _offer_query().where(Service.id == param("id"), _ON_SALE))
 
 
 _PRICE = CompiledQuery(lambda: _offer_query().where(Service.id == param("id")))
 
 
-_ALL = CompiledQuery(lambda: _offer_query().where(Service.active).order_by(*IN_ORDER))
+_ALL = CompiledQuery(lambda: _offer_query().where(_ON_SALE).order_by(*IN_ORDER))
 
 
 def find_offer(caller: Caller, service_id: int | None) -> Offer | None:

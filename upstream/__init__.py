@@ -1,6 +1,7 @@
 """Clients of the panels that we buy from."""
 
 from models import Provider as ProviderRow
+from panel.providers.currency import Exchange
 from panel.providers.registry import SANDBOX_URL
 from settings import Settings
 from upstream.http import HttpProvider
@@ -14,9 +15,9 @@ PROVIDER_ERRORS = (ProviderUnreachable, ProviderRejected, OutcomeUnknown)
 def connect(row: ProviderRow, settings: Settings) -> Provider:
     """The provider behind a row; nothing is sent yet.
 
-    :param settings: tell our currency, because a charge in another one is not taken for a cost,
-        and the time limits.
+    :param settings: tell our currency, into which its amounts are converted, and the time limits.
     """
     if row.url == SANDBOX_URL:
-        return SandboxProvider(settings.sandbox_seconds)
-    return HttpProvider(row.url, row.key, settings.currency, timeout_s=settings.provider_timeout)
+        return SandboxProvider(settings.sandbox_seconds, settings.currency)
+    exchange = Exchange(settings.currency, row.currency, row.exchange_ppt)
+    return HttpProvider(row.url, row.key, exchange, timeout_s=settings.provider_timeout)

@@ -7,12 +7,13 @@ many that is not understood is left out, or says so itself.
 import json
 import re
 from collections.abc import Iterator
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from panel import service_types, services
-from panel.money import MICROS
-from panel.orders.status_sync import ProviderStatus
+from panel.money import ONE_PPT, exchanged
+from panel.orders.status_sync import Charge, ProviderStatus
+from panel.providers.currency import Exchange
 from panel.providers.listing import Listing
 from upstream import vocabulary
 from upstream.provider import OutcomeUnknown
@@ -53,21 +54,26 @@ def _error_text(answer: dict[str, Any], with_message: bool) -> str:
     return _text(value)
 
 
-def read_listings(answer: Any) -> list[Listing]:
-    """The services of a catalogue; entries that are not understood are left out."""
+def read_listings(answer: Any, ratio_ppt: int) -> list[Listing]:
+    """The services of a catalogue; entries that are not understood are left out.
+
+    :param ratio_ppt: what makes its rates ours, as Exchange.ratio() gives it.
+    """
     if not isinstance(answer, list):
         raise not_understood(answer)
-    listings = [_read_listing(entry) for entry in answer]
+    listings = [_read_listing(entry, ratio_ppt) for entry in answer]
     return [listing for listing in listings if listing is not None]
 
 
-def read_balance(answer: Any) -> str:
-    """The balance as the provider writes it, with its currency."""
+def read_balance(answer: Any) -> tuple[str, str]:
+    """The balance as the provider writes it, with its currency; and the currency's code, or ""."""
     answer = _require_object(answer)
     if not _text(answer.get("balance")):
         raise not_understood(answer)
+    currency = _text(answer.get("currency")).strip().upper()
     text = f"{_text(answer['balance'])} {_text(answer.get('currency'))}".strip()
-    return "".join(c for c in text if c.isprintable())[:64]
+    code = currency if re.fullmatch("[A-Z]{3,5}", currency) else ""
+    return "".join(c for c in text if c.isprintable())[:64], code
 
 
 def read_id(answer: Any, name: str) -> str:
@@ -81,17 +87,14 @@ def read_id(answer: Any, name: str) -> str:
 
 
 def read_statuses(
-    answer: Any, provider_orders: list[str], currency: str
+    answer: Any, provider_orders: list[str], exchange: Exchange
 ) -> dict[str, ProviderStatus]:
-    """The statuses of these orders, as far as the answer holds them.
-
-    :param currency: ours; charges in another one are left out.
-    """
+    """The statuses of these orders, as far as the answer holds them."""
     answer = _require_object(answer)
     if not answer.keys() & set(provider_orders):
         raise not_understood(answer)
     return {
-        order: _read_status(answer[order], currency)
+        order: _read_status(answer[order], exchange)
         for order in provider_orders
         if order in answer
     }
@@ -128,11 +131,11 @@ def _require_object(answer: Any) -> dict[str, Any]:
     return answer
 
 
-def _read_listing(entry: Any) -> Listing | None:
+def _read_listing(entry: Any, ratio_ppt: int) -> Listing | None:
     if not isinstance(entry, dict):
         return None
     rate, least, most = (
-        _micros(entry.get("rate")), _integer(entry.get("min")), _integer(entry.get("max"))
+        _amount(entry.get("rate")), _integer(entry.get("min")), _integer(entry.get("max"))
     )  # fmt: skip
     service, name = _text(entry.get("service")), _printable(entry.get("name"))
     if rate is None or least is None or most is None or not _is_id(service) or not name:
@@ -142,7 +145,7 @@ def _read_listing(entry: Any) -> Listing | None:
         name,
         _printable(entry.get("category")) or "Other",
         _type_name(_text(entry.get("type")) or "Default"),
-        rate,
+        exchanged(rate, ratio_ppt),
         least,
         min(most, services.MAX_QUANTITY),
         _flag(entry.get("refill")),
@@ -156,7 +159,7 @@ def _type_name(word: str) -> str:
     return {name.lower(): name for name in service_types.SERVICE_TYPES}.get(word.lower(), word)
 
 
-def _read_status(entry: Any, currency: str) -> ProviderStatus:
+def _read_status(entry: Any, exchange: Exchange) -> ProviderStatus:
     """One order's status; what is not understood in it is told in `odd`."""
     if not isinstance(entry, dict) or entry.get("error"):
         text = entry.get("error") if isinstance(entry, dict) else entry
@@ -172,18 +175,27 @@ def _read_status(entry: Any, currency: str) -> ProviderStatus:
         status,
         _integer(entry.get("start_count")),
         _integer(entry.get("remains")),
-        _charge_micros(entry, currency),
+        _charge(entry, exchange),
         ", ".join(odd),
         tuple(_read_posts(entry.get("posts"))),
+        word=word,
     )
 
 
-def _charge_micros(entry: dict[str, Any], currency: str) -> int | None:
-    """The charge in micros, if it is in this currency; zero is the same in every currency."""
-    charge = _micros(entry.get("charge"))
-    if charge and entry.get("currency") not in (None, "", currency):
+def _charge(entry: dict[str, Any], exchange: Exchange) -> Charge | None:
+    """The charge in our currency; zero is the same in every currency."""
+    amount = _amount(entry.get("charge"))
+    if amount is None:
         return None
-    return charge
+    named = _text(entry.get("currency")).strip().upper()
+    ratio = exchange.ratio(named) if amount else ONE_PPT
+    last_digit = Decimal((0, (1,), min(int(amount.as_tuple().exponent), 0)))
+    return Charge(
+        None if ratio is None else exchanged(amount, ratio),
+        1 if ratio is None else exchanged(last_digit, ratio),
+        bool(named),
+        _printable(f"{_text(entry.get('charge'))} {named}".strip())[:50],
+    )
 
 
 def _read_posts(value: Any) -> Iterator[tuple[str, int]]:
@@ -217,15 +229,15 @@ def _integer(value: Any) -> int | None:
     return int(text)
 
 
-def _micros(value: Any) -> int | None:
-    """An amount in micros, rounded up to one; None if it is no amount."""
+def _amount(value: Any) -> Decimal | None:
+    """An amount that is not negative; None if it is none."""
     try:
         amount = Decimal(_text(value).strip())
     except InvalidOperation:
         return None
-    if not amount.is_finite() or not 0 <= amount <= 10**9:
+    if not amount.is_finite() or not 0 <= amount <= 10**9 or len(amount.as_tuple().digits) > 40:
         return None
-    return int((amount * MICROS).to_integral_value(ROUND_CEILING))
+    return amount
 
 
 def _flag(value: Any) -> bool:

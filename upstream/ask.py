@@ -16,10 +16,8 @@ def ask_account(row: Provider, settings: Settings) -> ProviderAccount:
 
     :raises ProviderFailed: if the provider does not answer.
     """
-    provider = connect(row, settings)
     with _named(row.name):
-        balance = provider.balance()
-    return ProviderAccount(balance, provider.idempotent)
+        return connect(row, settings).account()
 
 
 def ask_catalogue(row: Provider, settings: Settings) -> list[Listing]:

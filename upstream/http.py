@@ -14,7 +14,9 @@ from urllib3.exceptions import NewConnectionError as NoConnectionError
 
 from panel.orders.dispatch import Outgoing
 from panel.orders.status_sync import ProviderStatus
+from panel.providers.currency import Exchange
 from panel.providers.listing import Listing
+from panel.providers.registry import ProviderAccount
 from upstream import answers, connection, vocabulary
 from upstream.provider import OutcomeUnknown, ProviderRejected, ProviderUnreachable
 
@@ -37,13 +39,13 @@ class HttpProvider:
         self,
         url: str,
         key: str,
-        currency: str,
+        exchange: Exchange,
         connections: int = 4,
         timeout_s: float = ANSWER_TIMEOUT_S,
     ) -> None:
         self._url = url
         self._key = key
-        self._currency = currency
+        self._exchange = exchange
         self._timeout_s = timeout_s
         self.idempotent = False
         self._pool = connection.pools(connections)
@@ -52,12 +54,17 @@ class HttpProvider:
         self._unkept_pool = connection.pools(connections, keep=False)
 
     def services(self) -> list[Listing]:
-        """The whole catalogue; entries that are not understood are left out."""
-        return answers.read_listings(self._call({"action": "services"}))
+        """The whole catalogue, in our currency; entries that are not understood are left out.
 
-    def balance(self) -> str:
-        """Our funds there, as the provider writes them, with the currency."""
-        return answers.read_balance(self._call({"action": "balance"}))
+        :raises OperatorError: if the provider's prices cannot be converted into our currency.
+        """
+        ratio_ppt = self._exchange.required_ratio()
+        return answers.read_listings(self._call({"action": "services"}), ratio_ppt)
+
+    def account(self) -> ProviderAccount:
+        """Our funds there, with the currency; and whether idempotency keys are known there."""
+        balance, currency = answers.read_balance(self._call({"action": "balance"}))
+        return ProviderAccount(balance, self.idempotent, currency)
 
     def add(self, order: Outgoing) -> str:
         """Place an order; the provider's number for it."""
@@ -67,7 +74,7 @@ class HttpProvider:
     def statuses(self, provider_orders: list[str]) -> dict[str, ProviderStatus]:
         """The statuses of up to 100 orders."""
         answer = self._call({"action": "status", "orders": ",".join(provider_orders)})
-        return answers.read_statuses(answer, provider_orders, self._currency)
+        return answers.read_statuses(answer, provider_orders, self._exchange)
 
     def cancel(self, provider_orders: list[str]) -> dict[str, bool]:
         """Request to cancel up to 100 orders: for each, whether the provider accepted."""

@@ -5,6 +5,7 @@ from typing import Protocol
 from panel.orders.dispatch import Outgoing
 from panel.orders.status_sync import ProviderStatus
 from panel.providers.listing import Listing
+from panel.providers.registry import ProviderAccount
 
 
 class ProviderUnreachable(Exception):
@@ -31,10 +32,13 @@ class Provider(Protocol):
     idempotent: bool
 
     def services(self) -> list[Listing]:
-        """The whole catalogue."""
+        """The whole catalogue, in our currency.
 
-    def balance(self) -> str:
-        """Our funds there, as the provider writes them, with the currency."""
+        :raises OperatorError: if the provider's prices cannot be converted into our currency.
+        """
+
+    def account(self) -> ProviderAccount:
+        """Our funds there, with the currency; and whether idempotency keys are known there."""
 
     def add(self, order: Outgoing) -> str:
         """Place an order; the provider's number for it."""

@@ -14,6 +14,7 @@ from panel.money import MICROS
 from panel.orders.dispatch import Outgoing
 from panel.orders.status_sync import ProviderStatus
 from panel.providers.listing import Listing
+from panel.providers.registry import ProviderAccount
 from upstream.provider import ProviderRejected
 
 START_COUNT = 1000
@@ -42,16 +43,17 @@ class SandboxProvider:
 
     idempotent = False
 
-    def __init__(self, seconds: int) -> None:
+    def __init__(self, seconds: int, currency: str) -> None:
+        self._currency = currency
         self._life_ms = max(seconds * 1000, 1)
 
     def services(self) -> list[Listing]:
         """A small catalogue."""
         return list(CATALOGUE)
 
-    def balance(self) -> str:
-        """The sandbox asks for no money."""
-        return "unlimited"
+    def account(self) -> ProviderAccount:
+        """The sandbox asks for no money; its prices are in our currency."""
+        return ProviderAccount("unlimited", self.idempotent, self._currency)
 
     def add(self, order: Outgoing) -> str:
         """Accept the order, or reject it where its link says so."""

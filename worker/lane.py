@@ -18,7 +18,6 @@ from panel.errors import OperatorError
 from panel.orders import dispatch, status_sync
 from panel.providers import price_sync, registry
 from panel.providers.changes import describe
-from panel.providers.registry import ProviderAccount
 from upstream import vocabulary
 from upstream.provider import OutcomeUnknown, Provider, ProviderRejected, ProviderUnreachable
 from worker import poll, send
@@ -172,9 +171,7 @@ class Lane:
 
     def _record_balance(self) -> bool:
         if self._throttle.wait():
-            balance = self._provider.balance()
-            account = ProviderAccount(balance, self._provider.idempotent)
-            registry.record_account(self.row.id, account)
+            registry.record_account(self.row.id, self._provider.account())
         return False
 
     def _sync_prices(self) -> bool:

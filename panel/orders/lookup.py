@@ -62,6 +62,8 @@ class StoredOrder(NamedTuple):
     part: int | None
     send_key: str | None
     may_be_at_provider: int
+    held_because: str
+    held_text: str
 
 
 class RequestedOrder(NamedTuple):

@@ -19,19 +19,43 @@ POLL_SLOWEST_S = 1800
 """An old order's status is asked for at least this often."""
 
 
+class Charge(NamedTuple):
+    """What a provider says it took for an order, converted into our currency.
+
+    micros: rounded up; None where its currency cannot be converted.
+    step_micros: one unit of its last digit, which is what the provider's own rounding may hide.
+    is_named: whether its currency stood beside it.
+    text: the amount as the provider wrote it, with its currency.
+    """
+
+    micros: int | None
+    step_micros: int = 1
+    is_named: bool = True
+    text: str = ""
+
+
 class ProviderStatus(NamedTuple):
     """What a provider says of an order; None where it says nothing that can be read.
 
-    status is one of ours; charge is theirs, in micros. `odd` tells what could not be read.
-    posts are a subscription's: the provider's order number and the quantity of each.
+    status: one of ours, None for a word that is not known; word: the provider's own.
+    odd: what could not be read.
+    posts: of a subscription: the provider's order number and the quantity of each.
+    children: the provider's numbers of a subscription's posts, where it tells no quantities, or
+        of a drip-feed's runs.
+    runs: of a drip-feed: how many the provider says it has begun.
+    quantity: where the provider repeats it.
     """
 
     status: str | None = None
     start_count: int | None = None
     remains: int | None = None
-    charge_micros: int | None = None
+    charge: Charge | None = None
     odd: str = ""
     posts: tuple[tuple[str, int], ...] = ()
+    word: str = ""
+    children: tuple[str, ...] = ()
+    runs: int | None = None
+    quantity: int | None = None
 
 
 _DUE = CompiledQuery(
@@ -181,7 +205,7 @@ def _remains(
     """
     if status == "Canceled" and not remains:
         # Many panels leave the remains of a canceled order out, or at 0 beside a charge of 0.
-        if reported.charge_micros == 0:
+        if reported.charge is not None and reported.charge.micros == 0:
             return order.quantity
         if reported.remains is None:
             return order.remains
@@ -192,8 +216,8 @@ def _remains(
 
 def _final_cost(order: StoredOrder, status: str, remains: int, reported: ProviderStatus) -> int:
     """What the provider kept, in micros: by its own word, else by what it delivered."""
-    if reported.charge_micros is not None:
-        return reported.charge_micros
+    if reported.charge is not None and reported.charge.micros is not None:
+        return reported.charge.micros
     if state.is_refunded(status) and not state.is_subscription(order.quantity):
         return order.cost_micros - money.refund(order.cost_micros, remains, order.quantity)
     return order.cost_micros

@@ -40,6 +40,8 @@ class Change(TypedDict, total=False):
     send_at: int
     poll_at: int
     warning: str
+    held_because: str
+    held_text: str
 
 
 class Event(NamedTuple):

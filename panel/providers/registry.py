@@ -23,10 +23,12 @@ class ProviderAccount(NamedTuple):
 
     balance: as the provider writes it, with the currency.
     idempotent: whether it says that it takes an order under one key once.
+    currency: the currency's code; "" where the provider names none.
     """
 
     balance: str
     idempotent: bool
+    currency: str = ""
 
 
 def is_address(url: str) -> bool:
@@ -66,6 +68,11 @@ def add(name: str, url: str, key: str, requests_per_minute: int) -> Provider:
         "requests_per_minute": requests_per_minute,
         "active": True,
         "idempotent": False,  # until the new address says so
+        "currency": "",
+        "exchange_ppt": None,
+        "exchange_at": None,
+        "stopped_because": "",
+        "moved_to": "",
     }
     with immediate():
         Provider.insert(name=name, **values).on_conflict(
@@ -130,6 +137,24 @@ def record_balance(provider_id: int, balance: str) -> None:
     """Record our balance at a provider, as it writes it, and the time."""
     with immediate():
         Provider.update(balance=balance, balance_at=now()).where(
+            Provider.id == provider_id
+        ).execute()
+
+
+def want_sync(provider_id: int, wanted: bool = True) -> None:
+    """Have a provider's prices read as soon as can be; to be called inside immediate()."""
+    Provider.update(sync_wanted=wanted).where(
+        Provider.id == provider_id, Provider.sync_wanted != wanted
+    ).execute()
+
+
+def stop(provider_id: int, why: str, moved_to: str = "") -> None:
+    """Send nothing more to a provider until an operator resumes it.
+
+    :param moved_to: the address that it redirects to, if it does.
+    """
+    with immediate():
+        Provider.update(stopped_because=why[:300], moved_to=moved_to[:300]).where(
             Provider.id == provider_id
         ).execute()
 

@@ -12,7 +12,7 @@ from models import Order
 from panel import accounts, ledger, reports
 from panel.money import MICROS
 from panel.orders import dispatch, status_sync, transition
-from panel.orders.status_sync import ProviderStatus
+from panel.orders.status_sync import Charge, ProviderStatus
 from panel.providers import registry, sources
 
 
@@ -35,7 +35,7 @@ def earned(client: FlaskClient, cast: SimpleNamespace) -> SimpleNamespace:
     dispatch.record_rejected(4, "Incorrect link", is_temporary=False)
     reports = {
         1: ProviderStatus("Completed", 5, 0),
-        2: ProviderStatus("Partial", 5, 50, 40_000),
+        2: ProviderStatus("Partial", 5, 50, Charge(40_000)),
         3: ProviderStatus("Canceled", 5, 100),
     }
     status_sync.apply_statuses(reports, 15)

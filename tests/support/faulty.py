@@ -16,8 +16,13 @@ from urllib.parse import parse_qsl
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from panel.providers.currency import Exchange
+
 KEY = "5ecre7" * 8
 """Our key at this provider, which nothing may ever show."""
+
+DOLLARS = Exchange("USD", "USD")
+"""A shop and a provider that both count in dollars."""
 
 PATIENT_S = 30
 """Longer than any answer takes on a machine that is busy otherwise."""

@@ -16,6 +16,7 @@ from panel.orders import dispatch, dripfeed, status_sync
 from panel.providers import registry, sources
 from panel.providers.listing import Listing
 from panel.providers.registry import SANDBOX_URL
+from support.faulty import DOLLARS
 from upstream.http import IDEMPOTENT_HEADER, HttpProvider
 from upstream.provider import OutcomeUnknown, Provider
 from upstream.sandbox import SandboxProvider
@@ -149,10 +150,10 @@ class Lane:
 
 def http_lane(url: str, key: str = "a key", name: str = "upstream", timeout_s: float = 30) -> Lane:
     """A lane to a provider behind this address."""
-    provider = HttpProvider(url, key, "USD", timeout_s=timeout_s)
+    provider = HttpProvider(url, key, DOLLARS, timeout_s=timeout_s)
     return Lane(registry.add(name, url, key, 10**6), provider)
 
 
 def sandbox_lane() -> Lane:
     """A lane to the sandbox."""
-    return Lane(registry.add("sandbox", SANDBOX_URL, "", 10**6), SandboxProvider(SANDBOX_S))
+    return Lane(registry.add("sandbox", SANDBOX_URL, "", 10**6), SandboxProvider(SANDBOX_S, "USD"))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from support.apps import free_port
 from support.faulty import (
+    DOLLARS,
     FAULTS,
     KEY,
     PATIENT_S,
@@ -19,7 +20,7 @@ from support.faulty import (
 )
 
 from panel.orders.dispatch import Outgoing
-from panel.orders.status_sync import ProviderStatus
+from panel.orders.status_sync import Charge, ProviderStatus
 from panel.providers.listing import Listing
 from upstream import http
 from upstream.http import HttpProvider
@@ -37,7 +38,7 @@ def either(faulty: FaultyProvider, request: pytest.FixtureRequest) -> FaultyProv
 
 
 def connect(provider: FaultyProvider | Forgetful, key: str = KEY) -> HttpProvider:
-    return HttpProvider(provider.url, key, "USD", timeout_s=PATIENT_S)
+    return HttpProvider(provider.url, key, DOLLARS, timeout_s=PATIENT_S)
 
 
 def order(service: str = "1", quantity: int = 100, package: bool = False) -> Outgoing:
@@ -58,7 +59,7 @@ def test_the_catalogue_is_read(either: FaultyProvider) -> None:
 
 
 def test_the_balance_is_told_with_its_currency(either: FaultyProvider) -> None:
-    assert connect(either).balance() == "12.5000 USD"
+    assert connect(either).account() == "12.5000 USD"
 
 
 def test_an_order_is_placed_with_its_link_unchanged(either: FaultyProvider) -> None:
@@ -88,8 +89,8 @@ def test_statuses_are_read_for_many_at_once(either: FaultyProvider) -> None:
         client.add(order())
     either.orders[2] |= {"status": "Partial", "start_count": 70, "remains": 40, "charge": "0.3"}
     assert client.statuses(["1", "2", "9"]) == {
-        "1": ProviderStatus("Pending", 0, 100, 500_000),
-        "2": ProviderStatus("Partial", 70, 40, 300_000),
+        "1": ProviderStatus("Pending", 0, 100, Charge(500_000)),
+        "2": ProviderStatus("Partial", 70, 40, Charge(300_000)),
         "9": ProviderStatus(odd="the provider says: Incorrect order ID"),
     }
     assert [request["orders"] for request in either.sent("status")] == ["1,2,9"]
@@ -179,7 +180,7 @@ def test_a_balance_is_told_as_the_provider_writes_it(
     faulty: FaultyProvider, answer: Any, expected: str
 ) -> None:
     faulty.plan("balance", Fault(says(answer)))
-    assert connect(faulty).balance() == expected
+    assert connect(faulty).account() == expected
 
 
 STATE = {
@@ -191,35 +192,45 @@ STATE = {
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
-        (STATE, ProviderStatus("In progress", 3572, 57, 270_000)),
+        (STATE, ProviderStatus("In progress", 3572, 57, Charge(270_000))),
         (
             {**STATE, "start_count": 3572, "remains": 57},
-            ProviderStatus("In progress", 3572, 57, 270_000),
+            ProviderStatus("In progress", 3572, 57, Charge(270_000)),
         ),
-        ({**STATE, "start_count": None}, ProviderStatus("In progress", None, 57, 270_000)),
+        ({**STATE, "start_count": None}, ProviderStatus("In progress", None, 57, Charge(270_000))),
         (
             {**STATE, "start_count": "", "remains": ""},
-            ProviderStatus("In progress", None, None, 270_000),
+            ProviderStatus("In progress", None, None, Charge(270_000)),
         ),
         ({"status": "Completed"}, ProviderStatus("Completed")),
-        ({**STATE, "status": "Inprogress"}, ProviderStatus("In progress", 3572, 57, 270_000)),
-        ({**STATE, "status": "COMPLETED"}, ProviderStatus("Completed", 3572, 57, 270_000)),
-        ({**STATE, "status": "cancelled"}, ProviderStatus("Canceled", 3572, 57, 270_000)),
-        ({**STATE, "status": "Fail"}, ProviderStatus(None, 3572, 57, 270_000, "status 'Fail'")),
-        ({**STATE, "status": None}, ProviderStatus(None, 3572, 57, 270_000, "status ''")),
-        ({**STATE, "status": 3}, ProviderStatus(None, 3572, 57, 270_000, "status '3'")),
-        ({**STATE, "remains": -3}, ProviderStatus("In progress", 3572, -3, 270_000)),
+        (
+            {**STATE, "status": "Inprogress"},
+            ProviderStatus("In progress", 3572, 57, Charge(270_000)),
+        ),
+        ({**STATE, "status": "COMPLETED"}, ProviderStatus("Completed", 3572, 57, Charge(270_000))),
+        ({**STATE, "status": "cancelled"}, ProviderStatus("Canceled", 3572, 57, Charge(270_000))),
+        (
+            {**STATE, "status": "Fail"},
+            ProviderStatus(None, 3572, 57, Charge(270_000), "status 'Fail'"),
+        ),
+        ({**STATE, "status": None}, ProviderStatus(None, 3572, 57, Charge(270_000), "status ''")),
+        ({**STATE, "status": 3}, ProviderStatus(None, 3572, 57, Charge(270_000), "status '3'")),
+        ({**STATE, "remains": -3}, ProviderStatus("In progress", 3572, -3, Charge(270_000))),
         (
             {**STATE, "remains": "Unknown"},
-            ProviderStatus("In progress", 3572, None, 270_000, "remains 'Unknown'"),
+            ProviderStatus("In progress", 3572, None, Charge(270_000), "remains 'Unknown'"),
         ),
         (
             {**STATE, "start_count": 1.5, "remains": "9" * 19},
             ProviderStatus(
-                "In progress", None, None, 270_000, f"start_count '1.5', remains '{'9' * 19}'"
+                "In progress",
+                None,
+                None,
+                Charge(270_000),
+                f"start_count '1.5', remains '{'9' * 19}'",
             ),
         ),
-        ({**STATE, "charge": "0.0000001"}, ProviderStatus("In progress", 3572, 57, 1)),
+        ({**STATE, "charge": "0.0000001"}, ProviderStatus("In progress", 3572, 57, Charge(1))),
         ({**STATE, "charge": None}, ProviderStatus("In progress", 3572, 57)),
         ({**STATE, "charge": "-0.5"}, ProviderStatus("In progress", 3572, 57)),
         ({**STATE, "charge": "free"}, ProviderStatus("In progress", 3572, 57)),
@@ -228,10 +239,10 @@ STATE = {
         ({**STATE, "currency": "INR"}, ProviderStatus("In progress", 3572, 57)),
         (
             {**STATE, "currency": "INR", "charge": "0.00"},
-            ProviderStatus("In progress", 3572, 57, 0),
+            ProviderStatus("In progress", 3572, 57, Charge(0)),
         ),
-        ({**STATE, "currency": None}, ProviderStatus("In progress", 3572, 57, 270_000)),
-        ({**STATE, "error": None}, ProviderStatus("In progress", 3572, 57, 270_000)),
+        ({**STATE, "currency": None}, ProviderStatus("In progress", 3572, 57, Charge(270_000))),
+        ({**STATE, "error": None}, ProviderStatus("In progress", 3572, 57, Charge(270_000))),
         ("Incorrect order ID", ProviderStatus(odd="the provider says: Incorrect order ID")),
         (
             {"error": "Incorrect order ID"},
@@ -367,7 +378,7 @@ def test_where_it_is_not_known_whether_the_order_was_taken_it_is_said_so(
     caplog.set_level(logging.DEBUG)
     faulty.plan("add", FAULTS[name], forever=True)
     with pytest.raises(OutcomeUnknown) as unknown:
-        HttpProvider(faulty.url, KEY, "USD", timeout_s=patience_s(name)).add(order())
+        HttpProvider(faulty.url, KEY, DOLLARS, timeout_s=patience_s(name)).add(order())
     faulty.await_sent("add", 1)
     assert len(faulty.requests) == 1
     assert faulty.taken() == ({LINK: 1} if FAULTS[name].takes else {})
@@ -392,7 +403,7 @@ def nowhere() -> str:
 )
 def test_an_order_that_cannot_leave_is_not_sent(url: Callable[[], str]) -> None:
     with pytest.raises(ProviderUnreachable):
-        HttpProvider(url(), KEY, "USD", timeout_s=0.5).add(order())
+        HttpProvider(url(), KEY, DOLLARS, timeout_s=0.5).add(order())
 
 
 def test_a_provider_without_encryption_behind_https_leaves_it_unknown(
@@ -400,7 +411,7 @@ def test_a_provider_without_encryption_behind_https_leaves_it_unknown(
 ) -> None:
     url = faulty.url.replace("http:", "https:")
     with pytest.raises(OutcomeUnknown, match="encrypted"):
-        HttpProvider(url, KEY, "USD", timeout_s=0.5).add(order())
+        HttpProvider(url, KEY, DOLLARS, timeout_s=0.5).add(order())
     assert faulty.requests == []
 
 
@@ -408,10 +419,10 @@ def test_an_order_never_goes_over_a_connection_that_was_kept() -> None:
     forgetful = Forgetful()
     try:
         client = connect(forgetful)
-        assert client.balance() == "1.00"
+        assert client.account() == "1.00"
         assert [client.add(order()) for _ in range(3)] == ["123"] * 3
         with pytest.raises(OutcomeUnknown):  # what the orders were spared
-            client.balance()
+            client.account()
     finally:
         forgetful.close()
 
@@ -420,7 +431,7 @@ def test_an_order_never_goes_over_a_connection_that_was_kept() -> None:
 
 CALLS: dict[str, Callable[[HttpProvider], Any]] = {
     "services": lambda client: client.services(),
-    "balance": lambda client: client.balance(),
+    "balance": lambda client: client.account(),
     "add": lambda client: client.add(order()),
     "status": lambda client: client.statuses(["1"]),
     "cancel": lambda client: client.cancel(["1"]),

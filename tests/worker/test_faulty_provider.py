@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from support.apps import free_port, listed, make_app
 from support.faulty import (
+    DOLLARS,
     FAULTS,
     KEY,
     PATIENT_S,
@@ -71,7 +72,7 @@ def open_shop(url: str) -> SimpleNamespace:
     row = registry.add(f"upstream-{next(shops)}", url, KEY, 10**6)
     service = services.add(name="Views", category="Video", rate_micros=MICROS, min=1, max=1000)
     sources.set_source(service, row.id, listed("2", 3300), 1)
-    client = HttpProvider(url, KEY, "USD", timeout_s=PATIENT_S)
+    client = HttpProvider(url, KEY, DOLLARS, timeout_s=PATIENT_S)
     return SimpleNamespace(provider=row.id, row=row, service=service, client=client)
 
 
@@ -143,7 +144,7 @@ def test_what_may_have_been_taken_is_not_sent_again(
     fault = FAULTS[name]
     faulty.plan("add", fault, forever=True)
     patient = shop.client
-    shop.client = HttpProvider(faulty.url, KEY, "USD", timeout_s=patience_s(name))
+    shop.client = HttpProvider(faulty.url, KEY, DOLLARS, timeout_s=patience_s(name))
     send_all(shop)
     shop.client = patient
     faulty.await_sent("add", SOME)
@@ -193,7 +194,10 @@ def test_what_could_not_leave_is_sent_once_when_the_provider_is_back(
     shop: SimpleNamespace, faulty: FaultyProvider
 ) -> None:
     placed = place(shop)
-    well, shop.client = shop.client, HttpProvider(f"http://127.0.0.1:{free_port()}", KEY, "USD")
+    well, shop.client = (
+        shop.client,
+        HttpProvider(f"http://127.0.0.1:{free_port()}", KEY, DOLLARS),
+    )
     for _ in range(3):
         send_all(shop)
         assert forwards(placed) == ["waiting"] * SOME

@@ -17,6 +17,7 @@ from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 from support.apps import Server
 from support.clock import Clock
+from support.faulty import DOLLARS
 from support.orders import balance
 from support.recorder import CUT, PATIENCE_S, Lane, Recorder, http_lane
 from support.servers import go_together
@@ -453,7 +454,7 @@ def test_500_orders_sent_again_and_again_over_connections_that_break_are_500_ord
 def kind_lane(lane: Lane, recorder: Recorder) -> Lane:
     """The same, and it has said that it takes an order under one key once."""
     recorder.idempotent = True
-    lane.provider.balance()
+    lane.provider.account()
     assert lane.provider.idempotent
     registry.record_idempotent(lane.row.id)
     return lane
@@ -719,7 +720,7 @@ def test_a_provider_that_was_not_reached_leaves_the_doubt(
     recorder.plan = [CUT]
     kind_lane.send()
     clock.move(minutes=1)
-    away = Lane(kind_lane.row, HttpProvider("http://127.0.0.1:1/api/v2", "a key", "USD"))
+    away = Lane(kind_lane.row, HttpProvider("http://127.0.0.1:1/api/v2", "a key", DOLLARS))
     with pytest.raises(ProviderUnreachable):
         away.send()
     client.post("/api/v2", data={"key": cast.alice, "action": "cancel", "orders": 1})
@@ -835,7 +836,7 @@ def test_a_second_panel_that_gave_no_answer_has_the_order_once(
 ) -> None:
     theirs = panel_testing.Panel(second_panel, "1000", dialect)
     lane = http_lane(theirs.url, theirs.key, timeout_s=1)
-    lane.provider.balance()
+    lane.provider.account()
     assert lane.provider.idempotent
     registry.record_idempotent(lane.row.id)
     lane.sells(cast.followers)
@@ -851,4 +852,4 @@ def test_a_second_panel_that_gave_no_answer_has_the_order_once(
 
     assert forward_of(1) == "sent"
     client = panel_testing.PanelClient(theirs.url, theirs.key)
-    assert client.balance()["balance"] == "999.9000", "one order of 100 at 1.00"
+    assert client.account()["balance"] == "999.9000", "one order of 100 at 1.00"

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.apps import listed
 from support.commands import shown
-from support.faulty import KEY, Fault, FaultyProvider, says
+from support.faulty import DOLLARS, KEY, Fault, FaultyProvider, says
 from support.orders import new_order, refunds, stored_order
 
 from database.connection import database
@@ -181,7 +181,9 @@ def shop(cast: SimpleNamespace, faulty: FaultyProvider) -> SimpleNamespace:
     provider = registry.add("upstream", faulty.url, KEY, 600)
     sources.set_source(cast.followers, provider.id, listed("1", 900_000), 1)
     return SimpleNamespace(
-        **vars(cast), provider=provider.id, client=HttpProvider(faulty.url, KEY, "USD")
+        **vars(cast),
+        provider=provider.id,
+        client=HttpProvider(faulty.url, KEY, DOLLARS),
     )
 
 
@@ -470,7 +472,7 @@ def test_nothing_changes_while_the_provider_cannot_be_reached(
 ) -> None:
     order_id = place()
     before = queries.order_details(order_id)
-    shop.client = HttpProvider("http://127.0.0.1:1/api/v2", KEY, "USD", timeout_s=0.5)
+    shop.client = HttpProvider("http://127.0.0.1:1/api/v2", KEY, DOLLARS, timeout_s=0.5)
     with pytest.raises(ProviderUnreachable):
         ask(shop, order_id)
     assert_only_put_off(order_id, before)
