@@ -444,7 +444,7 @@ def carried_over(table: str, row: Row) -> Row:
 def added(table: str, row: Row) -> Row:
     """The columns that version 5 did not have, as they begin."""
     if table == "providers":
-        number, _, currency = row["balance"].partition(" ")
+        currency = row["balance"].partition(" ")[2]
         return {**ADDED[table], "currency": currency}
     return ADDED.get(table, {})
 
