@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from typing import Any
 
 from actions.parameters import (
     SERVICE,
@@ -28,6 +29,8 @@ IDEMPOTENCY_KEY = "idempotency_key"
 MAX_IDEMPOTENCY_KEY = 255
 
 DRIPFEED = ("runs", "interval")
+LINK_ALIAS = "url"
+"""What some clients call the link."""
 
 _MINUTES_IN_A_YEAR = 366 * 24 * 60
 _MINUTES = whole_number(1, _MINUTES_IN_A_YEAR)
@@ -82,7 +85,11 @@ DETAILS = {
         Parameter("max", _PER_POST, "The largest quantity for a post.", "200", WHOLE),
         Parameter("delay", _DELAY, "Minutes to wait after a post.", "5", WHOLE),
         Parameter(
-            "posts", whole_number(1, 10**6), "How many future posts; without it, all.", "10", WHOLE
+            "posts",
+            whole_number(0, 10**6),
+            "How many future posts; without it, all. 0 with old_posts: none.",
+            "10",
+            WHOLE,
         ),
         Parameter(
             "old_posts", whole_number(0, 10**6), "How many posts that exist already.", "5", WHOLE
@@ -104,6 +111,8 @@ def run(caller: Caller, texts: Texts) -> int:
     :raises RequestRejected: for parameters that are missing or wrong, for no such service, and
         as place_order() does.
     """
+    if texts.get(LINK_ALIAS) and not texts.get("link"):
+        texts = {**texts, "link": texts[LINK_ALIAS]}
     retry = _read_retry(texts)
     if retry is not None and (order_id := placed_before(caller.id, retry)):
         return order_id
@@ -137,6 +146,8 @@ def _read_order_request(type: ServiceType, offer: Offer | None, texts: Texts) ->
     needed = [name for given, value, name in type.needed_with if values.get(given) == value]
     values |= read_required(texts, [DETAILS[name] for name in needed])
     values |= read_optional(texts, [DETAILS[name] for name in type.optional])
+    if values.get("posts") == 0 and not values.get("old_posts"):
+        _drop_no_posts(values)
     drip = {}
     if type.dripfeed and offer is not None and offer.dripfeed:
         drip = _read_dripfeed(texts)
@@ -149,12 +160,28 @@ def _read_order_request(type: ServiceType, offer: Offer | None, texts: Texts) ->
     )
 
 
+def _drop_no_posts(values: dict[str, Any]) -> None:
+    """Read `posts` of 0 without old posts as no limit of posts, until a subscription's last day.
+
+    :raises RequestRejected: Incorrect posts where it has none: it would never end.
+    """
+    if "expiry" not in values:
+        raise RequestRejected(incorrect("posts"))
+    del values["posts"]
+
+
 def _read_dripfeed(texts: Texts) -> dict[str, int]:
-    """Runs and interval in minutes; nothing if neither was sent.
+    """Runs and interval in minutes; nothing if neither was sent, or for a single run.
+
+    A zero was not sent: forms that have drip-feed switched off send it.
 
     :raises RequestRejected: Incorrect request for one without the other, or for a wrong one.
     """
-    drip = read_optional(texts, [DETAILS[name] for name in DRIPFEED])
+    sent = {name: text for name in DRIPFEED if (text := texts.get(name, "")) != "0"}
+    runs = read_optional(sent, [DETAILS["runs"]])
+    if runs.get("runs") == 1:
+        return {}
+    drip = runs | read_optional(sent, [DETAILS["interval"]])
     if len(drip) == 1:
         raise RequestRejected(INCORRECT_REQUEST)
     return drip

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from actions.links import one_link
 from panel.errors import (
     INCORRECT_LINK,
     INCORRECT_QUANTITY,
@@ -28,6 +29,9 @@ MAX_LINK = 2048
 
 UNUSABLE = "\0"
 """Stands for a JSON value that is neither a text nor a number; no parameter accepts it."""
+
+NOTHING = ("null", "undefined", "none", "nan")
+"""What clients send, in any case, for an optional parameter that they have no value for."""
 
 _ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 
@@ -80,12 +84,12 @@ def parse_ids(text: str) -> list[SentId]:
 
 
 def parse_link(text: str) -> str:
-    """A link, with every character that was sent.
+    """One link, as one_link() restores it.
 
     :raises RequestRejected: Incorrect link.
     """
     try:
-        return parse_line(text)
+        return parse_line(one_link(text))
     except ValueError:
         raise RequestRejected(INCORRECT_LINK) from None
 
@@ -178,6 +182,9 @@ REFILLS = Parameter(
     "refills", parse_ids, "1 to 100 refill numbers, separated by commas.", "42,43", IDS
 )
 
+_LIST_OF = {ORDER.name: ORDERS, REFILL.name: REFILLS}
+"""Which parameter a list means that was sent in the single one."""
+
 
 def read_required(texts: Texts, parameters: Iterable[Parameter]) -> dict[str, Any]:
     """Parse parameters that must all have been sent.
@@ -196,22 +203,28 @@ def read_required(texts: Texts, parameters: Iterable[Parameter]) -> dict[str, An
 
 
 def read_optional(texts: Texts, parameters: Iterable[Parameter]) -> dict[str, Any]:
-    """Parse those of these parameters that were sent.
+    """Parse those of these parameters that were sent; those that are NOTHING were not.
 
     :raises RequestRejected: for the first wrong one.
     """
-    return {p.name: _parse(p, texts) for p in parameters if texts.get(p.name)}
+    return {
+        p.name: _parse(p, texts)
+        for p in parameters
+        if texts.get(p.name) and texts[p.name].lower() not in NOTHING
+    }
 
 
 def read_one_of(texts: Texts, parameters: Iterable[Parameter]) -> tuple[Parameter, Any]:
-    """Parse the one of these parameters that was sent.
+    """Parse the one of these parameters that was sent; a list in the single one is a list.
 
     :raises RequestRejected: Incorrect request if none or several were sent, or as it is parsed.
     """
     sent = [parameter for parameter in parameters if texts.get(parameter.name)]
     if len(sent) != 1:
         raise RequestRejected(INCORRECT_REQUEST)
-    return sent[0], sent[0].parse(texts[sent[0].name])
+    text = texts[sent[0].name]
+    meant = _LIST_OF.get(sent[0].name, sent[0]) if "," in text else sent[0]
+    return meant, meant.parse(text)
 
 
 def _parse(parameter: Parameter, texts: Texts) -> Any:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
@@ -16,6 +17,9 @@ from actions.parameters import LISTS, UNUSABLE
 
 IDEMPOTENCY_HEADER = "HTTP_IDEMPOTENCY_KEY"
 """The header Idempotency-Key, as WSGI writes it."""
+
+MAX_NUMBER = 40
+"""The most digits of a JSON number that is rewritten; none that counts here has as many."""
 
 _INDEXED = re.compile(r"(\w+)\[([0-9]*)\]", re.ASCII)
 
@@ -95,12 +99,12 @@ def _multipart(request: Request) -> dict[str, str] | None:
 
 def _json(data: bytes) -> dict[str, str] | None:
     try:
-        # Numbers stay the text that was sent: 10^30 and 1e400 are checked like any other text.
+        # Numbers become text: 10^30 and 1e400 are checked like any other.
         pairs = json.loads(
             data,
             object_pairs_hook=tuple,
             parse_int=str,
-            parse_float=str,
+            parse_float=_whole_or_as_sent,
             parse_constant=lambda _: UNUSABLE,
         )
     except (ValueError, RecursionError):
@@ -108,6 +112,21 @@ def _json(data: bytes) -> dict[str, str] | None:
     if not isinstance(pairs, tuple):
         return None
     return _flatten((name, text) for name, value in pairs for text in _json_texts(name, value))
+
+
+def _whole_or_as_sent(text: str) -> str:
+    """A JSON number that has a point or an exponent, as digits where it is a whole number.
+
+    Languages without integers write 100.0 or 1E2. Any other number stays as it was sent.
+    """
+    if len(text) > MAX_NUMBER:
+        return text
+    try:
+        number = Decimal(text)
+    except InvalidOperation:  # an exponent that is larger than any number
+        return text
+    is_whole = number == number.to_integral_value() and not number.is_signed()
+    return str(int(number)) if is_whole and number.adjusted() < MAX_NUMBER else text
 
 
 def _json_texts(name: str, value: Any) -> list[str]:

@@ -26,9 +26,7 @@ ACCOUNT_SUSPENDED = Problem(403, "Account suspended", "The account is locked.")
 INCORRECT_REQUEST = Problem(
     422, "Incorrect request", "The action is missing or unknown, or a needed parameter is missing."
 )
-INCORRECT_LINK = Problem(
-    422, "Incorrect link", "The link is empty, too long, or holds control characters."
-)
+INCORRECT_LINK = Problem(422, "Incorrect link", "The link is empty, too long, or not one link.")
 INCORRECT_QUANTITY = Problem(422, "Incorrect quantity", "The quantity is not a whole number.")
 IDEMPOTENCY_KEY_REUSED = Problem(
     422,

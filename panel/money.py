@@ -74,8 +74,12 @@ def half_up(numerator: int, denominator: int) -> int:
 
 
 def charge(rate_micros: int, quantity: int) -> int:
-    """What a quantity costs at a rate per 1000, in micros (contract: Money)."""
-    return half_up(rate_micros * quantity, 1000)
+    """What a quantity costs at a rate per 1000, in micros (contract: Money).
+
+    Never nothing where neither is nothing: it would be free, again and again.
+    """
+    exact = rate_micros * quantity
+    return max(half_up(exact, 1000), 1 if exact else 0)
 
 
 def refund(charge_micros: int, remains: int, quantity: int) -> int:
@@ -84,8 +88,12 @@ def refund(charge_micros: int, remains: int, quantity: int) -> int:
 
 
 def less(rate_micros: int, discount_ppm: int) -> int:
-    """A rate less a discount given in millionths of it."""
-    return half_up(rate_micros * (MICROS - discount_ppm), MICROS)
+    """A rate less a discount given in millionths of it.
+
+    Never nothing where the rate is not and the discount is not all of it.
+    """
+    exact = rate_micros * (MICROS - discount_ppm)
+    return max(half_up(exact, MICROS), 1 if exact else 0)
 
 
 def marked_up(cost_micros: int, markup_ppm: int, round_micros: int) -> int:

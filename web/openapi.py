@@ -7,7 +7,7 @@ from typing import Any
 
 from actions import ACTIONS
 from actions.add import IDEMPOTENCY_KEY, MAX_IDEMPOTENCY_KEY
-from actions.parameters import Parameter
+from actions.parameters import NOTHING, Parameter
 from panel import __version__, errors, service_types
 from panel.orders import refills, state
 from web.reference import calls
@@ -17,7 +17,7 @@ _AMOUNT = {"type": "string", "pattern": r"^[0-9]+\.[0-9]+$"}
 _COUNT = {"type": "integer", "minimum": 0}
 _ID = {"type": "integer", "minimum": 1}
 _SENT_ID = {"type": ["integer", "string"]}
-_NOT_SENT = {"enum": ["", None]}
+_NOT_SENT = {"enum": ["", None, *NOTHING]}
 """What counts as not sent, where a parameter may be left out."""
 _RETRY_HELP = (
     "For `add`: a request that is repeated under the same key gives the same order again, "

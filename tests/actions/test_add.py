@@ -15,7 +15,9 @@ from actions import parameters
 from database.connection import close_database
 from models import Order
 from panel import accounts, ledger, service_types, services
+from panel.errors import OperatorError
 from panel.money import MICROS, parse
+from panel.orders import subscriptions
 
 Sent = dict[str, Any]
 Shop = SimpleNamespace
@@ -107,7 +109,7 @@ GOOD = {case.type: case.sent for case in CASES}
 WRONG_LINES = ["\n", " \r\n\t\r\n", "good\nnot \x07 good", "\x00"]
 WRONG_TEXTS = [" ", "two\nlines", "bell \x07", "x" * 2049]
 WRONG = {
-    "link": [" ", "https://a.example/\n", "x" * 2049, "\ufffd"],
+    "link": [" ", "https://a.example/\nx", "a b", "a\u200bb", "x" * 2049, "\ufffd"],
     "quantity": ["abc", "1.5", "-5", "+5", " 5", "1e3", "٣", "0x10"],
     "keywords": WRONG_LINES,
     "comments": WRONG_LINES,
@@ -317,11 +319,14 @@ def test_a_package_costs_its_rate_however_many_lines(shop: Shop, type: str) -> N
         ({"quantity": "101", "runs": "10"}, QUANTITY_TOO_MUCH),
         ({"quantity": "2", "runs": "501"}, QUANTITY_TOO_MUCH),
         ({"quantity": "1001", "runs": "1"}, QUANTITY_TOO_MUCH),
-        ({"runs": "0"}, "Incorrect runs"),
+        ({"runs": "0"}, "Incorrect request"),
+        ({"runs": "undefined"}, "Incorrect request"),
         ({"runs": "-1"}, "Incorrect runs"),
         ({"runs": "2.0"}, "Incorrect runs"),
         ({"runs": "10001"}, "Incorrect runs"),
-        ({"interval": "0"}, "Incorrect interval"),
+        ({"interval": "0"}, "Incorrect request"),
+        ({"interval": "null"}, "Incorrect request"),
+        ({"interval": "00"}, "Incorrect interval"),
         ({"interval": "often"}, "Incorrect interval"),
         ({"interval": "527041"}, "Incorrect interval"),
         ({"interval": ""}, "Incorrect request"),
@@ -340,8 +345,8 @@ def test_a_drip_feed_that_cannot_be_is_refused(
 @pytest.mark.parametrize("type", ["Default", "Web Traffic"])
 @pytest.mark.parametrize(
     ("quantity", "runs", "whole", "charge"),
-    [(100, 10, 1000, "2.00"), (2, 500, 1000, "2.00"), (2, 1, 2, "0.004"), (7, 3, 21, "0.042")],
-    ids=["up to the maximum", "each run at the minimum", "a single run", "between"],
+    [(100, 10, 1000, "2.00"), (2, 500, 1000, "2.00"), (7, 3, 21, "0.042")],
+    ids=["up to the maximum", "each run at the minimum", "between"],
 )
 def test_a_drip_feed_is_charged_for_all_its_runs(
     shop: Shop, type: str, quantity: int, runs: int, whole: int, charge: str
@@ -363,6 +368,53 @@ def test_without_drip_feed_runs_and_interval_are_ignored(
 
     assert (order["runs"], order["interval"], order["quantity"]) == (None, None, case.quantity)
     assert order["parameters"] == case.kept
+
+
+@pytest.mark.parametrize("type", ["Default", "Web Traffic"])
+@pytest.mark.parametrize(
+    "drip",
+    [
+        {"runs": "0", "interval": "0"},
+        {"runs": "undefined", "interval": "undefined"},
+        {"runs": "null", "interval": "null"},
+        {"runs": "NULL", "interval": ""},
+        {"runs": "None", "interval": "NaN"},
+        {"runs": "0"},
+        {"interval": "0"},
+        {"runs": "1", "interval": "0"},
+        {"runs": "1", "interval": "60"},
+        {"runs": "1", "interval": "whenever"},
+        {"runs": "1"},
+        {"runs": "01"},
+    ],
+    ids=str,
+)
+def test_a_drip_feed_that_is_switched_off_is_an_ordinary_order(
+    shop: Shop, type: str, drip: Sent
+) -> None:
+    order = placed(shop, type, GOOD[type] | drip, shop.drip[type])
+
+    assert (order["quantity"], order["charge"]) == (500, "1.00")
+    assert (order["runs"], order["interval"]) == (None, None)
+
+
+@pytest.mark.parametrize("sent", [{"url": LINK}, {"url": LINK, "link": ""}], ids=str)
+def test_a_url_stands_for_the_link(shop: Shop, sent: Sent) -> None:
+    assert placed(shop, "Default", {"quantity": "500", **sent})["link"] == LINK
+
+
+def test_a_link_wins_over_a_url_and_both_are_judged_alike(shop: Shop) -> None:
+    assert placed(shop, "Default", FIVE_HUNDRED | {"url": "https://b.example/"})["link"] == LINK
+    wrong = [{"quantity": "5", "url": text} for text in WRONG["link"]]
+    assert refusals(shop, "Default", wrong) == refused("Incorrect link")
+
+
+def test_a_url_is_a_parameter_of_a_retry(shop: Shop) -> None:
+    sent = {"quantity": "5", "idempotency_key": "by-url"}
+    first = placed(shop, "Default", {**sent, "url": LINK})
+    assert placed(shop, "Default", {**sent, "url": LINK})["id"] == first["id"]
+    other = refusals(shop, "Default", [{**sent, "url": "https://b.example/"}])
+    assert other == refused("Idempotency key was used with other parameters")
 
 
 def test_only_types_with_runs_can_offer_drip_feed(shop: Shop) -> None:
@@ -420,6 +472,17 @@ def test_traffic_without_what_its_kind_needs_is_refused(
         ({"expiry": "31/12/2099"}, {"expiry": "31/12/2099"}),
         ({"expiry": "1/2/2099"}, {"expiry": "1/2/2099"}),
         ({"posts": "", "old_posts": "", "expiry": ""}, {}),
+        ({"posts": "undefined", "old_posts": "null", "expiry": "None"}, {}),
+        ({"posts": "0", "old_posts": "5"}, {"posts": 0, "old_posts": 5}),
+        (
+            {"posts": "0", "old_posts": "5", "expiry": "1/2/2099"},
+            {"posts": 0, "old_posts": 5, "expiry": "1/2/2099"},
+        ),
+        ({"posts": "0", "expiry": "1/2/2099"}, {"expiry": "1/2/2099"}),
+        (
+            {"posts": "0", "old_posts": "0", "expiry": "1/2/2099"},
+            {"old_posts": 0, "expiry": "1/2/2099"},
+        ),
         ({"min": "20", "max": "20"}, {"min": 20}),
         ({"min": "2", "max": "1000", "delay": "527040"}, {"min": 2, "max": 1000, "delay": 527040}),
     ],
@@ -438,6 +501,8 @@ def test_a_subscription_keeps_its_limits(shop: Shop, given: Sent, kept: Sent) ->
     ("given", "text"),
     [
         ({"posts": "0"}, "Incorrect posts"),
+        ({"posts": "0", "old_posts": "0"}, "Incorrect posts"),
+        ({"posts": "0", "old_posts": "", "expiry": "undefined"}, "Incorrect posts"),
         ({"posts": "all"}, "Incorrect posts"),
         ({"posts": "-1"}, "Incorrect posts"),
         ({"old_posts": "-1"}, "Incorrect old_posts"),
@@ -455,6 +520,18 @@ def test_a_subscription_keeps_its_limits(shop: Shop, given: Sent, kept: Sent) ->
 )
 def test_a_subscription_with_wrong_limits_is_refused(shop: Shop, given: Sent, text: str) -> None:
     assert refusals(shop, "Subscriptions", [GOOD["Subscriptions"] | given]) == refused(text)
+
+
+def test_no_more_than_the_old_posts_are_charged_where_only_those_were_ordered(shop: Shop) -> None:
+    sent = GOOD["Subscriptions"] | {"posts": "0", "old_posts": "2"}
+    order = placed(shop, "Subscriptions", sent)
+    before_micros = accounts.get("alice").balance_micros
+
+    for _ in range(2):
+        subscriptions.add_post(order["id"], 10)
+    with pytest.raises(OperatorError, match="more posts than were ordered"):
+        subscriptions.add_post(order["id"], 10)
+    assert before_micros - accounts.get("alice").balance_micros == 2 * parse("0.02")
 
 
 def test_a_subscription_may_end_today_but_not_yesterday(

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actions import parameters
-from actions.parameters import ORDER, ORDERS, UNUSABLE, Parameter, SentId
+from actions.parameters import (
+    NOTHING,
+    ORDER,
+    ORDERS,
+    REFILL,
+    REFILLS,
+    UNUSABLE,
+    Parameter,
+    SentId,
+)
 from panel.errors import RequestRejected
 
 # Ids
@@ -46,24 +55,6 @@ def test_no_other_text_is_a_quantity(text: str) -> None:
         parameters.parse_quantity(text)
 
 
-@given(st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufffd"),
-               min_size=1, max_size=2048).filter(str.strip))  # fmt: skip
-def test_a_link_is_read_as_it_is(text: str) -> None:
-    assert parameters.parse_link(text) == text
-
-
-@given(
-    st.text(max_size=20),
-    st.characters(categories=["Cc", "Cs"]) | st.just("\ufffd"),
-    st.text(max_size=20),
-)
-def test_a_link_holds_no_control_character_and_nothing_but_unicode(
-    before: str, wrong: str, after: str
-) -> None:
-    with pytest.raises(RequestRejected, match="Incorrect link"):
-        parameters.parse_link(before + wrong + after)
-
-
 @given(st.text(st.sampled_from("ab \t\r\n\0\x85\ufffd"), max_size=20))
 def test_lines_are_those_that_are_not_blank(text: str) -> None:
     try:
@@ -92,8 +83,6 @@ def test_other_texts_are_no_lines(text: str) -> None:
 def test_a_line_is_not_blank_nor_several_nor_long(text: str) -> None:
     with pytest.raises(ValueError):
         parameters.parse_line(text)
-    with pytest.raises(RequestRejected, match="Incorrect link"):
-        parameters.parse_link(text)
 
 
 @pytest.mark.parametrize(("text", "number"), [("1", 1), ("5", 5), ("05", 5), ("0000000003", 3)])
@@ -146,7 +135,13 @@ def test_a_missing_parameter_is_reported_before_a_wrong_one_and_an_empty_link_is
 
 @pytest.mark.parametrize(
     ("texts", "values"),
-    [({}, {}), ({"whole": ""}, {}), ({"whole": "2"}, {"whole": 2}), ({"other": "2"}, {})],
+    [
+        ({}, {}),
+        ({"whole": ""}, {}),
+        ({"whole": "2"}, {"whole": 2}),
+        ({"other": "2"}, {}),
+        *(({"whole": text}, {}) for text in (*NOTHING, "NULL", "None", "NaN")),
+    ],
 )
 def test_optional_parameters_are_read_where_they_were_sent(
     texts: dict[str, str], values: dict[str, Any]
@@ -166,16 +161,21 @@ def test_a_wrong_optional_parameter_is_reported() -> None:
         ({"order": "07"}, (ORDER, None)),
         ({"order": "7", "orders": ""}, (ORDER, 7)),
         ({"orders": "7, 07,7"}, (ORDERS, [SentId("7", 7), SentId("07", None)])),
+        ({"order": "7, 07,7"}, (ORDERS, [SentId("7", 7), SentId("07", None)])),
+        ({"order": "7,"}, (ORDERS, [SentId("7", 7)])),
+        ({"refill": "7,8"}, (REFILLS, [SentId("7", 7), SentId("8", 8)])),
     ],
 )
 def test_exactly_one_of_several_parameters_is_read(texts: dict[str, str], read: Any) -> None:
-    assert parameters.read_one_of(texts, (ORDER, ORDERS)) == read
+    assert parameters.read_one_of(texts, (ORDER, ORDERS, REFILL, REFILLS)) == read
 
 
 @pytest.mark.parametrize(
     "texts",
     [{}, {"order": ""}, {"order": "7", "orders": "7"}, {"orders": ","}, {"orders": UNUSABLE},
-     {"orders": ",".join(map(str, range(1, 102)))}],
+     {"order": ","}, {"order": "7,8", "orders": "7"},
+     {"orders": ",".join(map(str, range(1, 102)))},
+     {"order": ",".join(map(str, range(1, 102)))}],
 )  # fmt: skip
 def test_none_or_several_of_them_are_refused(texts: dict[str, str]) -> None:
     with pytest.raises(RequestRejected, match=r"^Incorrect request$"):

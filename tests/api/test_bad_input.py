@@ -188,8 +188,11 @@ NUMBERS = [
       for text, told in (
           ("NaN", "Incorrect quantity"), ("Infinity", "Incorrect quantity"),
           ("-Infinity", "Incorrect quantity"), ("1e400", "Incorrect quantity"),
-          ("-0", "Incorrect quantity"), ("10.0", "Incorrect quantity"),
-          ("1e1", "Incorrect quantity"), ("-10", "Incorrect quantity"),
+          ("-0", "Incorrect quantity"), ("-0.0", "Incorrect quantity"),
+          ("10.5", "Incorrect quantity"), ("1e-1", "Incorrect quantity"),
+          ("-10.0", "Incorrect quantity"), ("-10", "Incorrect quantity"),
+          ("\"10.0\"", "Incorrect quantity"), ("9.0", "Quantity less than minimal 10"),
+          ("1e4", "Quantity more than maximum 1000"),
           ("true", "Incorrect quantity"), ("null", "Incorrect request"),
           ("0", "Quantity less than minimal 10"),
           ("9" * 100_000, "Quantity more than maximum 1000"),
@@ -221,8 +224,8 @@ BYTES = [
           ("action=status&orders[%00]=4", REQUEST), ("action=status&order[]=4", REQUEST),
           ("action=status&order=4&orders=4", REQUEST),
           *((f"action=add&service=1&quantity=10&link=a{wrong}", (422, "Incorrect link"))
-            for wrong in ("%00", "%0a", "%0D%0A", "%1b", "%7F", "%C2%85", "%ff", "%C0%80", "\xff",
-                          "%ED%A0%80", "%F5%80%80%80", "%EF%BF%BD")))),
+            for wrong in ("%00", "%0ab", "%0D%0Ab", "+b", "%E2%80%8B", "%1b", "%7F", "%C2%85",
+                          "%ff", "%C0%80", "\xff", "%ED%A0%80", "%F5%80%80%80", "%EF%BF%BD")))),
     Row("a link as a file", raw(
         part(named(b"link") + b'; filename="a.txt"') + part(named(b"action"), b"add")
         + part(named(b"service"), b"1") + part(named(b"quantity"), b"10") + b"--edge--\r\n",

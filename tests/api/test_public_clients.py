@@ -187,6 +187,10 @@ NO_QUANTITY = {"quantity": None}
 ADDS: dict[str, tuple[str, dict[str, Any], str]] = {
     "Default": ("Default", {}, "1.000000"),
     "drip-feed": ("Default", {"runs": 3, "interval": 60}, "3.000000"),
+    "drip-feed switched off": ("Default", {"runs": 0, "interval": 0}, "1.000000"),
+    "drip-feed in the words of JavaScript": (
+        "Default", {"runs": "undefined", "interval": "undefined"}, "1.000000"),
+    "a single run": ("Default", {"runs": 1, "interval": 0}, "1.000000"),
     "SEO": ("SEO", {"keywords": "one\ntwo"}, "1.000000"),
     "Package": ("Package", {"quantity": 1}, "2.000000"),
     "Custom Comments": ("Custom Comments", {"comments": "Great!\r\n\nOh, nice"}, "0.004000"),
@@ -216,6 +220,13 @@ ADDS: dict[str, tuple[str, dict[str, Any], str]] = {
          "link": None, **NO_QUANTITY},
         "0.000000",
     ),
+    "old posts only": (
+        "Subscriptions",
+        {"username": "x", "min": 10, "max": 20, "posts": 0, "old_posts": 5, "delay": 30,
+         "link": None, **NO_QUANTITY},
+        "0.000000",
+    ),
+    "an address in place of a link": ("Default", {"url": LINK, "link": None}, "1.000000"),
 }  # fmt: skip
 """For each add its service, what differs from a link and a quantity of 500, and the charge."""
 
@@ -234,7 +245,8 @@ def test_every_type_of_service_is_tried() -> None:
     assert {kind for kind, _, _ in ADDS.values()} == set(service_types.SERVICE_TYPES)
     assert known("babismm") == known("safesmm") == list(ADDS)
     assert known("smmpy") == [
-        "Default", "drip-feed", "Package", "Custom Comments", "Custom Comments Package",
+        "Default", "drip-feed", "drip-feed switched off", "drip-feed in the words of JavaScript",
+        "a single run", "Package", "Custom Comments", "Custom Comments Package",
     ]  # fmt: skip
 
 
@@ -249,7 +261,8 @@ def test_add_of_every_type_that_it_knows(panel: Panel, library: str, name: str) 
     assert state["charge"] == charge
     assert state["status"] == ("Active" if kind == "Subscriptions" else "Pending")
     with panel.desk():
-        assert lookup.get(order).link == (params.get("link", LINK) or "")
+        link = params.get("url") or params.get("link", LINK) or ""
+        assert lookup.get(order).link == link
 
 
 @each_library
@@ -268,6 +281,16 @@ def test_status_and_multi_status(panel: Panel, library: str) -> None:
         str(second): waiting,
         str(NO_SUCH): {"error": "Incorrect order ID"},
     }
+
+
+@each_library
+def test_a_list_in_place_of_a_number(panel: Panel, library: str) -> None:
+    customer = Customer(panel, library)
+    numbers = [customer.add(), customer.add()]
+    listed = ",".join(map(str, numbers))
+    assert list(customer.ask("status", listed)) == list(map(str, numbers))
+    refused = [{"order": n, "refill": {"error": "Cannot refill"}} for n in numbers]
+    assert customer.ask("refill", listed) == refused
 
 
 @each_library
@@ -367,7 +390,10 @@ REFUSALS = {
     "blank comments": Refusal(
         422, "Incorrect comments", lambda c, _: c.add("Custom Comments", comments="\n \n")),
     "runs alone": Refusal(422, "Incorrect request", lambda c, _: c.add(runs=2)),
-    "no runs": Refusal(422, "Incorrect runs", lambda c, _: c.add(runs=0, interval=5)),
+    "an interval alone": Refusal(
+        422, "Incorrect request", lambda c, _: c.add(runs=0, interval=5)),
+    "interval in words": Refusal(
+        422, "Incorrect interval", lambda c, _: c.add(runs=5, interval="often")),
     "answer in words": Refusal(
         422, "Incorrect answer_number", lambda c, _: c.add("Poll", answer_number="last")),
     "not completed": Refusal(422, "Cannot refill", lambda c, _: c.ask("refill", c.add())),

@@ -200,10 +200,17 @@ SPELLINGS = [
     *(Row(f"the JSON number {text}",
           Message(body=b'{"action": "status", "order": %s}' % text.encode(),
                   headers=JSON).bearing(ALICE), 404, NO_ORDER)
-      for text in (f"{DONE}.0", f"{DONE}e0", "-0", "1e400", "NaN", "Infinity", "1" + "0" * 30)),
-    Row("JSON numbers in a list keep their spelling",
-        Message(body=b'{"action": "cancel", "orders": [4.0, 4e0, -4, 1e400, 4]}',
-                headers=JSON).bearing(ALICE), 200, told("4.0", "4e0", "-4", "1e400", 4)),
+      for text in (f"{DONE}.5", f"-{DONE}.0", "-0", "-0.0", "1e400", "1e-400", "4e" + "9" * 30,
+                   "NaN", "Infinity", "1" + "0" * 30)),
+    *(Row(f"the JSON number {text} is {DONE}",
+          Message(body=b'{"action": "cancel", "order": %s}' % text.encode(),
+                  headers=JSON).bearing(ALICE), 200, told(DONE))
+      for text in (f"{DONE}.0", f"{DONE}.000", f"{DONE}e0", f"0.{DONE}E1", f"{DONE}0e-1")),
+    Row("a JSON text keeps its spelling", as_json(dict(cancels(orders=["4.0", "4e0"]))), 200,
+        told("4.0", "4e0")),
+    Row("JSON numbers in a list that are no whole ones keep their spelling",
+        Message(body=b'{"action": "cancel", "orders": [4.5, 4e-1, -4, 1e400, 4.0, 4]}',
+                headers=JSON).bearing(ALICE), 200, told("4.5", "4e-1", "-4", "1e400", 4)),
 ]  # fmt: skip
 
 GOOD, BAD = {"key": BOB, "action": "balance"}, {"key": NOBODY, "action": "buy"}

@@ -1,19 +1,13 @@
-"""docs/contract.md: what cites it finds its heading, and what it says of this version is true."""
+"""docs/contract.md: what cites it finds its heading, and its tables are those of the code."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
-import pytest
-from flask.testing import FlaskClient
 from support.apps import ROOT
 from support.documents import PAGES, section, table
 
-from models import Order
-from panel import accounts, errors, services
-from panel.money import MICROS
+from panel import errors
 from panel.orders.refills import REFILL_FOLLOWS
 from panel.orders.state import FOLLOWS
 from panel.service_types import SERVICE_TYPES
@@ -75,99 +69,3 @@ def test_the_contract_has_every_service_type_with_its_parameters() -> None:
         assert {*SERVICE_TYPES[name].parameters, *SERVICE_TYPES[name].optional, *needed} <= set(
             words
         ), name
-
-
-# "Not yet implemented": what each line says is still so.
-
-LINK = "https://example.com/p"
-
-
-@pytest.fixture
-def ask(client: FlaskClient, cast: SimpleNamespace) -> Any:
-    """Alice sends JSON: the HTTP status and the answer."""
-
-    def ask(**params: Any) -> tuple[int, Any]:
-        response = client.post("/api/v2", json={"key": cast.alice, **params})
-        return response.status_code, response.json
-
-    return ask
-
-
-@pytest.fixture
-def order(cast: SimpleNamespace) -> dict[str, Any]:
-    """An order of ten followers."""
-    return {"action": "add", "service": cast.followers, "link": LINK, "quantity": 10}
-
-
-def left_out() -> dict[str, str]:
-    """The rules that are not implemented yet, with what this version does."""
-    rows = table(
-        section("docs/contract.md", "Not yet implemented"), "rule", "what this version does"
-    )
-    return {row[0]: row[1] for row in rows}
-
-
-def test_each_rule_that_is_left_out_is_shown_below() -> None:
-    assert len(left_out()) == 9
-
-
-def instead_of(words: str) -> str:
-    """What this version does instead of the rule with these words."""
-    (found,) = [instead for rule, instead in left_out().items() if words in rule]
-    return found
-
-
-def test_a_comma_list_in_the_single_parameter_is_not_read_yet(ask: Any, order: Any) -> None:
-    ask(**order)
-    status, answer = ask(action="status", order="1,1")
-    assert instead_of("`order=1,2`") == f"{status} {answer['error']}"
-
-
-def test_a_number_with_a_point_is_no_whole_number_yet(ask: Any, order: Any) -> None:
-    status, answer = ask(**{**order, "quantity": 10.0})
-    assert instead_of("`100.0`") == f"{status} {answer['error']}"
-
-
-@pytest.mark.parametrize("name", ["runs", "interval"])
-@pytest.mark.parametrize("text", ["0", "null", "undefined"])
-def test_an_empty_drip_feed_is_still_refused(ask: Any, order: Any, name: str, text: str) -> None:
-    services.edit(order["service"], dripfeed=True)
-    status, answer = ask(**{**order, "runs": "2", "interval": "60", name: text})
-    assert (status, answer["error"]) == (422, f"Incorrect {name}")
-    assert f"Incorrect {name}" in instead_of("count as not sent")
-
-
-def test_one_run_still_needs_an_interval(ask: Any, order: Any) -> None:
-    services.edit(order["service"], dripfeed=True)
-    assert ask(**order, runs="1") == (422, {"error": "Incorrect request"})
-    assert "needs an interval" in instead_of("`runs=1`")
-
-
-def test_url_does_not_stand_for_link_yet(ask: Any, order: Any) -> None:
-    del order["link"]
-    status, answer = ask(**order, url=LINK)
-    assert instead_of("`url`") == f"ignored: {status} {answer['error']}"
-
-
-@pytest.mark.parametrize("link", [f" {LINK} ", "https://t.me/ AbC", "https://t.me/\u200bx"])
-def test_a_link_is_still_taken_as_it_is(ask: Any, order: Any, link: str) -> None:
-    assert ask(**{**order, "link": link}) == (200, {"order": 1})
-    assert Order.get_by_id(1).link == link
-    assert instead_of("blanks around a link") == "they are kept"
-    assert instead_of("zero-width") == "the link is taken as it is"
-
-
-def test_a_charge_can_still_round_to_nothing(ask: Any, order: Any) -> None:
-    dust = services.add(name="Dust", category="Test", rate_micros=1, min=1, max=100)
-    ask(**{**order, "service": dust, "quantity": 1})
-    assert accounts.get("alice").balance_micros == 100 * MICROS
-    assert "charges nothing" in instead_of("never nothing")
-
-
-def test_no_posts_are_still_refused(ask: Any) -> None:
-    wanted = services.add(
-        name="Likes", category="Test", rate_micros=MICROS, min=1, max=100, type="Subscriptions"
-    )
-    posts = {"username": "u", "min": 1, "max": 2, "delay": 0, "posts": 0, "old_posts": 3}
-    status, answer = ask(action="add", service=wanted, **posts)
-    assert instead_of("`posts=0`") == f"{status} {answer['error']}"

@@ -87,9 +87,11 @@ def test_an_amount_is_written(micros: int, exact: str, four: str, six: str) -> N
         (0, 1000, 0),
         (5 * MICROS, 1000, 5 * MICROS),
         (5 * MICROS, 500, 2_500_000),
-        (1, 1, 0),
-        (1, 499, 0),
+        (1, 1, 1),
+        (1, 499, 1),
         (1, 500, 1),
+        (400, 1, 1),
+        (0, 1, 0),
         (1, 1499, 1),
         (1, 1500, 2),
         (15_000, 333, 4_995),
@@ -98,7 +100,9 @@ def test_an_amount_is_written(micros: int, exact: str, four: str, six: str) -> N
         (10**12, 10**9, 10**18),
     ],
 )
-def test_a_charge_is_rounded_half_up(rate_micros: int, quantity: int, charge: int) -> None:
+def test_a_charge_is_rounded_half_up_and_never_to_nothing(
+    rate_micros: int, quantity: int, charge: int
+) -> None:
     assert money.charge(rate_micros, quantity) == charge
 
 
@@ -156,10 +160,29 @@ def test_a_half_is_rounded_up_and_what_is_a_hair_less_is_not(whole: int, denomin
     assert money.half_up(half - 1, 2 * denominator) == whole
 
 
+@pytest.mark.parametrize(
+    ("rate_micros", "discount_ppm", "rate"),
+    [
+        (5 * MICROS, 50_000, 4_750_000),
+        (1, 0, 1),
+        (1, 600_000, 1),
+        (1, 999_999, 1),
+        (1, MICROS, 0),
+        (5 * MICROS, MICROS, 0),
+        (0, 0, 0),
+    ],
+)
+def test_a_discount_makes_a_rate_nothing_only_if_it_is_all(
+    rate_micros: int, discount_ppm: int, rate: int
+) -> None:
+    assert money.less(rate_micros, discount_ppm) == rate
+
+
 @given(rates, quantities)
 def test_a_charge_agrees_with_fractions_and_fits_the_column(rate: int, quantity: int) -> None:
     charge = money.charge(rate, quantity)
-    assert charge == exact_half_up(Fraction(rate) * quantity / 1000)
+    exact = Fraction(rate) * quantity / 1000
+    assert charge == (exact_half_up(exact) if exact == 0 or exact >= 1 else 1)
     assert 0 <= charge < 2**63
 
 
