@@ -191,7 +191,7 @@ def test_what_is_not_delivered_is_paid_back(
         (333, 10, 5, 3, 2),
         (500, 1, 1, 1, 1),
         (1_500, 5, 2, 8, 3),
-        (1, 10, 10, 0, 0),
+        (1, 10, 10, 1, 1),
     ],
 )
 def test_a_refund_is_rounded_half_up_and_kept_is_the_rest(
