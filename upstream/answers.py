@@ -166,7 +166,7 @@ def _read_status(entry: Any, exchange: Exchange) -> ProviderStatus:
         return ProviderStatus(odd=f"the provider says: {_printable(text)[:200]}")
     word = _text(entry.get("status"))
     status = vocabulary.status(word)
-    odd = [] if status else [f"status {word[:50]!r}"]
+    odd = [] if status or word.strip() else ["no status"]
     for name in ("start_count", "remains"):
         raw = entry.get(name)
         if _integer(raw) is None and raw not in (None, ""):

@@ -10,11 +10,15 @@ from typing import TypeVar
 
 from panel.orders import cancels, dispatch, refills
 from panel.orders.dispatch import Outgoing
+from panel.orders.refusal import Refusal
 from upstream import vocabulary
 from upstream.provider import OutcomeUnknown, Provider, ProviderRejected, ProviderUnreachable
 
 log = logging.getLogger("panel.worker")
 T = TypeVar("T")
+
+HOLD_S = 7200
+"""How long an order waits for the operator after a refusal that is not known."""
 
 
 def send(provider: Provider, order: Outgoing, poll_after_s: int, retry_after_s: int) -> None:
@@ -35,7 +39,8 @@ def send(provider: Provider, order: Outgoing, poll_after_s: int, retry_after_s: 
             return
         passes = vocabulary.is_temporary(str(error))
         log.warning("order %d rejected: %s", order.order_id, error)
-        dispatch.record_rejected(order.order_id, str(error), passes)
+        refusal = Refusal.TEMPORARY if passes else Refusal.FINAL
+        dispatch.record_rejected(order.order_id, str(error), refusal, HOLD_S)
     except OutcomeUnknown as error:
         log.warning("order %d is in doubt: %s", order.order_id, error)
         dispatch.mark_in_doubt(order.order_id, str(error))

@@ -32,7 +32,7 @@ def earned(client: FlaskClient, cast: SimpleNamespace) -> SimpleNamespace:
         dispatch.claim(upstream)
         dispatch.record_accepted(order_id, str(order_id), 0)
     dispatch.claim(upstream)
-    dispatch.record_rejected(4, "Incorrect link", is_temporary=False)
+    dispatch.record_rejected(4, "Incorrect link", Refusal.FINAL, 0)
     reports = {
         1: ProviderStatus("Completed", 5, 0),
         2: ProviderStatus("Partial", 5, 50, Charge(40_000)),

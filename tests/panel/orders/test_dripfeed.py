@@ -493,7 +493,7 @@ def test_what_is_kept_and_what_is_paid_back_is_the_charge(
         sent = dispatch.claim(lane_id)
         assert sent is not None
         if status == "failed":
-            dispatch.record_rejected(sent.order_id, "Incorrect link", is_temporary=False)
+            dispatch.record_rejected(sent.order_id, "Incorrect link", Refusal.FINAL, 0)
             stopped = True
         else:
             dispatch.record_accepted(sent.order_id, f"n{next(_numbers)}", 0)

@@ -659,8 +659,8 @@ def test_a_doubt_that_does_not_end_goes_to_a_person(
     recorder: Recorder, kind_lane: Lane, add: Add, clock: Clock
 ) -> None:
     add()
-    recorder.plan = [CUT, *["Too many requests"] * dispatch.MAX_ATTEMPTS]
-    for _ in range(dispatch.MAX_ATTEMPTS + 3):
+    recorder.plan = [CUT, *["Too many requests"] * rejections.MAX_ATTEMPTS]
+    for _ in range(rejections.MAX_ATTEMPTS + 3):
         kind_lane.send()
         clock.move(minutes=61)
 
