@@ -5,6 +5,7 @@ from collections.abc import Callable
 from flask import Flask
 
 from cli import (
+    attention,
     database,
     ledger,
     operators,
@@ -35,6 +36,7 @@ def register(app: Flask, open_database: Callable[[], None]) -> None:
         refills.cancel_group,
         ledger.group,
         providers.group,
+        attention.command,
         report.command,
         worker.command,
         version.command,

@@ -7,9 +7,21 @@ do.
 from flask import Flask
 from flask_login import current_user
 
-from web.dashboard import audit, common, customers, orders, overview, providers, services, signin
+from web.dashboard import (
+    attention,
+    audit,
+    common,
+    customers,
+    orders,
+    overview,
+    providers,
+    services,
+    signin,
+)
 
-__all__ = ["audit", "customers", "orders", "overview", "providers", "register", "services"]
+__all__ = [
+    "attention", "audit", "customers", "orders", "overview", "providers", "register", "services",
+]  # fmt: skip
 
 
 def register(app: Flask) -> None:

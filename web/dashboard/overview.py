@@ -6,13 +6,16 @@ from flask import render_template, request
 
 from api.context import current_settings
 from database.clock import now
-from panel import heartbeat, queries, reports, service_queries
+from panel import attention, heartbeat, queries, reports, service_queries
 from panel.money import MICROS
 from panel.providers import registry
+from web.dashboard.attention import lines
 from web.dashboard.common import bp
 
 SHOWN = 10
 """The most lines that a list shows; one more is read, to tell whether there are more."""
+WAITING_SHOWN = 5
+"""The most lines of one kind in the box of what waits for an operator."""
 WORKER_LATE_S = 60
 """A worker that was not seen for this long is taken to be stopped."""
 
@@ -23,7 +26,8 @@ def overview_page() -> str:
     chosen = request.args.get("range", "7")
     span = reports.RANGES.get(chosen, reports.RANGES["7"])
     sums = reports.sums(span)
-    threshold = current_settings().low_balance
+    settings = current_settings()
+    waiting = attention.everything(settings, WAITING_SHOWN)
     seen_at = heartbeat.last_seen_at()
     return render_template(
         "dashboard/overview.html",
@@ -33,11 +37,12 @@ def overview_page() -> str:
         total={name: sum(row[name] for row in sums) for name in sums[0]},
         chart=_chart(sums),
         statuses=reports.statuses(span),
-        review=queries.orders_in_review(SHOWN + 1),
+        waiting=lines(waiting.items),
+        more=bool(waiting.cut),
         warnings=queries.with_warning(SHOWN + 1),
         below_cost=service_queries.below_cost(SHOWN + 1),
-        providers=[(row, registry.is_low(row, threshold)) for row in registry.listing()],
-        threshold=threshold,
+        providers=[(row, registry.is_low(row, settings.low_balance)) for row in registry.listing()],
+        threshold=settings.low_balance,
         seen_at=seen_at,
         worker_late=seen_at is None or now() - seen_at > WORKER_LATE_S,
         shown=SHOWN,

@@ -1,0 +1,50 @@
+"""flask attention: everything that waits for the operator."""
+
+import click
+
+from api.context import current_settings
+from cli.common import Command, as_json, show_rows
+from panel import attention
+from panel.attention import Item
+
+
+@click.command("attention", cls=Command)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10**9),
+    default=attention.LIMIT,
+    show_default=True,
+    help="At most so many lines of one kind.",
+)
+@as_json
+def command(limit: int, as_json: bool) -> None:
+    """List everything that waits for you, with what to do about it.
+
+    What a provider said, moved or changed and the panel does not follow by itself: orders,
+    services, currencies and providers that are held. Each line is followed by the commands that
+    settle it; one of them is enough.
+    """
+    found, cut = attention.everything(current_settings(), limit)
+    if as_json:
+        show_rows([_row(item) for item in found], True, "")
+        return
+    for item in found:
+        click.echo(f"{item.kind}: {item.text}")
+        for line in item.commands:
+            click.echo(f"    {line}")
+    for kind in cut:
+        click.echo(f"{kind}: there are more of these; --limit shows more.")
+    if not found:
+        click.echo("Nothing waits for you.")
+
+
+def _row(item: Item) -> dict[str, object]:
+    return {
+        "kind": item.kind,
+        "text": item.text,
+        "commands": list(item.commands),
+        "count": item.count,
+        "provider": item.provider or None,
+        "service": item.service_id,
+        "order": item.order_id,
+    }

@@ -1,0 +1,129 @@
+"""What waits for an operator among orders, refills and cancel requests, grouped where many are alike."""
+
+from typing import Any, NamedTuple
+
+from peewee import fn
+
+from database.compiled_query import literal, rows
+from models import Cancel, Order, Provider, Refill
+from panel.orders import state
+from panel.orders.refills import OPEN_REFILLS
+from panel.providers import words
+
+
+class WaitingWord(NamedTuple):
+    """A provider's words that are not known, and the orders that wait for their meaning.
+
+    kind: "status", or "refusal".
+    word: as the provider wrote it; for a refusal, of one of the orders.
+    first_order: the oldest of the orders.
+    due_at: when the first of them is canceled and paid back, in seconds since 1970; None where
+        they wait until something is taught.
+    """
+
+    provider: str
+    kind: str
+    word: str
+    count: int
+    first_order: int
+    due_at: int | None
+
+
+def unknown_words(provider_id: int | None = None) -> list[WaitingWord]:
+    """The words that orders wait with, refusals first; of one provider or of all."""
+    query = (
+        _held("refusal", "word")
+        .select(
+            Provider.name,
+            Order.held_because,
+            Order.held_text,
+            fn.COUNT(Order.id),
+            fn.MIN(Order.id),
+            fn.MIN(Order.send_at),
+        )
+        .join(Provider)
+        .group_by(Provider.name, Order.held_because, Order.held_text)
+        .order_by(Order.held_because, Provider.name, fn.MIN(Order.id))
+    )
+    if provider_id is not None:
+        query = query.where(Order.provider == provider_id)
+    found: dict[tuple[str, str, str], WaitingWord] = {}
+    for name, because, text, count, first_order, due_at in rows(query.tuples()):
+        is_refusal = because == "refusal"
+        plain = words.plain_refusal(text) if is_refusal else words.plain(text)
+        kind = "refusal" if is_refusal else "status"
+        word = WaitingWord(name, kind, text, count, first_order, due_at if is_refusal else None)
+        known = found.get((name, kind, plain))
+        found[name, kind, plain] = word if known is None else _merged(known, word)
+    return list(found.values())
+
+
+def _merged(one: WaitingWord, other: WaitingWord) -> WaitingWord:
+    """Two spellings of the same words as one."""
+    due = [moment for moment in (one.due_at, other.due_at) if moment is not None]
+    return one._replace(
+        count=one.count + other.count,
+        first_order=min(one.first_order, other.first_order),
+        due_at=min(due, default=None),
+    )
+
+
+def waiting_for_funds() -> list[tuple[str, str, int, int]]:
+    """The providers at which orders wait for funds.
+
+    :returns: for each its name, our balance there as it writes it, how many orders wait, and the
+        oldest of them.
+    """
+    query = (
+        _held("funds")
+        .select(Provider.name, Provider.balance, fn.COUNT(Order.id), fn.MIN(Order.id))
+        .join(Provider)
+        .group_by(Provider.id)
+        .order_by(Provider.name)
+    )
+    return rows(query.tuples())
+
+
+def unclear_orders(limit: int) -> list[dict[str, Any]]:
+    """The oldest orders whose status or posts wait for an operator."""
+    columns = (Order.id, Order.held_because, Order.held_text, Order.warning)
+    query = (
+        _held("status", "posts")
+        .select(*columns, Provider.name.alias("provider_name"))
+        .join(Provider)
+    )
+    return rows(query.order_by(Order.id).limit(limit).dicts())
+
+
+def _held(*because: str) -> Any:
+    """A query of orders that are held for one of these; the rest is to be chosen."""
+    reasons = [literal(reason) for reason in because]
+    # The first condition lets SQLite use the index of held orders.
+    return Order.select().where(Order.held_because != literal(""), Order.held_because.in_(reasons))
+
+
+def refills_to_settle(limit: int) -> list[dict[str, Any]]:
+    """The oldest refills that nobody but an operator moves on.
+
+    Those of orders that no provider has as one order, and those that a provider gave no number.
+    """
+    is_open = Refill.status.in_([literal(status) for status in OPEN_REFILLS])
+    query = (
+        Refill.select(Refill.id, Refill.order, Refill.status, Refill.warning)
+        .join(Order)
+        .where(is_open, (Order.dispatch_state != state.SENT) | (Refill.warning != ""))
+    )
+    return rows(query.order_by(Refill.id).limit(limit).dicts())
+
+
+def cancels_to_answer(limit: int) -> list[dict[str, Any]]:
+    """The oldest cancel requests of orders that are fulfilled by hand."""
+    query = (
+        Cancel.select(Cancel.id, Cancel.order)
+        .join(Order)
+        .where(
+            Cancel.status == literal("pending"),
+            Order.dispatch_state.in_((state.NOT_FORWARDED, state.FAILED)),
+        )
+    )
+    return rows(query.order_by(Cancel.id).limit(limit).dicts())
