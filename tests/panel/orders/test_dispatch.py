@@ -523,9 +523,7 @@ NO_NUMBERS = [
     ["4711", "007", "4711;", "deadbeef", "0x1F", "9" * 64, "a_b.c:d/e#f",
      "5f0c1f6e-8c4b-4a53-9d2e-3c1a7e8b9f00"],
 )  # fmt: skip
-def test_whatever_else_a_provider_calls_an_order_is_its_number(
-    reviewed: int, number: str
-) -> None:
+def test_whatever_else_a_provider_calls_an_order_is_its_number(reviewed: int, number: str) -> None:
     dispatch.attach(reviewed, number)
     assert lookup.get(reviewed).provider_order == number
 

@@ -18,13 +18,15 @@ from models import Cancel, Order, Service
 from panel import accounts, ledger, queries
 from panel.money import MICROS, format_exact
 from panel.orders import cancels, dispatch, lookup, status_sync, transition
+from panel.orders.interpret import interpret
 from panel.orders.lookup import StoredOrder
-from panel.orders.status_sync import POLL_SLOWEST_S, Charge, interpret
+from panel.orders.status_sync import POLL_SLOWEST_S, Charge
 from panel.orders.status_sync import ProviderStatus as Status
 from panel.providers import registry, sources
 from upstream.http import HttpProvider
 from upstream.provider import OutcomeUnknown, ProviderRejected, ProviderUnreachable
 from worker import poll
+
 
 def took(micros: int | None, step_micros: int = 10_000, is_named: bool = True) -> Charge:
     """A charge with two decimals, in our currency."""
@@ -168,13 +170,21 @@ def is_held(warning: str, odd: str = "") -> Standing:
             is_held("Canceled, but nothing remains to pay back"),
         ),
         (stands("Pending", 100), Status("Canceled"), is_now("Canceled", 100)),
-        (stands("Pending", 100), Status("Canceled", 0, 0, took(0)), is_now("Canceled", 100, "", 0)),
+        (
+            stands("Pending", 100),
+            Status("Canceled", 0, 0, took(0)),
+            is_now("Canceled", 100, "", 0),
+        ),
         (
             stands(),
             Status("Canceled", 5, 101),
             is_held("Canceled, without remains to pay back", "; 101 remain of 100"),
         ),
-        (stands(), Status("Canceled", 5, -1, took(0)), is_now("Canceled", 100, "-1 remain of 100")),
+        (
+            stands(),
+            Status("Canceled", 5, -1, took(0)),
+            is_now("Canceled", 100, "-1 remain of 100"),
+        ),
     ],
     ids=str,
 )  # fmt: skip
@@ -385,14 +395,13 @@ def test_one_order_that_cannot_be_handled_stops_only_itself(
 ) -> None:
     placed = [place() for _ in range(5)]
     bad = placed[2]
-    interpret = status_sync.interpret
 
     def failing(order: StoredOrder, reported: Status) -> Any:
         if order.id == bad:
             raise ZeroDivisionError("with a secret")
         return interpret(order, reported)
 
-    monkeypatch.setattr(status_sync, "interpret", failing)
+    monkeypatch.setattr("panel.orders.status_sync.interpret", failing)
     before = accounts.get("alice").balance_micros
     status_sync.apply_statuses(dict.fromkeys(placed, Status("Partial", 5, 40)), 15)
 
