@@ -8,18 +8,22 @@ import json
 import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import Any
 
 from panel import service_types, services
 from panel.money import ONE_PPT, exchanged
 from panel.orders.status_sync import Charge, ProviderStatus
-from panel.providers.currency import Exchange
-from panel.providers.listing import Listing
+from panel.providers.currency import Exchange, currency_code
+from panel.providers.listing import NO_CATEGORY, Listing
 from upstream import vocabulary
 from upstream.provider import OutcomeUnknown
 
 MAX_DIGITS = 18
 """A longer number is not believed."""
+
+MAX_DECIMALS = 40
+"""Of an amount, and its digits as well; one with more is not believed."""
 
 MAX_ID_LENGTH = 64
 MAX_ERROR_LENGTH = 300
@@ -66,14 +70,23 @@ def read_listings(answer: Any, ratio_ppt: int) -> list[Listing]:
 
 
 def read_balance(answer: Any) -> tuple[str, str]:
-    """The balance as the provider writes it, with its currency; and the currency's code, or ""."""
+    """The balance as the provider writes it, with its currency; and how it names the currency.
+
+    A name that is no code, such as "$" or "Rupees", is told as it stands: it is compared, and
+    never guessed at. It is "" where there is none, beside the amount or within its text.
+    """
     answer = _require_object(answer)
-    if not _text(answer.get("balance")):
+    balance, named = _text(answer.get("balance")), _text(answer.get("currency"))
+    if not balance:
         raise not_understood(answer)
-    currency = _text(answer.get("currency")).strip().upper()
-    text = f"{_text(answer['balance'])} {_text(answer.get('currency'))}".strip()
-    code = currency if re.fullmatch("[A-Z]{3,5}", currency) else ""
-    return "".join(c for c in text if c.isprintable())[:64], code
+    text = "".join(c for c in f"{balance} {named}" if c.isprintable()).strip()
+    return text[:64], currency_code(named) or _currency_within(balance)
+
+
+def _currency_within(balance: str) -> str:
+    """The currency of a balance such as "12.50 USD" or "$12.50"; "" for one without."""
+    match = re.fullmatch(r"\s*([^\d\s.,+-]*)\s*-?[\d.,]+\s*([^\d\s.,+-]*)\s*", balance)
+    return currency_code(match[1] or match[2]) if match else ""
 
 
 def read_id(answer: Any, name: str) -> str:
@@ -143,9 +156,9 @@ def _read_listing(entry: Any, ratio_ppt: int) -> Listing | None:
     return Listing(
         service,
         name,
-        _printable(entry.get("category")) or "Other",
+        _printable(entry.get("category")) or NO_CATEGORY,
         _type_name(_text(entry.get("type")) or "Default"),
-        exchanged(rate, ratio_ppt),
+        exchanged(Fraction(rate), ratio_ppt),
         least,
         min(most, services.MAX_QUANTITY),
         _flag(entry.get("refill")),
@@ -187,12 +200,12 @@ def _charge(entry: dict[str, Any], exchange: Exchange) -> Charge | None:
     amount = _amount(entry.get("charge"))
     if amount is None:
         return None
-    named = _text(entry.get("currency")).strip().upper()
+    named = currency_code(_text(entry.get("currency")))
     ratio = exchange.ratio(named) if amount else ONE_PPT
     last_digit = Decimal((0, (1,), min(int(amount.as_tuple().exponent), 0)))
     return Charge(
-        None if ratio is None else exchanged(amount, ratio),
-        1 if ratio is None else exchanged(last_digit, ratio),
+        None if ratio is None else exchanged(Fraction(amount), ratio),
+        1 if ratio is None else exchanged(Fraction(last_digit), ratio),
         bool(named),
         _printable(f"{_text(entry.get('charge'))} {named}".strip())[:50],
     )
@@ -235,9 +248,11 @@ def _amount(value: Any) -> Decimal | None:
         amount = Decimal(_text(value).strip())
     except InvalidOperation:
         return None
-    if not amount.is_finite() or not 0 <= amount <= 10**9 or len(amount.as_tuple().digits) > 40:
+    if not amount.is_finite() or not 0 <= amount <= 10**9:
         return None
-    return amount
+    _, digits, exponent = amount.as_tuple()
+    # Exact sums of a number such as 1e-999999 would take all the memory there is.
+    return amount if len(digits) <= MAX_DECIMALS and int(exponent) >= -MAX_DECIMALS else None
 
 
 def _flag(value: Any) -> bool:

@@ -12,6 +12,7 @@ from models import Order
 from panel import accounts, ledger, reports
 from panel.money import MICROS
 from panel.orders import dispatch, status_sync, transition
+from panel.orders.refusal import Refusal
 from panel.orders.status_sync import Charge, ProviderStatus
 from panel.providers import registry, sources
 

@@ -512,7 +512,23 @@ def test_only_an_order_in_review_is_settled(
     assert queries.order_details(order_id) == before
 
 
-@pytest.mark.parametrize("number", ["", " ", "47 11", "4711;", "x" * 65, "-5", "\x1b"])
+NO_NUMBERS = [
+    "", " ", "47 11", "47,11", "x" * 65, "-5", "1.5", ".5", "0", "000", "null", "None", "NaN",
+    "undefined", "true", "FALSE", "\x1b", "47\n", "47\u00a011", "\u2028",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["4711", "007", "4711;", "deadbeef", "0x1F", "9" * 64, "a_b.c:d/e#f",
+     "5f0c1f6e-8c4b-4a53-9d2e-3c1a7e8b9f00"],
+)  # fmt: skip
+def test_whatever_else_a_provider_calls_an_order_is_its_number(reviewed: int, number: str) -> None:
+    dispatch.attach(reviewed, number)
+    assert lookup.get(reviewed).provider_order == number
+
+
+@pytest.mark.parametrize("number", NO_NUMBERS)
 def test_what_cannot_be_a_providers_number_is_not_attached(reviewed: int, number: str) -> None:
     with pytest.raises(OperatorError, match="order number"):
         dispatch.attach(reviewed, number)
