@@ -43,7 +43,7 @@ def _row(item: Item) -> dict[str, object]:
         "kind": item.kind,
         "text": item.text,
         "commands": list(item.commands),
-        "count": item.count,
+        "orders": item.orders,
         "provider": item.provider or None,
         "service": item.service_id,
         "order": item.order_id,

@@ -48,7 +48,7 @@ class Item(NamedTuple):
 
     text: what happened, with the provider's own words.
     commands: what to do; each one of them settles it.
-    count: how many orders it is about, where it stands for several.
+    orders: how many orders it is about, where it stands for several.
     provider, service_id, order_id: what it is about; the most precise of them has a page where
         the same can be done.
     """
@@ -56,7 +56,7 @@ class Item(NamedTuple):
     kind: Kind
     text: str
     commands: tuple[str, ...]
-    count: int = 1
+    orders: int = 1
     provider: str = ""
     service_id: int | None = None
     order_id: int | None = None
@@ -266,32 +266,35 @@ def _words() -> Iterator[Item]:
 
 
 def _refusal(word: WaitingWord) -> Item:
-    orders = _orders(word.count, word.first_order, "waits", "wait")
+    orders = _orders(word.orders, word.first_order, "waits", "wait")
     until = f" until {_moment(word.due_at)} UTC" if word.due_at else ""
     teach = _teach(word)
+    chosen = str(word.first_order)
+    if word.orders > 1:
+        chosen = f"--provider {word.provider} --with-word={shlex.quote(_line(word.word))}"
     return Item(
         Kind.REFUSAL,
         f"{word.provider} refused with words that are not known: “{_said(word.word)}”. "
-        f"{orders} for you{until}, and {_is_are(word.count)} then canceled and paid back.",
+        f"{orders} for you{until}, and {_is_are(word.orders)} then canceled and paid back.",
         (
             f"{teach} wait",
             f"{teach} cancel",
-            f"flask order resend {word.first_order}",
-            f"flask order fail {word.first_order}",
+            f"flask order resend {chosen}",
+            f"flask order fail {chosen}",
         ),
-        word.count,
+        word.orders,
         provider=word.provider,
     )
 
 
 def _status_word(word: WaitingWord) -> Item:
-    orders = _orders(word.count, word.first_order, "waits", "wait")
+    orders = _orders(word.orders, word.first_order, "waits", "wait")
     return Item(
         Kind.WORD,
         f"{word.provider} tells a status that is not known: “{_said(word.word)}”. "
         f"{orders} until you say what it means.",
         (f"{_teach(word)} STATUS",),
-        word.count,
+        word.orders,
         provider=word.provider,
     )
 

@@ -125,9 +125,10 @@ def orders_in_review(limit: int | None = None) -> list[dict[str, Any]]:
 
 
 def with_warning(limit: int) -> list[dict[str, Any]]:
-    """The newest orders with a warning for the operator, but those that orders_in_review() has."""
-    is_listed = (Order.dispatch_state == state.IN_REVIEW) & Order.status.in_(state.OPEN)
-    query = _with_names().where(Order.warning != "", ~is_listed)
+    """The newest orders with a warning, but those that panel.attention lists."""
+    in_review = (Order.dispatch_state == state.IN_REVIEW) & Order.status.in_(state.OPEN)
+    is_listed = in_review | (Order.held_because != "")
+    query = _with_names().where(Order.warning != literal(""), ~is_listed)
     return rows(query.order_by(Order.id.desc()).limit(limit).dicts())
 
 

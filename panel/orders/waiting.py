@@ -1,4 +1,7 @@
-"""What waits for an operator among orders, refills and cancel requests, grouped where many are alike."""
+"""What waits for an operator among orders, refills and cancel requests.
+
+Orders that wait for the same answer are one entry.
+"""
 
 from typing import Any, NamedTuple
 
@@ -16,7 +19,7 @@ class WaitingWord(NamedTuple):
 
     kind: "status", or "refusal".
     word: as the provider wrote it; for a refusal, of one of the orders.
-    first_order: the oldest of the orders.
+    orders: how many wait with them; first_order is the oldest.
     due_at: when the first of them is canceled and paid back, in seconds since 1970; None where
         they wait until something is taught.
     """
@@ -24,7 +27,7 @@ class WaitingWord(NamedTuple):
     provider: str
     kind: str
     word: str
-    count: int
+    orders: int
     first_order: int
     due_at: int | None
 
@@ -62,7 +65,7 @@ def _merged(one: WaitingWord, other: WaitingWord) -> WaitingWord:
     """Two spellings of the same words as one."""
     due = [moment for moment in (one.due_at, other.due_at) if moment is not None]
     return one._replace(
-        count=one.count + other.count,
+        orders=one.orders + other.orders,
         first_order=min(one.first_order, other.first_order),
         due_at=min(due, default=None),
     )

@@ -14,13 +14,15 @@ from web.dashboard import (
     customers,
     orders,
     overview,
+    provider_holds,
     providers,
     services,
     signin,
 )
 
 __all__ = [
-    "attention", "audit", "customers", "orders", "overview", "providers", "register", "services",
+    "attention", "audit", "customers", "orders", "overview", "provider_holds", "providers",
+    "register", "services",
 ]  # fmt: skip
 
 

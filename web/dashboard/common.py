@@ -29,7 +29,9 @@ from panel import money, operators
 from panel.errors import OperatorError, RequestRejected
 from panel.operations.audit import Actor
 from panel.providers.changes import REASONS, describe
+from panel.providers.explain import describe_pending
 from panel.providers.listing import Listing
+from panel.providers.pending import AMOUNTS
 from panel.providers.registry import ProviderAccount
 from upstream import ask
 from web import headers
@@ -210,13 +212,21 @@ def _here() -> str:
     return request.full_path.rstrip("?")
 
 
+def _pending_value(text: str, kind: str) -> str:
+    """What a pending change was before or is now, as a person reads it."""
+    return money.format_exact(int(text)) if kind in AMOUNTS else text
+
+
 def add_filters(app: Flask) -> None:
     """Give the templates their filters and functions."""
     app.jinja_env.filters.update(
         money=money.format_exact,
         percent=money.format_percent,
+        ratio=money.format_ratio,
         when=when,
         describe=describe,
+        describe_pending=describe_pending,
+        pending_value=_pending_value,
         reason=lambda stored: REASONS.get(stored, stored),
     )
     app.jinja_env.globals.update(csrf_token=generate_csrf, with_args=_with_args, here=_here)

@@ -56,6 +56,13 @@ class PercentField(_Parsed):
     show = staticmethod(money.format_percent)
 
 
+class RatioField(_Parsed):
+    """A rate of exchange, in parts per trillion."""
+
+    parse = staticmethod(money.parse_ratio)
+    show = staticmethod(money.format_ratio)
+
+
 class SignIn(FlaskForm):
     """Name and password."""
 
@@ -155,12 +162,34 @@ class Provider(FlaskForm):
     requests_per_minute = IntegerField("Requests per minute", REQUIRED, default=120)
 
 
+class Exchange(FlaskForm):
+    """What a provider's currency is worth in ours."""
+
+    rate = RatioField("Rate of exchange", REQUIRED, render_kw=DECIMAL)
+    currency = StringField(
+        "Their currency",
+        description="Only where the provider does not name it.",
+        render_kw={"autocomplete": "off"},
+    )
+
+
 class Import(Markup):
     """Which of a provider's services to import, and at which markup."""
 
     categories = SelectMultipleField("Categories", validate_choice=False)
     ids = StringField(
         "Only these services", description="The provider's numbers, separated by commas."
+    )
+
+
+class Post(FlaskForm):
+    """A post of a subscription."""
+
+    quantity = IntegerField("Quantity of the post", REQUIRED)
+    theirs = StringField(
+        "The provider's number of it",
+        description="Leave empty for one that you fulfil by hand.",
+        render_kw={"autocomplete": "off"},
     )
 
 

@@ -12,8 +12,9 @@ from panel.errors import OperatorError
 from panel.operations import orders as operations
 from panel.operations import requests
 from panel.operations.audit import Actor
-from panel.orders import events, refills, state
+from panel.orders import dispatch, events, refills, state
 from panel.paging import Page
+from panel.providers import words
 from panel.reports import DAY_S
 from web.dashboard import forms
 from web.dashboard.common import (
@@ -43,10 +44,23 @@ ACTS = {
     "partial": Act(
         "Set Partial, refund what remains", partial(operations.change, status="Partial")
     ),
-    "resend": Act("In review: send again", operations.resend),
-    "fail": Act("In review: give up and refund", operations.fail),
+    "resend": Act("Send again", operations.resend),
+    "fail": Act("Give up and refund", operations.fail),
 }
 """What can be done with one order and with several."""
+
+HELD = {
+    "refusal": "The provider refused it with words that are not known. It is canceled and paid "
+    "back when its time is over, unless you decide otherwise.",
+    "funds": "It waits for funds at the provider, and goes out when our balance there has risen.",
+    "word": "The provider tells a status that is not known. Say what it means, or set the order "
+    "by hand.",
+    "status": "What the provider says is not clear, and nothing is paid back on a guess. Look it "
+    "up there, and set the order by hand.",
+    "posts": "Posts of it cannot be charged. Look them up at the provider, and charge each by "
+    "hand; or set the order.",
+}
+"""Why an order waits, and what to do, by its column `held_because`."""
 
 
 @bp.get("/orders")
@@ -104,12 +118,27 @@ def order_page(order_id: int) -> str:
         "dashboard/order.html",
         order=order,
         form=form,
+        post=forms.Post() if _takes_posts(order) else None,
         acts=_possible(order),
         events=events.events(order_id),
         provider=queries.provider_names().get(order["provider"], ""),
         refill_follows=refills.REFILL_FOLLOWS,
+        held=HELD.get(order["held_because"], ""),
+        meanings=_meanings(order),
         **queries.order_records(order_id),
     )
+
+
+def _takes_posts(order: dict[str, Any]) -> bool:
+    is_open = state.is_subscription(order["quantity"]) and state.is_open(order["status"])
+    return is_open and (order["dispatch_state"] == "" or order["held_because"] == "posts")
+
+
+def _meanings(order: dict[str, Any]) -> list[str]:
+    """What the words that an order is held for can be taught to mean."""
+    if order["held_because"] == "refusal":
+        return list(words.REFUSALS)
+    return list(state.FOLLOWS) if order["held_because"] == "word" else []
 
 
 def _possible(order: dict[str, Any]) -> dict[str, Act]:
@@ -119,7 +148,8 @@ def _possible(order: dict[str, Any]) -> dict[str, Act]:
         names = ["cancel", "refund"]
     elif order["status"] == "Completed":
         names = ["refund"]
-    if order["dispatch_state"] == state.IN_REVIEW:
+    is_refused = order["held_because"] in dispatch.REFUSED
+    if order["dispatch_state"] == state.IN_REVIEW or is_refused:
         names += ["resend", "fail"]
     return {name: ACTS[name] for name in names}
 
@@ -147,6 +177,20 @@ def order_attach(order_id: int) -> Any:
     theirs = request.form.get("provider_order", "").strip()
     said = f"Order {order_id} is the provider's order {theirs}."
     perform(operations.attach, order_id, theirs, said=said)
+    return back_to("admin.order_page", order_id=order_id)
+
+
+@bp.post("/orders/<number:order_id>/post")
+def order_post(order_id: int) -> Any:
+    """Charge a post of a subscription: by hand, or one that its provider has."""
+    form = forms.Post()
+    if not form.validate():
+        explain_form(form)
+        return back_to("admin.order_page", order_id=order_id)
+    theirs = (form.theirs.data or "").strip() or None
+    done = perform(operations.add_post, order_id, form.quantity.data, theirs)
+    if done.done:
+        tell(f"The post is order {done.value}.", "done")
     return back_to("admin.order_page", order_id=order_id)
 
 

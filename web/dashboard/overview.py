@@ -41,7 +41,9 @@ def overview_page() -> str:
         more=bool(waiting.cut),
         warnings=queries.with_warning(SHOWN + 1),
         below_cost=service_queries.below_cost(SHOWN + 1),
-        providers=[(row, registry.is_low(row, settings.low_balance)) for row in registry.listing()],
+        providers=[
+            (row, registry.is_low(row, settings.low_balance)) for row in registry.listing()
+        ],
         threshold=settings.low_balance,
         seen_at=seen_at,
         worker_late=seen_at is None or now() - seen_at > WORKER_LATE_S,

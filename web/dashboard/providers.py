@@ -6,12 +6,15 @@ from flask import redirect, render_template, request, url_for
 
 from api.context import current_settings
 from models import Provider
+from panel import attention
 from panel.errors import OperatorError, ProviderFailed
 from panel.operations import providers
-from panel.providers import registry
+from panel.orders import state, waiting
+from panel.providers import currency, pending, registry, words
 from panel.providers.changes import CatalogueChange
 from panel.providers.listing import Listing
 from web.dashboard import forms
+from web.dashboard.attention import lines
 from web.dashboard.common import (
     ask_account,
     ask_catalogue,
@@ -58,8 +61,22 @@ def provider_add() -> Any:
 
 @bp.get("/providers/<name>")
 def provider_page(name: str) -> str:
-    """One provider."""
-    return render_template("dashboard/provider.html", provider=registry.get(name))
+    """One provider, with what waits for an operator about it."""
+    row, settings = registry.get(name), current_settings()
+    exchange = currency.exchange(row, settings.currency)
+    return render_template(
+        "dashboard/provider.html",
+        provider=row,
+        theirs=exchange.theirs,
+        exchange_is_old=currency.is_old(row, settings.currency, settings.exchange_days),
+        exchange=forms.Exchange(data={"rate": row.exchange_ppt}),
+        waiting=lines(attention.of_provider(settings, name)),
+        changes={change.kind: change for change in pending.of_provider(row.id)},
+        unknown_words=waiting.unknown_words(row.id),
+        taught=words.listing(name),
+        statuses=list(state.FOLLOWS),
+        refusals=list(words.REFUSALS),
+    )
 
 
 @bp.post("/providers/<name>/test")

@@ -4,10 +4,11 @@ from typing import Any
 
 from flask import redirect, render_template, request, url_for
 
+from api.context import current_settings
 from panel import service_queries, services
 from panel.operations import services as operations
-from panel.providers import sources
-from panel.providers.changes import describe
+from panel.providers import pending, policy, sources
+from panel.providers.changes import CatalogueChange, describe
 from web.dashboard import forms
 from web.dashboard.common import (
     back_to,
@@ -60,6 +61,7 @@ def service_page(service_id: int) -> str:
     """One service."""
     service = services.get(service_id)
     form = forms.Service(data=service.__data__)
+    changes = pending.of_service(service_id)
     if service.sort_order == services.MAX_SORT_ORDER:
         form.sort_order.data = None  # at the end, as every service that was not moved
     return render_template(
@@ -67,6 +69,8 @@ def service_page(service_id: int) -> str:
         service=service,
         form=form,
         sources=sources.sources(service_id),
+        changes=changes,
+        own_changes=[change for change in changes if change.service_id is not None],
         categories=service_queries.categories(),
     )
 
@@ -96,13 +100,15 @@ def _values(form: forms.Service) -> dict[str, Any]:
 
 @bp.post("/services/act")
 def service_act() -> Any:
-    """Enable, disable or mark up the selected services."""
+    """Enable, disable or mark up the selected services, or confirm what waits for them."""
     selected = chosen_numbers("service")
     act = request.form.get("act", "")
     if not selected:
         tell("Select services first.", "error")
     elif act == "markup":
         _mark_up(selected)
+    elif act == "confirm":
+        _confirm(selected)
     elif act in ("enable", "disable"):
         operation = operations.enable if act == "enable" else operations.disable
         done = [service_id for service_id in selected if perform(operation, service_id).done]
@@ -117,7 +123,19 @@ def _mark_up(selected: list[int]) -> None:
         explain_form(form)
         return
     outcome = perform(operations.mark_up, selected, form.markup.data, form.step.data)
-    for change in outcome.value or []:
+    _tell_changes(outcome.value or [])
+
+
+def _confirm(selected: list[int]) -> None:
+    followed = policy.from_settings(current_settings())
+    outcome = perform(operations.confirm, selected, followed)
+    _tell_changes(outcome.value or [])
+    if outcome.done:
+        tell(f"Services confirmed: {len(selected)}.", "done")
+
+
+def _tell_changes(changes: list[CatalogueChange]) -> None:
+    for change in changes:
         kind = "warning" if change.skipped else "done"
         tell(f"Service {change.service_id}: {describe(change)}", kind)
 

@@ -1,0 +1,91 @@
+"""What an operator decides about a provider: its currency, its moves, and what its words mean."""
+
+from typing import Any
+
+from flask import render_template, request
+
+from api.context import current_settings
+from panel.operations import providers, words
+from panel.providers import policy, registry
+from panel.providers.currency import currency_code
+from web.dashboard import forms
+from web.dashboard.common import ask_catalogue, back_to, bp, explain_form, perform, tell
+
+SHOWN = 500
+"""The most lines of a change report that a page shows."""
+
+
+@bp.post("/providers/<name>/exchange")
+def provider_exchange(name: str) -> Any:
+    """Say what the provider's currency is worth in ours."""
+    form = forms.Exchange()
+    if not form.validate():
+        explain_form(form)
+        return back_to("admin.provider_page", name=name)
+    settings = current_settings()
+    done = perform(
+        providers.set_exchange,
+        name,
+        form.rate.data,
+        settings.currency,
+        policy.from_settings(settings),
+        currency_code(form.currency.data or ""),
+        said=f"The rate of exchange of {name} is set.",
+    )
+    return _report(name, done.value) if done.value else back_to("admin.provider_page", name=name)
+
+
+@bp.post("/providers/<name>/currency")
+def provider_currency(name: str) -> Any:
+    """Say in which currency the provider's prices are."""
+    code = currency_code(request.form.get("currency", ""))
+    ours = current_settings().currency
+    said = f"The prices of {name} are in {code}."
+    perform(providers.set_currency, name, code, ours, said=said)
+    return back_to("admin.provider_page", name=name)
+
+
+@bp.post("/providers/<name>/confirm")
+def provider_confirm(name: str) -> Any:
+    """Follow a catalogue that shrank or moved to other numbers."""
+    followed = policy.from_settings(current_settings())
+    done = perform(providers.confirm, name, ask_catalogue, followed)
+    return _report(name, done.value) if done.done else back_to("admin.provider_page", name=name)
+
+
+def _report(name: str, changes: list[Any]) -> str:
+    return render_template(
+        "dashboard/sync.html",
+        provider=registry.get(name),
+        changes=changes[:SHOWN],
+        count=len(changes),
+    )
+
+
+@bp.post("/providers/<name>/resume")
+def provider_resume(name: str) -> Any:
+    """Send to a provider again, at its new address where one is given."""
+    url = request.form.get("url", "").strip() or None
+    done = perform(providers.resume, name, url)
+    if done.done:
+        sent = f"; {done.value} orders that waited for funds are sent" if done.value else ""
+        tell(f"Provider {name} is resumed{sent}.", "done")
+    return back_to("admin.provider_page", name=name)
+
+
+@bp.post("/providers/<name>/words")
+def provider_word(name: str) -> Any:
+    """Teach what a word of the provider means."""
+    word, meaning = request.form.get("word", ""), request.form.get("meaning", "")
+    done = perform(words.teach, name, word, meaning)
+    if done.done:
+        tell(f"{word!r} of {name} means {meaning}: {done.value.orders} orders waited.", "done")
+    return back_to("admin.provider_page", name=name)
+
+
+@bp.post("/providers/<name>/words/forget")
+def provider_word_forget(name: str) -> Any:
+    """Forget what a word of the provider means."""
+    word = request.form.get("word", "")
+    perform(words.forget, name, word, said=f"{word!r} of {name} has no meaning any more.")
+    return back_to("admin.provider_page", name=name)
