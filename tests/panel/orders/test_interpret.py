@@ -255,18 +255,22 @@ DRIPFEED = [
 ]  # fmt: skip
 
 
+def number(entry: dict[str, Any], name: str) -> int | None:
+    return int(entry[name]) if name in entry else None
+
+
 @pytest.mark.parametrize(("entry", "expected"), DRIPFEED, ids=str)
 def test_of_a_drip_feed_the_runs_that_were_not_delivered_are_paid_back(
     entry: dict[str, Any], expected: tuple[str, int, str]
 ) -> None:
     # What upstream makes of the answer, which is not asked here.
-    numbers = {name: entry.get(name) for name in ("remains", "runs")}
     charge = entry.get("charge")
     reported = ProviderStatus(
         entry["status"],
+        remains=number(entry, "remains"),
         charge=None if charge is None else Charge(parse(charge), 10_000, False),
         children=tuple(entry.get("orders", ())),
-        **{name: None if text is None else int(text) for name, text in numbers.items()},
+        runs=number(entry, "runs"),
     )
     order = after(dripfeed_of(), reported)
     assert (order.status, order.remains, order.held_because) == expected
