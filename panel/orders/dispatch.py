@@ -383,6 +383,20 @@ def _failure(order: StoredOrder, why: str) -> Change:
     return change
 
 
+def release_for_funds(provider_id: int) -> int:
+    """Send now what waits for funds at a provider; tell how many orders there were."""
+    with immediate():
+        held = Order.select(Order.id).where(
+            Order.held_because == "funds",
+            Order.provider == provider_id,
+            Order.dispatch_state == state.WAITING,
+        )
+        waiting = rows(held.order_by(Order.id).tuples())
+        for (order_id,) in waiting:
+            apply_change(lookup.get(order_id), {"send_at": now()})
+    return len(waiting)
+
+
 def resend(order_id: int) -> None:
     """A person found that the provider does not have the order: send it again.
 

@@ -118,9 +118,7 @@ def remove_all_of_provider(provider_id: int) -> None:
 
 def find(provider_id: int, kind: PendingKind, source_id: int | None = None) -> Pending | None:
     """One pending change, if there is such a one."""
-    return next(
-        (item for item in of_provider(provider_id, source_id) if item.kind == kind), None
-    )
+    return next((item for item in of_provider(provider_id, source_id) if item.kind == kind), None)
 
 
 def of_provider(provider_id: int, source_id: int | None = None) -> list[Pending]:
