@@ -10,6 +10,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from api.context import current_settings
 from cli.common import Command
+from panel.providers import policy
 from upstream import connect
 from worker.lane import Pace
 from worker.loop import run
@@ -36,7 +37,8 @@ def command() -> None:
     pace = Pace(
         poll_every_s=settings.status_seconds,
         sync_prices_every_s=settings.prices_minutes * 60,
-        disable_below_cost=settings.below_cost == "disable",
+        currency=settings.currency,
+        policy=policy.from_settings(settings),
     )
     with logging_redirect_tqdm():
         run(settings.database, lambda row: connect(row, settings), pace, stop)

@@ -16,8 +16,9 @@ from tqdm import tqdm
 from models import Provider as ProviderRow
 from panel.errors import OperatorError
 from panel.orders import dispatch, status_sync
-from panel.providers import price_sync, registry
+from panel.providers import currency, price_sync, registry
 from panel.providers.changes import describe
+from panel.providers.policy import USUAL, SyncPolicy
 from upstream import vocabulary
 from upstream.provider import OutcomeUnknown, Provider, ProviderRejected, ProviderUnreachable
 from worker import poll, send
@@ -36,11 +37,12 @@ BALANCE_EVERY_S = 600
 
 
 class Pace(NamedTuple):
-    """How often things are done."""
+    """How often things are done, in which currency, and how far prices are followed."""
 
     poll_every_s: int
     sync_prices_every_s: int
-    disable_below_cost: bool
+    currency: str = "USD"
+    policy: SyncPolicy = USUAL
 
 
 class Throttle:
@@ -171,16 +173,20 @@ class Lane:
 
     def _record_balance(self) -> bool:
         if self._throttle.wait():
-            registry.record_account(self.row.id, self._provider.account())
+            self._record_account()
         return False
+
+    def _record_account(self) -> None:
+        registry.record_account(self.row.id, self._provider.account(), self._pace.currency)
 
     def _sync_prices(self) -> bool:
         if self._throttle.wait():
-            listings = self._provider.services()
+            self._record_account()
+        if self._throttle.wait():
             try:
-                changes = price_sync.sync_prices(
-                    self.row.id, listings, self._pace.disable_below_cost
-                )
+                currency.require(self.row.id, self._pace.currency)
+                listings = self._provider.services()
+                changes = price_sync.sync_prices(self.row.id, listings, self._pace.policy)
             except OperatorError as error:
                 log.warning("%s: %s", self.row.name, error)
                 return False

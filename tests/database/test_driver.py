@@ -145,7 +145,7 @@ def test_the_worker_tells_of_a_bug_at_its_start(
     monkeypatch.setattr(driver, "fault", lambda: fault)
     monkeypatch.setattr(heartbeat, "record_alive", stop.set)
     with caplog.at_level("WARNING", "panel.worker"):
-        loop.run(Path(database.database), no_provider, Pace(1, 0, False), stop)
+        loop.run(Path(database.database), no_provider, Pace(1, 0), stop)
     assert [record.getMessage() for record in caplog.records] == ([fault] if fault else [])
 
 

@@ -253,7 +253,7 @@ def open_lane() -> Iterator[OpenLane]:
 
     def open_one(shop: SimpleNamespace) -> tuple[threading.Event, Lane]:
         stop = threading.Event()
-        lane = Lane(shop.row, shop.client, Pace(15, 0, False), stop)
+        lane = Lane(shop.row, shop.client, Pace(15, 0), stop)
         lanes.append((stop, lane))
         return lanes[-1]
 

@@ -772,7 +772,7 @@ def working(app: Flask, lane: Lane, monkeypatch: pytest.MonkeyPatch) -> Iterator
     monkeypatch.setattr(loop, "LOOP_S", 0.01)
     monkeypatch.setattr(dispatch, "RESEND_S", 0)
     stop = threading.Event()
-    pace = lanes.Pace(poll_every_s=60, sync_prices_every_s=0, disable_below_cost=False)
+    pace = lanes.Pace(poll_every_s=60, sync_prices_every_s=0)
     database = app.extensions["panel_settings"].database
     thread = threading.Thread(
         target=loop.run, args=(database, lambda row: lane.provider, pace, stop)
