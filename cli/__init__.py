@@ -16,6 +16,7 @@ from cli import (
     services,
     users,
     version,
+    words,
     worker,
 )
 from cli.common import bind_open_database
@@ -28,6 +29,8 @@ def register(app: Flask, open_database: Callable[[], None]) -> None:
         before a command that needs it.
     """
     bind_open_database(app, open_database)
+    for command in (words.word, words.listing):
+        providers.group.add_command(command)
     for command in (
         users.group,
         services.group,

@@ -161,13 +161,10 @@ def _changes_of_providers(ours: str) -> Iterator[Item]:
 def _change_of_provider(change: Pending, ours: str) -> Item:
     name = change.provider_name
     text = f"{name}: {explain.describe_pending(change)}."
-    is_currency = change.kind == PendingKind.CURRENCY
-    command = explain.command_for(change)
-    if is_currency and change.after == ours:
-        command = f"flask provider currency {name} {shlex.quote(change.after)}"
+    command = explain.command_for(change, ours)
     if held := _held_services(change.provider_id):
         text += f" {_count(held, 'service is', 'services are')} held."
-    kind = Kind.CURRENCY if is_currency else Kind.PROVIDER
+    kind = Kind.CURRENCY if change.kind == PendingKind.CURRENCY else Kind.PROVIDER
     return Item(kind, text, (command,), provider=name)
 
 
