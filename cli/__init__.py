@@ -29,8 +29,8 @@ def register(app: Flask, open_database: Callable[[], None]) -> None:
         before a command that needs it.
     """
     bind_open_database(app, open_database)
-    for command in (words.word, words.listing):
-        providers.group.add_command(command)
+    providers.group.add_command(words.word)
+    providers.group.add_command(words.listing)
     for command in (
         users.group,
         services.group,

@@ -6,34 +6,39 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
-from support.apps import listed
 from support.clock import Clock
-from support.orders import account_id, new_order, offer_of
+from support.orders import new_order
+from support.trouble import (
+    add_up,
+    cancel_by_hand,
+    change,
+    in_review,
+    provider,
+    refill_by_hand,
+    refill_without_number,
+    refused,
+    says,
+    sent,
+    subscription,
+)
 
 import settings
 from database.connection import database
-from models import Provider, Refill, Service, Source
-from panel import attention, services
+from models import Service
+from panel import attention
 from panel.attention import Item, Kind
-from panel.money import MICROS, ONE_PPT
-from panel.orders import cancels, dispatch, refills, status_sync, transition
-from panel.orders.place import OrderRequest, place_order
-from panel.orders.provider_status import ProviderStatus
+from panel.money import ONE_PPT
+from panel.orders import dispatch, transition
 from panel.orders.refusal import Refusal
-from panel.providers import pending, registry, sources, words
+from panel.providers import words
 from panel.providers.pending import PendingKind
 
 SETTINGS = settings.read({"PANEL_EXCHANGE_DAYS": "90"})
-HOLD_S = 7200
 
 
 @pytest.fixture
 def up(cast: SimpleNamespace) -> SimpleNamespace:
-    """A provider that sells us followers."""
-    row = registry.add("up", "https://up.example/api/v2", "key", 60, currency="USD")
-    sources.set_source(cast.followers, row.id, listed("7", 900_000), 1)
-    source = Source.get(Source.service == cast.followers)
-    return SimpleNamespace(id=row.id, source=source.id, followers=cast.followers, views=cast.views)
+    return add_up(cast)
 
 
 def waiting(limit: int = 100) -> list[Item]:
@@ -44,78 +49,6 @@ def only() -> Item:
     """The one thing that waits."""
     (item,) = waiting()
     return item
-
-
-def sent(up: SimpleNamespace, number: str) -> int:
-    """An order that the provider has under this number."""
-    order_id = new_order(up.followers)
-    assert dispatch.claim(up.id) is not None
-    dispatch.record_accepted(order_id, number, 0)
-    return order_id
-
-
-def refused(up: SimpleNamespace, why: str, refusal: Refusal = Refusal.UNKNOWN) -> int:
-    order_id = new_order(up.followers)
-    assert dispatch.claim(up.id) is not None
-    dispatch.record_rejected(order_id, why, refusal, HOLD_S)
-    return order_id
-
-
-def says(order_id: int, **status: Any) -> None:
-    status_sync.apply_statuses({order_id: ProviderStatus(**status)}, 15)
-
-
-def change(kind: PendingKind, before: str, after: str) -> Callable[[SimpleNamespace], None]:
-    """What makes a change of the provider, or of the source of followers, pending."""
-
-    def make(up: SimpleNamespace) -> None:
-        source = None if kind in pending.OF_PROVIDER else up.source
-        pending.add(up.id, kind, before, after, source)
-
-    return make
-
-
-def provider(**columns: Any) -> Callable[[SimpleNamespace], None]:
-    return lambda up: Provider.update(**columns).where(Provider.id == up.id).execute()
-
-
-def in_review(up: SimpleNamespace) -> None:
-    order_id = new_order(up.followers)
-    assert dispatch.claim(up.id) is not None
-    dispatch.mark_in_doubt(order_id, "no whole answer (ReadTimeoutError)")
-
-
-def subscription(up: SimpleNamespace) -> int:
-    service = services.add(
-        name="Likes", category="Posts", rate_micros=MICROS, min=1, max=90, type="Subscriptions"
-    )
-    sources.set_source(service, up.id, listed("8", 900_000), 1)
-    wanted = OrderRequest("", details={"username": "x", "min": 20, "max": 50, "delay": 5})
-    order_id = place_order(account_id(), offer_of(service), wanted)
-    assert dispatch.claim(up.id) is not None
-    dispatch.record_accepted(order_id, "900", 0)
-    return order_id
-
-
-def refill_without_number(up: SimpleNamespace) -> None:
-    order_id = sent(up, "500")
-    transition.change(order_id, status="Completed")
-    refills.request(account_id(), [order_id])
-    Refill.update(warning="up gave no number for it, 2 times").execute()
-
-
-def refill_by_hand(up: SimpleNamespace) -> None:
-    Source.delete().execute()
-    order_id = new_order(up.followers)
-    transition.change(order_id, status="Completed")
-    refills.request(account_id(), [order_id])
-
-
-def cancel_by_hand(up: SimpleNamespace) -> None:
-    Source.delete().execute()
-    order_id = new_order(up.followers)
-    transition.change(order_id, status="In progress")
-    cancels.request(account_id(), [order_id])
 
 
 class Case(NamedTuple):

@@ -19,7 +19,7 @@ from support.faulty import KEY, Call, Fault, FaultyProvider, says
 
 from database.backup import backup
 from database.connection import close_database, database
-from models import Order, Provider
+from models import Order, Provider, Source
 from panel import accounts, operators, pricing, services
 from panel.errors import OperatorError, ProviderFailed
 from panel.money import MICROS
@@ -28,9 +28,10 @@ from panel.operations import services as service_operations
 from panel.operations.audit import Actor, audited
 from panel.orders import cancels, refills, transition
 from panel.orders.place import OrderRequest, place_order
-from panel.providers import registry
+from panel.providers import pending, registry, words
 from panel.providers.changes import CatalogueChange, Kind
 from panel.providers.listing import Listing
+from panel.providers.pending import PendingKind
 from panel.providers.policy import USUAL
 from panel.providers.registry import ProviderAccount
 
@@ -60,7 +61,12 @@ def filled(cast: SimpleNamespace) -> SimpleNamespace:
     assert offer is not None
     wanted = OrderRequest("", details={"username": "bob", "min": 20, "max": 50, "delay": 5})
     place_order(bob, offer, wanted)
-    registry.add("spare", registry.SANDBOX_URL, "", 60)
+    spare = registry.add("spare", registry.SANDBOX_URL, "", 60)
+    registry.add("far", "https://far.example/api/v2", KEY, 60, currency="EUR")
+    words.teach("spare", "Done!", "Completed")
+    pending.add(spare.id, PendingKind.LOSS, "9", "1")
+    source = Source.get(Source.service == cast.followers)
+    pending.add(source.provider_id, PendingKind.FALL, "1000000", "10", source.id)
     return cast
 
 
@@ -136,12 +142,31 @@ BOTH = [
     ("provider import spare --markup 25% --dry-run",
      ("providers/spare/import", {"act": "preview", "markup": "25"}), []),
     ("provider sync spare", ("providers/spare/sync", {}), ["provider spare: sync"]),
+    ("provider confirm spare", ("providers/spare/confirm", {}), ["provider spare: confirm"]),
+    ("provider exchange far 1.0825", ("providers/far/exchange", {"rate": "1.0825"}),
+     ["provider far: exchange 1.0825"]),
+    ("provider exchange far 1.0825 --currency eur",
+     ("providers/far/exchange", {"rate": "1.0825", "currency": "eur"}),
+     ["provider far: exchange EUR 1.0825"]),
+    ("provider currency far usd", ("providers/far/currency", {"currency": "usd"}),
+     ["provider far: currency USD"]),
+    ("provider resume far", ("providers/far/resume", {}), ["provider far: resume"]),
+    ("provider resume far --url https://new.example/api/v2",
+     ("providers/far/resume", {"url": "https://new.example/api/v2"}),
+     ["provider far: resume at https://new.example/api/v2"]),
+    ("provider word far Success Completed",
+     ("providers/far/words", {"word": "Success", "meaning": "Completed"}),
+     ["provider far: word 'Success' means Completed"]),
+    ("provider word spare DONE! --forget", ("providers/spare/words/forget", {"word": "DONE!"}),
+     ["provider spare: forget the word 'DONE!'"]),
+    ("service confirm 1", ("services/act", {"service": "1", "act": "confirm"}),
+     ["services 1: confirm"]),
+    ("order post 5 25", ("orders/5/post", {"quantity": "25"}), ["order 5: charge a post of 25"]),
     ("provider remove spare", ("providers/spare/remove", {}), ["provider spare: remove"]),
 ]  # fmt: skip
 """A command, the form that does the same, and the audit's lines of both."""
 
 COMMAND_ONLY = {
-    "order post 5 25": ["order 5: charge a post of 25"],
     "service source 3 spare 2": ["service 3: source spare, service 2"],
     "service source 1 spare 2 --second": ["service 1: second source spare, service 2"],
     "operator add otto": ["operator otto: add"],
@@ -151,15 +176,16 @@ COMMAND_ONLY = {
 """What only a command does."""
 
 READING = {
-    "cancel list", "ledger check", "ledger list", "operator list", "order list", "order review",
-    "order show", "provider list", "provider services", "provider show", "refill list", "report",
-    "service list", "service show", "user list", "user show",
+    "attention", "cancel list", "ledger check", "ledger list", "operator list", "order list",
+    "order review", "order show", "provider list", "provider services", "provider show",
+    "provider words", "refill list", "report", "service list", "service show", "user list",
+    "user show",
 }  # fmt: skip
 NO_OPERATION = {"backup", "init-db", "worker", "demo", "sandbox", "test-server", "version"}
 """What is no operation on what the panel holds; the demo does several, and has a test."""
 
 
-def words(line: str) -> list[str]:
+def split(line: str) -> list[str]:
     """The words of a command; what follows a colon of --note belongs to it."""
     command, _, note = line.partition(" --note:")
     return [*command.split(), *(["--note", note] if note else [])]
@@ -168,7 +194,7 @@ def words(line: str) -> list[str]:
 def run(app: Flask, line: str) -> None:
     """Do something by command."""
     with app.app_context():  # the flask command pushes it too
-        result = app.test_cli_runner().invoke(args=words(line), input=f"{PASSWORD}\n")
+        result = app.test_cli_runner().invoke(args=split(line), input=f"{PASSWORD}\n")
     assert result.exit_code == 0, result.output
 
 
@@ -210,7 +236,7 @@ def test_what_only_a_command_does_is_audited_too(
 
 
 def test_every_command_is_known_to_change_something_or_not(app: Flask) -> None:
-    tested = {" ".join(words(line)[:2]) for line in [row[0] for row in BOTH] + [*COMMAND_ONLY]}
+    tested = {" ".join(split(line)[:2]) for line in [row[0] for row in BOTH] + [*COMMAND_ONLY]}
     there = set()
     for name, command in app.cli.commands.items():
         subcommands = command.commands if isinstance(command, click.Group) else {"": None}

@@ -19,9 +19,9 @@ PASSWORD = "a good password"
 SCRIPT = "https://t.me/x?<script>alert(1)</script>"
 
 PAGES = (
-    "/admin", "/admin?range=today", "/admin?range=90", "/admin/orders", "/admin/orders/1",
-    "/admin/customers", "/admin/customers/alice", "/admin/services", "/admin/services/1",
-    "/admin/services/add", "/admin/providers", "/admin/providers/sandbox",
+    "/admin", "/admin/attention", "/admin?range=today", "/admin?range=90", "/admin/orders",
+    "/admin/orders/1", "/admin/customers", "/admin/customers/alice", "/admin/services",
+    "/admin/services/1", "/admin/services/add", "/admin/providers", "/admin/providers/sandbox",
     "/admin/providers/sandbox/import", "/admin/audit",
 )  # fmt: skip
 

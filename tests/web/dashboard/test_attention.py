@@ -1,0 +1,304 @@
+"""What waits for an operator, in the dashboard: told first, and settled by its forms."""
+
+import re
+from types import SimpleNamespace
+
+import pytest
+from support.dashboard import Operator, lines, said
+from support.orders import balance, new_order
+from support.trouble import (
+    add_up,
+    cancel_by_hand,
+    change,
+    in_review,
+    provider,
+    refill_without_number,
+    refused,
+    says,
+    sent,
+    subscription,
+)
+
+from models import Order, Provider, Service
+from panel.money import MICROS, ONE_PPT
+from panel.orders import lookup
+from panel.orders.refusal import Refusal
+from panel.providers import pending, registry
+from panel.providers.pending import PendingKind
+
+SCRIPT = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def up(cast: SimpleNamespace, olga: Operator) -> SimpleNamespace:
+    """The provider `up`; asked for after the operator, who needs the cast, too."""
+    return add_up(cast)
+
+
+def box(page: str) -> list[tuple[str, str]]:
+    """The lines of what waits: the address of each line's page, and its text."""
+    _, _, after = page.partition('<h2 id="needs-you">Needs you</h2>')
+    inside, _, _ = after.partition("</section>")
+    found = re.findall(r'<li><a href="([^"]+)">(.*?)</li>', inside, re.S)
+    return [(href, re.sub(r"<[^>]+>", "", text)) for href, text in found]
+
+
+def test_the_overview_begins_with_what_waits(olga: Operator, up: SimpleNamespace) -> None:
+    page = olga.text("/admin")
+    assert "Nothing waits for you." in page
+    in_review(up)
+    refused(up, "Daily limit reached")
+    says(sent(up, "500"), word="Success")
+    change(PendingKind.FALL, "900000", "0")(up)
+    provider(stopped_because="it redirects", moved_to="https://new.example/")(up)
+    page = olga.text("/admin")
+    assert page.index("Needs you") < page.index("Revenue")
+    found = box(page)
+    assert [href for href, _ in found] == [
+        "/admin/providers/up", "/admin/services/1", "/admin/orders/1",
+        "/admin/providers/up#words", "/admin/providers/up#words",
+    ]  # fmt: skip
+    for (_, text), told in zip(
+        found,
+        ("it redirects", "0.90 → 0.00", "no whole answer", "“Daily limit reached”", "“Success”"),
+        strict=True,
+    ):
+        assert told in text
+        assert "flask " in text
+    assert found == box(olga.text("/admin/attention"))
+
+
+def test_every_line_leads_to_a_page_that_begins_with_it(
+    olga: Operator, up: SimpleNamespace
+) -> None:
+    says(sent(up, "500"), status="Partial", word="Partial")
+    says(subscription(up), status="Active", children=("901",))
+    refused(up, "Insufficient wallet", Refusal.FUNDS)
+    change(PendingKind.MOVED, "", "50")(up)
+    change(PendingKind.NAME, "Followers", "Views")(up)
+    for href, _ in box(olga.text("/admin")):
+        assert "Needs you" in olga.text(href.partition("#")[0]), href
+
+
+def test_the_overview_shows_a_few_of_each_kind_and_leads_to_the_rest(
+    olga: Operator, up: SimpleNamespace
+) -> None:
+    for number in range(500, 506):
+        says(sent(up, str(number)), status="Partial", word="Partial")
+    page = olga.text("/admin")
+    assert len(box(page)) == 5
+    assert '<a href="/admin/attention">Show all that waits for you</a>' in page
+    assert len(box(olga.text("/admin/attention"))) == 6
+
+
+def test_requests_of_customers_that_wait_are_on_their_orders_page(
+    olga: Operator, up: SimpleNamespace
+) -> None:
+    refill_without_number(up)
+    cancel_by_hand(up)
+    assert [href for href, _ in box(olga.text("/admin"))] == ["/admin/orders/1", "/admin/orders/2"]
+    assert "gave no number" in olga.text("/admin/orders/1")
+    assert "/admin/cancels/1/accept" in olga.text("/admin/orders/2")
+
+
+def test_what_a_provider_says_is_only_text(olga: Operator, up: SimpleNamespace) -> None:
+    says(sent(up, "500"), word=SCRIPT)
+    refused(up, SCRIPT)
+    change(PendingKind.NAME, "Followers", SCRIPT)(up)
+    provider(stopped_because=SCRIPT)(up)
+    pages = ("", "/attention", "/orders/1", "/orders/2", "/services/1", "/providers/up", "/orders")
+    for path in pages:
+        page = olga.text(f"/admin{path}")
+        assert SCRIPT not in page, path
+    assert "&lt;script&gt;" in olga.text("/admin/providers/up")
+
+
+# Words
+
+
+def test_a_status_is_taught_on_the_providers_page_once(
+    olga: Operator, up: SimpleNamespace
+) -> None:
+    for number in ("500", "501"):
+        says(sent(up, number), word="Success")
+    page = olga.text("/admin/providers/up")
+    assert "<q>Success</q>" in page
+    assert "of 2 orders" in page
+    olga.post("/admin/providers/up/words", word="Success", meaning="Completed")
+    page = olga.text("/admin/providers/up")
+    assert said(page) == ["&#39;Success&#39; of up means Completed: 2 orders waited."]
+    assert "<q>success</q> means Completed" in page
+    says(1, word="Success")
+    assert lookup.get(1).status == "Completed"
+    olga.post("/admin/providers/up/words/forget", word="success")
+    assert "means Completed" not in olga.text("/admin/providers/up")
+
+
+def test_a_refusal_is_taught_on_the_orders_page(olga: Operator, up: SimpleNamespace) -> None:
+    order_id = refused(up, "Daily limit reached")
+    page = olga.text(f"/admin/orders/{order_id}")
+    assert "<q>Daily limit reached</q>" in page
+    assert "canceled and paid back" in page
+    assert "<option>wait</option><option>cancel</option>" in page
+    back = f"/admin/orders/{order_id}"
+    olga.post("/admin/providers/up/words", word="Daily limit reached", meaning="cancel", back=back)
+    assert lookup.get(order_id).status == "Canceled"
+    assert balance() == 100 * MICROS
+    assert "Needs you" not in olga.text(f"/admin/orders/{order_id}")
+
+
+@pytest.mark.parametrize(
+    ("word", "meaning", "told"),
+    [("", "Completed", "the word is empty"), ("Success", "Done", "there is no meaning")],
+)
+def test_a_word_without_a_meaning_is_refused(
+    olga: Operator, up: SimpleNamespace, word: str, meaning: str, told: str
+) -> None:
+    olga.post("/admin/providers/up/words", word=word, meaning=meaning)
+    (message,) = said(olga.text("/admin/providers/up"))
+    assert told in message
+
+
+# Orders
+
+
+@pytest.mark.parametrize(("act", "status"), [("resend", "Pending"), ("fail", "Canceled")])
+@pytest.mark.parametrize("refusal", [Refusal.UNKNOWN, Refusal.FUNDS])
+def test_an_order_that_was_refused_is_sent_again_or_given_up(
+    olga: Operator, up: SimpleNamespace, refusal: Refusal, act: str, status: str
+) -> None:
+    order_id = refused(up, "Daily limit reached", refusal)
+    assert f'name="act" value="{act}"' in olga.text(f"/admin/orders/{order_id}")
+    olga.post("/admin/orders/act", order=order_id, act=act)
+    order = lookup.get(order_id)
+    assert (order.status, order.held_because) == (status, "")
+
+
+def test_a_post_that_could_not_be_charged_is_charged_by_hand(
+    olga: Operator, up: SimpleNamespace
+) -> None:
+    order_id = subscription(up)
+    says(order_id, status="Active", children=("901",))
+    assert "901: its quantity is not known" in olga.text(f"/admin/orders/{order_id}")
+    olga.post(f"/admin/orders/{order_id}/post", quantity="30", theirs="901")
+    (post,) = lookup.parts_of(order_id)
+    assert (post.quantity, post.provider_order) == (30, "901")
+    olga.post(f"/admin/orders/{order_id}/post", quantity="99", theirs="902")
+    assert any("99 is not from 20 to 50" in text for text in said(olga.text("/admin/orders")))
+
+
+def test_held_orders_are_marked_in_the_list(olga: Operator, up: SimpleNamespace) -> None:
+    new_order(up.followers)
+    assert "s-held" not in olga.text("/admin/orders")
+    refused(up, "Daily limit reached")
+    assert olga.text("/admin/orders").count("s-held") == 1
+
+
+# Services
+
+
+def test_a_service_shows_both_figures_and_is_confirmed(
+    olga: Operator, up: SimpleNamespace
+) -> None:
+    change(PendingKind.RISE, "900000", "90000000")(up)
+    page = olga.text("/admin/services/1")
+    assert ">0.90</td>" in page
+    assert ">90.00</td>" in page
+    assert "Nobody can order this service" in page
+    assert "s-held" in olga.text("/admin/services")
+    olga.post("/admin/services/act", service="1", act="confirm")
+    assert pending.listing() == []
+    assert not Service.get_by_id(1).held
+    assert "Services confirmed: 1." in said(olga.text("/admin/services"))
+    assert "Needs you" not in olga.text("/admin/services/1")
+
+
+def test_a_service_of_which_nothing_waits_is_not_confirmed(
+    olga: Operator, up: SimpleNamespace
+) -> None:
+    olga.post("/admin/services/act", service="1", act="confirm")
+    assert said(olga.text("/admin/services")) == ["nothing of service 1 waits to be confirmed"]
+
+
+def test_a_change_of_the_whole_provider_is_settled_on_its_page(
+    olga: Operator, up: SimpleNamespace
+) -> None:
+    change(PendingKind.MOVED, "", "50")(up)
+    page = olga.text("/admin/services/1")
+    assert (
+        "settle it on the provider&#39;s page" in page
+        or "settle it on the provider's page" in page
+    )
+    assert "/admin/providers/up/confirm" in olga.text("/admin/providers/up")
+
+
+# Providers
+
+
+def test_a_provider_that_moved_is_resumed_at_its_new_address(
+    olga: Operator, up: SimpleNamespace
+) -> None:
+    provider(stopped_because="it redirects", moved_to="https://new.example/api")(up)
+    page = olga.text("/admin/providers/up")
+    assert "Resume at https://new.example/api" in page
+    assert "s-stopped" in page
+    assert "s-stopped" in olga.text("/admin")
+    olga.post("/admin/providers/up/resume", url="https://new.example/api")
+    row = registry.get("up")
+    assert (row.url, row.stopped_because, row.moved_to) == ("https://new.example/api", "", "")
+    assert "Provider up is resumed." in said(olga.text("/admin/providers/up"))
+
+
+def test_orders_that_wait_for_funds_are_sent_by_hand(olga: Operator, up: SimpleNamespace) -> None:
+    refused(up, "Insufficient wallet", Refusal.FUNDS)
+    before = Order.get_by_id(1).send_at
+    page = olga.text("/admin/providers/up")
+    assert "Send now what waits for funds" in page
+    olga.post("/admin/providers/up/resume")
+    assert Order.get_by_id(1).send_at < before
+    (message,) = said(olga.text("/admin/providers/up"))
+    assert "1 orders that waited for funds" in message
+
+
+def test_a_rate_of_exchange_is_given_and_its_costs_follow(
+    olga: Operator, up: SimpleNamespace
+) -> None:
+    provider(currency="INR", exchange_ppt=ONE_PPT // 80, exchange_at=1)(up)
+    page = olga.text("/admin/providers/up")
+    assert "0.0125 USD for 1 INR" in page
+    assert '<strong class="low">old</strong>' in page
+    report = olga.post("/admin/providers/up/exchange", rate="0.025").text
+    assert "cost 0.90 → 1.80" in report
+    assert registry.get("up").exchange_ppt == ONE_PPT // 40
+    assert "Needs you" not in olga.text("/admin/providers/up")
+
+
+@pytest.mark.parametrize(
+    ("rate", "told"),
+    [("", "Rate of exchange: is required"), ("much", "is not a rate"), ("0", "above 0")],
+)
+def test_a_rate_that_cannot_be_is_refused(
+    olga: Operator, up: SimpleNamespace, rate: str, told: str
+) -> None:
+    provider(currency="INR")(up)
+    olga.post("/admin/providers/up/exchange", rate=rate)
+    assert any(told in text for text in said(olga.text("/admin/providers/up")))
+    assert Provider.get_by_id(up.id).exchange_ppt is None
+    assert lines() == []
+
+
+def test_a_currency_is_named_where_the_provider_does_not(
+    olga: Operator, up: SimpleNamespace
+) -> None:
+    provider(currency="")(up)
+    assert "does not name the currency" in olga.text("/admin/providers/up")
+    olga.post("/admin/providers/up/currency", currency=" usd ")
+    assert registry.get("up").currency == "USD"
+    assert "Needs you" not in olga.text("/admin/providers/up")
+
+
+def test_the_sandbox_has_no_form_for_a_currency(olga: Operator) -> None:
+    registry.add("sandbox", registry.SANDBOX_URL, "", 60)
+    page = olga.text("/admin/providers/sandbox")
+    assert "/exchange" not in page
+    assert "like ours" in page
