@@ -120,4 +120,5 @@ def sync(
     """
     with audited(actor, f"provider {name}: sync"):
         provider = registry.get(name)
-        return price_sync.sync_prices(provider.id, ask(provider), disable_below_cost)
+        policy = price_sync.SyncPolicy(disable_below_cost, 50, 100, 30)
+        return price_sync.sync_prices(provider.id, ask(provider), policy)

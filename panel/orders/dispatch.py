@@ -5,8 +5,9 @@ No HTTP here: the worker sends what claim() gives it, and records what came of i
 
 import json
 import logging
+import re
 import secrets
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from peewee import JOIN
 
@@ -19,10 +20,14 @@ from panel.errors import OperatorError
 from panel.orders import lookup, state
 from panel.orders.events import record_event
 from panel.orders.lookup import StoredOrder
+from panel.orders.refusal import Refusal
 from panel.orders.transition import Change, Event, apply_change
 from panel.service_types import SERVICE_TYPES, takes_quantity
 
 log = logging.getLogger("panel.orders")
+
+_NO_NUMBER = re.compile(r"-.*|0+|[0-9]+\.[0-9]+|null|none|nan|undefined|infinity|true|false", re.I)
+MAX_NUMBER_LENGTH = 64
 
 MAX_ATTEMPTS = 24
 """After so many rounds of rejections an order is given up, and paid back."""
@@ -93,6 +98,38 @@ _HOLDER = CompiledQuery(
 )
 
 
+def is_order_number(text: str) -> bool:
+    """Whether a provider's text can be its number of an order: any text but what says none."""
+    return (
+        0 < len(text) <= MAX_NUMBER_LENGTH
+        and text.isprintable()
+        and not re.search(r"[\s,]", text)
+        and not _NO_NUMBER.fullmatch(text)
+    )
+
+
+def waits_for_funds(provider_id: int) -> bool:
+    """Whether an order waits until our funds at this provider rise."""
+    return Order.select().where(*_held_for_funds(provider_id)).exists()
+
+
+def release_for_funds(provider_id: int) -> int:
+    """Send at once what waits for funds at this provider; tell how many orders those are."""
+    with immediate():
+        waiting = rows(Order.select(Order.id).where(*_held_for_funds(provider_id)).tuples())
+        for order in lookup.get_many([order_id for (order_id,) in waiting]):
+            apply_change(order, {"send_at": now()})
+    return len(waiting)
+
+
+def _held_for_funds(provider_id: int) -> tuple[Any, ...]:
+    return (
+        Order.held_because == literal("funds"),
+        Order.provider == provider_id,
+        Order.dispatch_state == literal(state.WAITING),
+    )
+
+
 def any_to_send(provider_id: int) -> bool:
     """Whether an order waits for this provider, and is due."""
     return _NEXT.row(provider_id=provider_id, now=now()) is not None
@@ -133,7 +170,12 @@ def _begin_sending(order: StoredOrder, provider_id: int) -> Outgoing | None:
         return None
     parameters = _parameters(order, purchase)
     key = order.send_key or secrets.token_hex(16)
-    change: Change = {"dispatch_state": state.SENDING, "send_key": key}
+    change: Change = {
+        "dispatch_state": state.SENDING,
+        "send_key": key,
+        "held_because": "",
+        "held_text": "",
+    }
     apply_change(order, change, Event("sending", f"as service {purchase.provider_service}"))
     return Outgoing(order.id, provider_id, parameters, key)
 
@@ -313,15 +355,18 @@ def _takes_a_key_once(provider_id: int | None) -> bool:
     return provider is not None and provider.idempotent
 
 
-def record_rejected(order_id: int, why: str, is_temporary: bool) -> None:
+def record_rejected(order_id: int, why: str, refusal: Refusal, hold_s: int) -> None:
     """The provider clearly rejected: try the second source, wait, or give the order up.
 
-    :param is_temporary: whether such a rejection passes by itself.
+    :param hold_s: how long an order waits for the operator after a refusal that is not known.
     """
     with immediate():
         order = lookup.get(order_id)
         if order.dispatch_state == state.SENDING:
+            is_temporary = refusal in (Refusal.TEMPORARY, Refusal.FUNDS)
             change = _after_rejection(order, why, is_temporary)
+            if refusal == Refusal.FUNDS and change["dispatch_state"] == state.WAITING:
+                change |= {"held_because": "funds", "held_text": why}
             apply_change(order, change, Event("refused", why))
 
 
@@ -408,7 +453,7 @@ def attach(order_id: int, provider_order: str) -> None:
 
     :raises OperatorError: if the order is not in review, or another order has this number.
     """
-    if not (0 < len(provider_order) <= 64 and provider_order.isalnum()):
+    if not is_order_number(provider_order):
         raise OperatorError(f"{provider_order!r} cannot be a provider's order number")
     with immediate():
         order = _in_review(order_id)

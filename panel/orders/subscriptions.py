@@ -1,6 +1,7 @@
 """Subscriptions: each post that is found is charged as an order of its own."""
 
 import json
+from collections.abc import Sequence
 
 from database.transactions import immediate, savepoint
 from models import Account
@@ -10,6 +11,17 @@ from panel.orders import dispatch, lookup, state
 from panel.orders.lookup import StoredOrder
 from panel.orders.place import OrderRequest, insert_charged
 from panel.orders.transition import Event, apply_change
+
+
+def unknown_children(order_id: int, children: Sequence[str]) -> list[str]:
+    """The provider's numbers of a subscription's posts that are no orders of ours yet.
+
+    Empty for every order that is no subscription.
+    """
+    if not state.is_subscription(lookup.get(order_id).quantity):
+        return []
+    known = {post.provider_order for post in lookup.parts_of(order_id)}
+    return [number for number in children if number not in known]
 
 
 class UnpaidError(Exception):

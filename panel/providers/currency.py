@@ -2,8 +2,19 @@
 
 from typing import NamedTuple
 
+from models import Provider
 from panel.errors import OperatorError
 from panel.money import ONE_PPT
+
+
+def require(provider_id: int, ours: str) -> Provider:
+    """The provider, whose prices can be converted into our currency.
+
+    :raises OperatorError: where they cannot, naming both currencies and what to do.
+    """
+    provider: Provider = Provider.get_by_id(provider_id)
+    Exchange(ours, provider.currency, provider.exchange_ppt).required_ratio()
+    return provider
 
 
 class Exchange(NamedTuple):

@@ -1,7 +1,7 @@
 """Following a provider's prices and ranges with the services that we buy there."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from database.transactions import immediate
 from models import Service, Source
@@ -10,6 +10,16 @@ from panel.errors import OperatorError
 from panel.providers.changes import BELOW_COST, VANISHED, CatalogueChange, Kind
 from panel.providers.import_services import unusable
 from panel.providers.listing import Listing
+
+
+class SyncPolicy(NamedTuple):
+    """What a sync does not follow without the operator's word; the limits are in percent."""
+
+    disable_below_cost: bool
+    fall_percent: int
+    rise_percent: int
+    loss_percent: int
+
 
 _Finding = tuple[Kind, Any, Any]
 """A change's kind, its `before` and its `after`."""
@@ -26,13 +36,13 @@ _FOLLOWED = (*_REPORTED, "active", "inactive_because")
 
 
 def sync_prices(
-    provider_id: int, listings: Iterable[Listing], disable_below_cost: bool
+    provider_id: int, listings: Iterable[Listing], policy: SyncPolicy
 ) -> list[CatalogueChange]:
     """Follow a provider's catalogue with the services that we buy there.
 
     A changed cost moves the rate where the service has a markup. A service that the provider no
     longer offers is disabled, and enabled when it is offered again. One whose rate is below its
-    cost is reported, and with `disable_below_cost` disabled until that ends.
+    cost is reported, and by a policy that says so disabled until that ends.
 
     :returns: a change for each value that changed, and for each service below its cost.
     :raises OperatorError: for an empty catalogue, which is more likely a fault than the truth.
@@ -49,7 +59,7 @@ def sync_prices(
             listing = offered.get(source.provider_service)
             changes += [
                 CatalogueChange(service.id, source.provider_service, service.name, *finding)
-                for finding in _sync_service(service, source, listing, disable_below_cost)
+                for finding in _sync_service(service, source, listing, policy.disable_below_cost)
             ]
     return changes
 

@@ -126,11 +126,24 @@ def remove(name: str) -> int:
     return disabled
 
 
-def record_account(provider_id: int, account: ProviderAccount) -> None:
-    """Record what a provider said of our account there."""
+def record_account(provider_id: int, account: ProviderAccount, ours: str = "") -> bool:
+    """Record what a provider said of our account there; whether our funds have risen.
+
+    :param ours: our currency.
+    """
+    before = Provider.get_by_id(provider_id)
     record_balance(provider_id, account.balance)
     if account.idempotent:
         record_idempotent(provider_id)
+    if account.currency and not before.currency:
+        with immediate():
+            Provider.update(currency=account.currency).where(Provider.id == provider_id).execute()
+    return _amount_micros(account.balance) > _amount_micros(before.balance)
+
+
+def _amount_micros(balance: str) -> int:
+    amount = re.match(r"-?[0-9]{1,10}(\.[0-9]{1,6})?", balance)
+    return money.parse(amount[0]) if amount else 0
 
 
 def record_balance(provider_id: int, balance: str) -> None:

@@ -25,7 +25,8 @@ def import_from(upstream: int, *listings: Listing, **options: Any) -> list[Catal
 
 
 def sync(upstream: int, *listings: Listing, disable: bool = False) -> list[str]:
-    return [describe(change) for change in price_sync.sync_prices(upstream, listings, disable)]
+    policy = price_sync.SyncPolicy(disable, 50, 100, 30)
+    return [describe(change) for change in price_sync.sync_prices(upstream, listings, policy)]
 
 
 def service(number: int = 1) -> Service:

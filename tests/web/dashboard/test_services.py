@@ -65,7 +65,11 @@ def test_a_service_is_added(olga: Operator) -> None:
 def test_why_a_sync_disabled_a_service_is_shown_in_words(
     olga: Operator, cast: SimpleNamespace, in_review: int
 ) -> None:
-    price_sync.sync_prices(registry.get("sandbox").id, [listed("99", MICROS)], False)
+    price_sync.sync_prices(
+        registry.get("sandbox").id,
+        [listed("99", MICROS)],
+        price_sync.SyncPolicy(False, 50, 100, 30),
+    )
     for path in ("/admin/services", f"/admin/services/{cast.followers}"):
         assert "the provider no longer offers it" in olga.text(path), path
         assert "vanished" not in olga.text(path), path
