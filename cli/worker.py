@@ -10,6 +10,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from api.context import current_settings
 from cli.common import Command
+from panel.providers.price_sync import SyncPolicy
 from upstream import connect
 from worker.lane import Pace
 from worker.loop import run
@@ -36,7 +37,14 @@ def command() -> None:
     pace = Pace(
         poll_every_s=settings.status_seconds,
         sync_prices_every_s=settings.prices_minutes * 60,
-        disable_below_cost=settings.below_cost == "disable",
+        policy=SyncPolicy(
+            settings.below_cost == "disable",
+            settings.cost_fall,
+            settings.cost_rise,
+            settings.catalogue_loss,
+        ),
+        ours=settings.currency,
+        hold_s=settings.refusal_minutes * 60,
     )
     with logging_redirect_tqdm():
         run(settings.database, lambda row: connect(row, settings), pace, stop)

@@ -26,7 +26,11 @@ from panel.service_types import SERVICE_TYPES, takes_quantity
 
 log = logging.getLogger("panel.orders")
 
-_NO_NUMBER = re.compile(r"-.*|0+|[0-9]+\.[0-9]+|null|none|nan|undefined|infinity|true|false", re.I)
+_NO_NUMBER = re.compile(
+    r"-.*|0+|[0-9]+\.[0-9]+|null|none|nan|undefined|infinity|true|false"
+    r"|array|object|unknown|success|ok|done|error|fail|failed|pending|processing|completed|requested",
+    re.I,
+)
 MAX_NUMBER_LENGTH = 64
 
 MAX_ATTEMPTS = 24

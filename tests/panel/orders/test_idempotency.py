@@ -19,6 +19,7 @@ from support.apps import Server
 from support.clock import Clock
 from support.faulty import DOLLARS
 from support.orders import balance
+from support.pace import PACE
 from support.recorder import CUT, PATIENCE_S, Lane, Recorder, http_lane
 from support.servers import go_together
 
@@ -769,7 +770,7 @@ def working(app: Flask, lane: Lane, monkeypatch: pytest.MonkeyPatch) -> Iterator
     monkeypatch.setattr(loop, "LOOP_S", 0.01)
     monkeypatch.setattr(dispatch, "RESEND_S", 0)
     stop = threading.Event()
-    pace = lanes.Pace(poll_every_s=60, sync_prices_every_s=0, disable_below_cost=False)
+    pace = PACE._replace(poll_every_s=60)
     database = app.extensions["panel_settings"].database
     thread = threading.Thread(
         target=loop.run, args=(database, lambda row: lane.provider, pace, stop)
