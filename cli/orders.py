@@ -1,11 +1,22 @@
 """flask order: list orders, change them by hand, settle the ones in review."""
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
-from cli.common import COMMAND_LINE, NUMBER, Group, as_json, limit, show_one, show_rows, when
+from cli.common import (
+    COMMAND_LINE,
+    NUMBER,
+    FailedError,
+    Group,
+    as_json,
+    limit,
+    show_one,
+    show_rows,
+    when,
+)
 from panel import accounts, queries
 from panel.money import format_exact
 from panel.operations import orders as operations
@@ -34,6 +45,8 @@ def _row(order: dict[str, Any]) -> dict[str, Any]:
         "provider_order": order["provider_order"],
         "cost": format_exact(order["cost_micros"]),
         "warning": order["warning"],
+        "held": order["held_because"],
+        "held_text": order["held_text"],
         "parameters": json.loads(order["parameters"]),
         "runs": order["runs"],
         "interval": order["interval"],
@@ -68,13 +81,17 @@ def _headed(row: dict[str, Any]) -> dict[str, Any]:
 @click.option(
     "--status", type=click.Choice(list(state.FOLLOWS)), help="Only orders with this status."
 )
+@click.option("--warnings", is_flag=True, help="Only orders with a warning.")
+@click.option("--held", is_flag=True, help="Only orders that wait for you, or for funds.")
 @limit()
 @as_json
-def list_(user: str | None, status: str | None, limit: int, as_json: bool) -> None:
+def list_(
+    user: str | None, status: str | None, warnings: bool, held: bool, limit: int, as_json: bool
+) -> None:
     """List the newest orders."""
     account_id = accounts.get(user).id if user is not None else None
-    rows = [_row(order) for order in queries.order_listing(account_id, status, limit)]
-    _show(rows, as_json, "No such orders.")
+    orders = queries.order_listing(account_id, status, limit, with_warning=warnings, held=held)
+    _show([_row(order) for order in orders], as_json, "No such orders.")
 
 
 @group.command("show")
@@ -96,34 +113,89 @@ def show(id: int, as_json: bool) -> None:
         show_rows(history, as_json, "")
 
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _of_orders(command: Command) -> Command:
+    """The arguments of a command that acts on orders: their numbers, or the word they wait for."""
+    for option in (
+        click.option("--provider", help="With --with-word: only orders at this provider."),
+        click.option("--with-word", help="All orders that are held for this word of a provider."),
+        click.argument("ids", type=NUMBER, nargs=-1),
+    ):
+        command = option(command)
+    return command
+
+
+def _act(
+    ids: tuple[int, ...],
+    with_word: str | None,
+    provider: str | None,
+    act: Callable[[int], str],
+) -> None:
+    """Act on each order, and tell what came of each; on one alone as a plain command does.
+
+    :raises FailedError: if any of several was refused.
+    """
+    if bool(ids) == (with_word is not None):
+        raise click.UsageError("Give the orders' numbers, or --with-word.")
+    if provider is not None and with_word is None:
+        raise click.UsageError("--provider goes with --with-word.")
+    orders = operations.chosen(ids, with_word, provider)
+    if len(orders) == 1:
+        click.echo(act(orders[0]))
+        return
+    refused = 0
+    for done in operations.each(orders, act):
+        refused += done.refused
+        click.echo(f"Error: {done.text}" if done.refused else done.text, err=done.refused)
+    if refused:
+        raise FailedError(f"{refused} of {len(orders)} orders were refused")
+
+
 @group.command("set")
-@click.argument("id", type=NUMBER)
+@_of_orders
 @click.option("--status", help="Such as Processing, In progress, Completed, Partial, Canceled.")
 @click.option("--start-count", type=int, help="The count when delivery began.")
 @click.option("--remains", type=int, help="How many are still to be delivered.")
-def set_(id: int, status: str | None, start_count: int | None, remains: int | None) -> None:
-    """Change an order; Partial and Canceled refund what remains, once.
+def set_(
+    ids: tuple[int, ...],
+    with_word: str | None,
+    provider: str | None,
+    status: str | None,
+    start_count: int | None,
+    remains: int | None,
+) -> None:
+    """Change orders; Partial and Canceled refund what remains, once.
 
-    Example: flask order set 17 --status Partial --remains 200
+    Example: flask order set 17 18 --status Partial --remains 200
     """
     if status is None and start_count is None and remains is None:
         raise click.UsageError("Give --status, --start-count or --remains.")
-    order = operations.change(
-        COMMAND_LINE, id, status=status, start_count=start_count, remains=remains
-    )
-    refunded = format_exact(order["refunded_micros"])
-    click.echo(f"Order {id} is {order['status']}, {order['remains']} remain, {refunded} refunded.")
+
+    def change(order_id: int) -> str:
+        order = operations.change(
+            COMMAND_LINE, order_id, status=status, start_count=start_count, remains=remains
+        )
+        refunded = format_exact(order["refunded_micros"])
+        return (
+            f"Order {order_id} is {order['status']}, {order['remains']} remain, "
+            f"{refunded} refunded."
+        )
+
+    _act(ids, with_word, provider, change)
 
 
 @group.command("post")
 @click.argument("id", type=NUMBER)
 @click.argument("quantity", type=click.IntRange(1))
-def post(id: int, quantity: int) -> None:
+@click.option("--theirs", help="The provider's number of a post that could not be charged.")
+def post(id: int, quantity: int, theirs: str | None) -> None:
     """Charge one post of a subscription that is fulfilled by hand.
 
-    Prints the number of the post's own order.
+    With --theirs, one at its provider. Prints the number of the post's own order.
     """
-    click.echo(operations.add_post(COMMAND_LINE, id, quantity))
+    click.echo(operations.add_post(COMMAND_LINE, id, quantity, theirs))
 
 
 @group.command("review")
@@ -139,11 +211,15 @@ def review(as_json: bool) -> None:
 
 
 @group.command("resend")
-@click.argument("id", type=NUMBER)
-def resend(id: int) -> None:
-    """Send an order in review again: the provider does not have it."""
-    operations.resend(COMMAND_LINE, id)
-    click.echo(f"Order {id} will be sent again.")
+@_of_orders
+def resend(ids: tuple[int, ...], with_word: str | None, provider: str | None) -> None:
+    """Send orders again that are in review, or held for a refusal."""
+
+    def send(order_id: int) -> str:
+        operations.resend(COMMAND_LINE, order_id)
+        return f"Order {order_id} will be sent again."
+
+    _act(ids, with_word, provider, send)
 
 
 @group.command("attach")
@@ -156,9 +232,13 @@ def attach(id: int, provider_order: str) -> None:
 
 
 @group.command("fail")
-@click.argument("id", type=NUMBER)
-def fail(id: int) -> None:
-    """Give an order in review up: it is canceled and refunded."""
-    order = operations.fail(COMMAND_LINE, id)
-    refunded = format_exact(order["refunded_micros"])
-    click.echo(f"Order {id} is {order['status']}, {refunded} refunded.")
+@_of_orders
+def fail(ids: tuple[int, ...], with_word: str | None, provider: str | None) -> None:
+    """Give orders up that are in review, or held for a refusal: canceled and refunded."""
+
+    def give_up(order_id: int) -> str:
+        order = operations.fail(COMMAND_LINE, order_id)
+        refunded = format_exact(order["refunded_micros"])
+        return f"Order {order_id} is {order['status']}, {refunded} refunded."
+
+    _act(ids, with_word, provider, give_up)

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 from peewee import JOIN, SQL
 
-from database.compiled_query import rows
+from database.compiled_query import literal, rows
 from models import Account, Cancel, LedgerEntry, Order, Provider, Refill, Service
 from panel import paging
-from panel.orders import lookup, state
+from panel.orders import dispatch, lookup, state
 from panel.paging import Page
-from panel.providers import registry
+from panel.providers import registry, words
 
 SCAN = 10_000
 """How many candidates a page looks at before it offers to continue the search."""
@@ -46,15 +46,56 @@ def order_details(order_id: int) -> dict[str, Any]:
 
 
 def order_listing(
-    account_id: int | None = None, status: str | None = None, limit: int | None = None
+    account_id: int | None = None,
+    status: str | None = None,
+    limit: int | None = None,
+    *,
+    with_warning: bool = False,
+    held: bool = False,
 ) -> list[dict[str, Any]]:
-    """The newest orders with the names of their account and service."""
+    """The newest orders with the names of their account and service.
+
+    :param with_warning: only those with a warning; held: only those that are held.
+    """
     query = _with_names().order_by(Order.id.desc()).limit(limit)
     if account_id is not None:
         query = query.where(Order.account == account_id)
     if status is not None:
         query = query.where(Order.status == status)
+    if with_warning:
+        query = query.where(Order.warning != literal(""))
+    if held:
+        query = query.where(Order.held_because != literal(""))
     return rows(query.dicts())
+
+
+def held_orders(limit: int | None = None) -> list[dict[str, Any]]:
+    """The orders that wait for the operator or for funds at their provider, oldest first."""
+    query = _with_names().where(Order.held_because != literal("")).order_by(Order.id)
+    return rows(query.limit(limit).dicts())
+
+
+def held_with_word(word: str, provider_id: int | None = None) -> list[int]:
+    """The orders that are held for one of a provider's words, oldest first.
+
+    :param word: a status or a refusal, compared as panel.providers.words does.
+    :param provider_id: only at this provider; None for all.
+    """
+    query = Order.select(Order.id, Order.held_because, Order.held_text).where(
+        Order.held_because != literal("")
+    )
+    if provider_id is not None:
+        query = query.where(Order.provider == provider_id)
+    return sorted(
+        number for number, because, text in rows(query.tuples()) if _is_word(word, because, text)
+    )
+
+
+def _is_word(word: str, because: str, text: str) -> bool:
+    """Whether an order that is held because of a text is held for this word."""
+    if because in dispatch.REFUSED:
+        return words.plain_refusal(text) == words.plain_refusal(word)
+    return words.plain(text) == words.plain(word)
 
 
 def _with_names() -> Any:

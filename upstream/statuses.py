@@ -53,7 +53,7 @@ def _read_status(entry: Any, exchange: Exchange) -> ProviderStatus:
         return ProviderStatus(odd=f"the provider says: {printable(words)[:200]}")
     word = _word(entry)
     status = vocabulary.status(word)
-    odd = [] if status else [f"status {word[:50]!r}"]
+    odd = [] if status or word else ["no status"]
     for name in ("start_count", "remains"):
         raw = entry.get(name)
         if integer(raw) is None and raw not in (None, ""):

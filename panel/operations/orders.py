@@ -1,10 +1,21 @@
 """What an operator does with orders: change them, and settle the ones in review."""
 
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from panel import queries
+from panel.errors import OperatorError
 from panel.operations.audit import Actor, audited
 from panel.orders import dispatch, lookup, subscriptions, transition
+from panel.providers import registry
+
+
+class Done(NamedTuple):
+    """What came of an act on one order, in words: done, or refused."""
+
+    order_id: int
+    text: str
+    refused: bool = False
 
 
 def change(
@@ -27,6 +38,34 @@ def change(
     return queries.order_details(order_id)
 
 
+def chosen(
+    order_ids: Sequence[int], word: str | None = None, provider_name: str | None = None
+) -> list[int]:
+    """The orders that an operator means: those given, or those held for a provider's word.
+
+    :raises OperatorError: for no such provider, or where no order is held for the word.
+    """
+    if word is None:
+        return list(dict.fromkeys(order_ids))
+    provider_id = registry.get(provider_name).id if provider_name is not None else None
+    found = queries.held_with_word(word, provider_id)
+    if not found:
+        raise OperatorError(f"no order is held for {word!r}")
+    return found
+
+
+def each(order_ids: Iterable[int], act: Callable[[int], str]) -> Iterator[Done]:
+    """Do something with many orders, each for itself: what is refused stops no other.
+
+    :param act: an operation on one order, which tells in words what was done.
+    """
+    for order_id in order_ids:
+        try:
+            yield Done(order_id, act(order_id))
+        except OperatorError as error:
+            yield Done(order_id, str(error), refused=True)
+
+
 def refund(actor: Actor, order_id: int) -> None:
     """Cancel an order and refund its whole charge, whatever was delivered.
 
@@ -36,21 +75,23 @@ def refund(actor: Actor, order_id: int) -> None:
         transition.change(order_id, status="Canceled", remains=lookup.get(order_id).quantity)
 
 
-def add_post(actor: Actor, order_id: int, quantity: int) -> int:
-    """Charge one post of a subscription that is fulfilled by hand.
+def add_post(actor: Actor, order_id: int, quantity: int, provider_order: str | None = None) -> int:
+    """Charge one post of a subscription: one fulfilled by hand, or one at its provider.
 
+    :param provider_order: the provider's number of a post that could not be charged by itself.
     :returns: the number of the post's own order.
     :raises OperatorError: for an order that is no such subscription, a quantity outside its
         limits, or funds that do not cover it.
     """
-    with audited(actor, f"order {order_id}: charge a post of {quantity}"):
-        return subscriptions.add_post(order_id, quantity)
+    theirs = f", the provider's {provider_order}" if provider_order else ""
+    with audited(actor, f"order {order_id}: charge a post of {quantity}{theirs}"):
+        return subscriptions.add_post(order_id, quantity, provider_order)
 
 
 def resend(actor: Actor, order_id: int) -> None:
-    """Send an order in review again: the provider does not have it.
+    """Send an order again that is in review, or held for a refusal: the provider has it not.
 
-    :raises OperatorError: for an order that is not in review, or that is not to be sent any more.
+    :raises OperatorError: for an order that is neither, or that is not to be sent any more.
     """
     with audited(actor, f"order {order_id}: resend"):
         dispatch.resend(order_id)
@@ -66,10 +107,10 @@ def attach(actor: Actor, order_id: int, provider_order: str) -> None:
 
 
 def fail(actor: Actor, order_id: int) -> dict[str, Any]:
-    """Give an order in review up: it is canceled, and what remains is refunded.
+    """Give an order up that is in review, or held for a refusal: what remains is refunded.
 
     :returns: the order as it is now, with the names of its customer and service.
-    :raises OperatorError: for an order that is not in review.
+    :raises OperatorError: for an order that is neither.
     """
     with audited(actor, f"order {order_id}: fail"):
         dispatch.fail(order_id)

@@ -54,7 +54,7 @@ IN_PARTS = "parts"
 DISPATCH_FOLLOWS: dict[str, tuple[str, ...]] = {
     NOT_FORWARDED: (),
     # A post of a subscription is at the provider already when we learn of it.
-    WAITING: (NOT_FORWARDED, SENDING, SENT, IN_REVIEW, IN_PARTS),
+    WAITING: (NOT_FORWARDED, SENDING, SENT, IN_REVIEW, FAILED, IN_PARTS),
     SENDING: (NOT_FORWARDED, WAITING, SENT, IN_REVIEW, FAILED),
     SENT: (),
     IN_REVIEW: (WAITING, SENT, FAILED),

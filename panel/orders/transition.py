@@ -184,6 +184,8 @@ def _add_consequences(order: StoredOrder, values: dict[str, Any]) -> None:
     values["updated_at"] = now()
     if "status" not in values:
         return
+    if order.held_because and "held_because" not in values:
+        values |= {"held_because": "", "held_text": ""}  # whoever moved it on has decided
     if state.is_refunded(status) and not state.is_subscription(order.quantity):
         refund = money.refund(order.charge_micros, remains, order.quantity)
         if refund:

@@ -8,7 +8,7 @@ can order them, and orders for them are not sent. This module alone writes the t
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from peewee import fn
+from peewee import JOIN, fn
 
 from database.compiled_query import rows
 from models import PendingChange, Provider, Service, Source
@@ -157,8 +157,8 @@ def listing() -> list[Pending]:
             PendingChange.created_at,
         )
         .join(Provider)
-        .join_from(PendingChange, Source, "LEFT OUTER")
-        .join_from(Source, Service, "LEFT OUTER")
+        .join_from(PendingChange, Source, JOIN.LEFT_OUTER)
+        .join_from(Source, Service, JOIN.LEFT_OUTER)
         .order_by(PendingChange.source.is_null(False), Source.service, PendingChange.id)
     )
     return [Pending(*row) for row in rows(query.tuples())]

@@ -56,7 +56,7 @@ def test_an_order_in_doubt_is_given_up(flask: FlaskCommand, reviewed: int) -> No
         (["resend", "99"], "there is no order 99"),
         (["attach", "99", "5"], "there is no order 99"),
         (["fail", "99"], "there is no order 99"),
-        (["resend"], "Missing argument 'ID'"),
+        (["resend"], "Give the orders' numbers, or --with-word."),
         (["attach", "1"], "Missing argument 'PROVIDER_ORDER'"),
         (["attach", "1", "not a number"], "cannot be a provider's order number"),
         (["fail", "-1"], "No such option"),

@@ -12,6 +12,7 @@ from models import Order
 from panel import accounts, ledger, reports
 from panel.money import MICROS
 from panel.orders import dispatch, status_sync, transition
+from panel.orders.refusal import Refusal
 from panel.orders.status_sync import Charge, ProviderStatus
 from panel.providers import registry, sources
 
@@ -32,7 +33,7 @@ def earned(client: FlaskClient, cast: SimpleNamespace) -> SimpleNamespace:
         dispatch.claim(upstream)
         dispatch.record_accepted(order_id, str(order_id), 0)
     dispatch.claim(upstream)
-    dispatch.record_rejected(4, "Incorrect link", is_temporary=False)
+    dispatch.record_rejected(4, "Incorrect link", Refusal.FINAL, 0)
     reports = {
         1: ProviderStatus("Completed", 5, 0),
         2: ProviderStatus("Partial", 5, 50, Charge(40_000)),

@@ -35,6 +35,8 @@ _PLAIN: dict[str, Any] = {
     "provider_order": "700",
     "source_rank": 1,
     "warning": "",
+    "held_because": "",
+    "held_text": "",
     "parameters": "{}",
     "runs": None,
     "interval": None,

@@ -15,8 +15,9 @@ from models import Cancel, Order, Source
 from panel import accounts, pricing, queries, services
 from panel.errors import CANNOT_CANCEL, OperatorError
 from panel.money import MICROS
-from panel.orders import cancels, dispatch, events, lookup, transition
-from panel.orders.dispatch import MAX_ATTEMPTS
+from panel.orders import cancels, dispatch, events, lookup, rejections, transition
+from panel.orders.refusal import Refusal
+from panel.orders.rejections import MAX_ATTEMPTS
 from panel.providers import registry, sources
 
 pytestmark = pytest.mark.usefixtures("books_are_right")
@@ -28,6 +29,7 @@ COST = 90_000
 LINK = "https://a.example/?a=1&b=2"
 WAITS = "You have active order with this link"
 FINAL = "Incorrect link"
+HOLD_S = 7200
 
 Place = Callable[..., int]
 
@@ -69,6 +71,10 @@ def claimed(provider_id: int) -> int:
     outgoing = dispatch.claim(provider_id)
     assert outgoing is not None
     return outgoing.order_id
+
+
+def refusal(passes: bool) -> Refusal:
+    return Refusal.TEMPORARY if passes else Refusal.FINAL
 
 
 def come_due(order_id: int) -> None:
@@ -232,7 +238,7 @@ def test_a_final_refusal_cancels_the_order_and_pays_it_back_in_full_once(
     order_id = place()
     claimed(shops.first)
     for _ in range(2):
-        dispatch.record_rejected(order_id, FINAL, is_temporary=False)
+        dispatch.record_rejected(order_id, FINAL, Refusal.FINAL, HOLD_S)
         order = lookup.get(order_id)
         assert (order.status, order.dispatch_state, order.remains) == ("Canceled", "failed", 100)
         assert (order.warning, order.cost_micros) == (FINAL, 0)
@@ -248,10 +254,11 @@ def test_a_refusal_that_passes_is_tried_again_with_growing_pauses_up_to_a_limit(
     before = balance()
     order_id = place()
     moment, pauses = 10**9, []
-    monkeypatch.setattr(dispatch, "now", lambda: moment)
+    for module in (dispatch, rejections):
+        monkeypatch.setattr(module, "now", lambda: moment)
     for attempt in range(1, MAX_ATTEMPTS):
         assert claimed(shops.first) == order_id
-        dispatch.record_rejected(order_id, WAITS, is_temporary=True)
+        dispatch.record_rejected(order_id, WAITS, Refusal.TEMPORARY, HOLD_S)
         order = lookup.get(order_id)
         assert (order.status, order.dispatch_state, order.attempts) == (
             "Pending",
@@ -267,7 +274,7 @@ def test_a_refusal_that_passes_is_tried_again_with_growing_pauses_up_to_a_limit(
     assert refunds(order_id) == []
 
     claimed(shops.first)
-    dispatch.record_rejected(order_id, WAITS, is_temporary=True)
+    dispatch.record_rejected(order_id, WAITS, Refusal.TEMPORARY, HOLD_S)
     order = lookup.get(order_id)
     assert (order.status, order.dispatch_state, order.warning) == ("Canceled", "failed", WAITS)
     assert balance() == before
@@ -277,7 +284,7 @@ def test_a_refusal_that_passes_is_tried_again_with_growing_pauses_up_to_a_limit(
 def test_a_clear_refusal_turns_to_the_second_source(shops: SimpleNamespace, place: Place) -> None:
     order_id = place(shops.followers)
     claimed(shops.first)
-    dispatch.record_rejected(order_id, FINAL, is_temporary=False)
+    dispatch.record_rejected(order_id, FINAL, Refusal.FINAL, HOLD_S)
     assert lookup.get(order_id).status == "Pending"
     assert dispatch.claim(shops.first) is None
     outgoing = dispatch.claim(shops.second)
@@ -305,9 +312,9 @@ def test_what_both_sources_refuse_is_given_up_unless_one_of_them_may_pass(
     order_id = place(shops.followers)
     assert balance() == before - CHARGE
     assert claimed(shops.first) == order_id
-    dispatch.record_rejected(order_id, "the first's no", first)
+    dispatch.record_rejected(order_id, "the first's no", refusal(first), HOLD_S)
     assert claimed(shops.second) == order_id
-    dispatch.record_rejected(order_id, "the second's no", second)
+    dispatch.record_rejected(order_id, "the second's no", refusal(second), HOLD_S)
     order = lookup.get(order_id)
     assert order.warning == "the second's no"
     assert [text for kind, text in story(order_id) if kind == "refused"] == [
@@ -323,9 +330,9 @@ def test_what_both_sources_refuse_is_given_up_unless_one_of_them_may_pass(
     # The next round begins with the first source, and remembers nothing of the last one.
     come_due(order_id)
     assert claimed(shops.first) == order_id
-    dispatch.record_rejected(order_id, FINAL, is_temporary=False)
+    dispatch.record_rejected(order_id, FINAL, Refusal.FINAL, HOLD_S)
     assert claimed(shops.second) == order_id
-    dispatch.record_rejected(order_id, FINAL, is_temporary=False)
+    dispatch.record_rejected(order_id, FINAL, Refusal.FINAL, HOLD_S)
     assert lookup.get(order_id).status == "Canceled"
     assert refunds(order_id) == [CHARGE]
 
@@ -335,7 +342,7 @@ def test_an_order_that_turned_to_a_second_source_that_is_gone_goes_back_to_the_f
 ) -> None:
     order_id = place(shops.followers)
     claimed(shops.first)
-    dispatch.record_rejected(order_id, WAITS, is_temporary=True)
+    dispatch.record_rejected(order_id, WAITS, Refusal.TEMPORARY, HOLD_S)
     third = registry.add("third", "https://third.example/api/v2", "k" * 32, 600).id
     sources.set_source(shops.followers, third, listed("33", 1), 2)
     assert dispatch.claim(shops.second) is None
@@ -384,8 +391,8 @@ def test_the_orders_that_a_dead_worker_was_sending_wait_for_a_person(
 @pytest.mark.parametrize(
     "late",
     [
-        lambda order_id: dispatch.record_rejected(order_id, FINAL, is_temporary=False),
-        lambda order_id: dispatch.record_rejected(order_id, WAITS, is_temporary=True),
+        lambda order_id: dispatch.record_rejected(order_id, FINAL, Refusal.FINAL, HOLD_S),
+        lambda order_id: dispatch.record_rejected(order_id, WAITS, Refusal.TEMPORARY, HOLD_S),
         lambda order_id: dispatch.record_not_sent(order_id, "not reached", 0),
     ],
     ids=["refused", "refused for now", "not sent"],
@@ -498,14 +505,30 @@ def test_only_an_order_in_review_is_settled(
     if forward == "sent":
         dispatch.record_accepted(order_id, "2", 0)
     if forward == "failed":
-        dispatch.record_rejected(order_id, FINAL, is_temporary=False)
+        dispatch.record_rejected(order_id, FINAL, Refusal.FINAL, HOLD_S)
     before = queries.order_details(order_id)
     with pytest.raises(OperatorError):
         settle(999 if forward == "nobody's" else order_id)
     assert queries.order_details(order_id) == before
 
 
-@pytest.mark.parametrize("number", ["", " ", "47 11", "4711;", "x" * 65, "-5", "\x1b"])
+NO_NUMBERS = [
+    "", " ", "47 11", "47,11", "x" * 65, "-5", "1.5", ".5", "0", "000", "null", "None", "NaN",
+    "undefined", "true", "FALSE", "\x1b", "47\n", "47\u00a011", "\u2028",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["4711", "007", "4711;", "deadbeef", "0x1F", "9" * 64, "a_b.c:d/e#f",
+     "5f0c1f6e-8c4b-4a53-9d2e-3c1a7e8b9f00"],
+)  # fmt: skip
+def test_whatever_else_a_provider_calls_an_order_is_its_number(reviewed: int, number: str) -> None:
+    dispatch.attach(reviewed, number)
+    assert lookup.get(reviewed).provider_order == number
+
+
+@pytest.mark.parametrize("number", NO_NUMBERS)
 def test_what_cannot_be_a_providers_number_is_not_attached(reviewed: int, number: str) -> None:
     with pytest.raises(OperatorError, match="order number"):
         dispatch.attach(reviewed, number)
@@ -558,8 +581,8 @@ def test_an_order_that_was_moved_by_hand_while_it_waited_is_never_sent(
 @pytest.mark.parametrize(
     "answer",
     [
-        lambda order_id: dispatch.record_rejected(order_id, WAITS, is_temporary=True),
-        lambda order_id: dispatch.record_rejected(order_id, FINAL, is_temporary=False),
+        lambda order_id: dispatch.record_rejected(order_id, WAITS, Refusal.TEMPORARY, HOLD_S),
+        lambda order_id: dispatch.record_rejected(order_id, FINAL, Refusal.FINAL, HOLD_S),
         lambda order_id: dispatch.record_not_sent(order_id, "not reached", 0),
     ],
     ids=["refused for now", "refused", "not sent"],
@@ -617,8 +640,8 @@ def test_a_cancel_of_an_order_that_is_being_sent_waits_for_the_provider(
 @pytest.mark.parametrize(
     "answer",
     [
-        lambda order_id: dispatch.record_rejected(order_id, WAITS, is_temporary=True),
-        lambda order_id: dispatch.record_rejected(order_id, FINAL, is_temporary=False),
+        lambda order_id: dispatch.record_rejected(order_id, WAITS, Refusal.TEMPORARY, HOLD_S),
+        lambda order_id: dispatch.record_rejected(order_id, FINAL, Refusal.FINAL, HOLD_S),
         lambda order_id: dispatch.record_not_sent(order_id, "not reached", 0),
     ],
     ids=["refused for now", "refused", "not sent"],

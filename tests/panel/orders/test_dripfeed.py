@@ -21,6 +21,7 @@ from panel.errors import INCORRECT_ORDER_ID
 from panel.money import MICROS
 from panel.orders import dispatch, dripfeed, events, lookup, place, status_sync
 from panel.orders.place import OrderRequest, place_order
+from panel.orders.refusal import Refusal
 from panel.orders.status_sync import ProviderStatus
 from panel.providers import registry
 
@@ -453,7 +454,7 @@ def test_by_hand_a_drip_feed_is_one_order(
 ENDS = st.one_of(
     st.just(("Completed", 0)),
     st.tuples(st.just("Partial"), st.integers(1, 50)),
-    st.tuples(st.just("Canceled"), st.integers(0, 50)),
+    st.tuples(st.just("Canceled"), st.integers(1, 50)),
     st.just(("failed", 50)),
 )
 _numbers = itertools.count(1)
@@ -493,11 +494,11 @@ def test_what_is_kept_and_what_is_paid_back_is_the_charge(
         sent = dispatch.claim(lane_id)
         assert sent is not None
         if status == "failed":
-            dispatch.record_rejected(sent.order_id, "Incorrect link", is_temporary=False)
+            dispatch.record_rejected(sent.order_id, "Incorrect link", Refusal.FINAL, 0)
             stopped = True
         else:
             dispatch.record_accepted(sent.order_id, f"n{next(_numbers)}", 0)
-            status_sync.apply_statuses({sent.order_id: ProviderStatus(status, 0, remains, 1)}, 0)
+            status_sync.apply_statuses({sent.order_id: ProviderStatus(status, 0, remains)}, 0)
         undelivered += remains
     dripfeed.run_due(0)
 
