@@ -10,7 +10,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from api.context import current_settings
 from cli.common import Command
-from panel.providers.price_sync import SyncPolicy
+from panel.providers import policy
 from upstream import connect
 from worker.lane import Pace
 from worker.loop import run
@@ -37,12 +37,7 @@ def command() -> None:
     pace = Pace(
         poll_every_s=settings.status_seconds,
         sync_prices_every_s=settings.prices_minutes * 60,
-        policy=SyncPolicy(
-            settings.below_cost == "disable",
-            settings.cost_fall,
-            settings.cost_rise,
-            settings.catalogue_loss,
-        ),
+        policy=policy.from_settings(settings),
         ours=settings.currency,
         hold_s=settings.refusal_minutes * 60,
     )

@@ -2,7 +2,6 @@
 
 import math
 import re
-from decimal import Decimal
 from fractions import Fraction
 
 MICROS = 1_000_000
@@ -10,6 +9,9 @@ ONE_PPT = 10**12
 """A ratio of one, in parts per trillion: the unit of rates of exchange."""
 MAX_AMOUNT_MICROS = 10**15
 """The largest amount that is read, a thousand million units: sums stay far inside 64 bits."""
+
+MAX_RATIO_PPT = 9 * 10**18
+"""The largest rate of exchange that is read, nine million."""
 
 _AMOUNT = re.compile(r"(-?)([0-9]{1,10})(?:\.([0-9]{1,6}))?", re.ASCII)
 
@@ -43,6 +45,30 @@ def parse_percent(text: str) -> int:
     return millionths
 
 
+_RATIO = re.compile(r"([0-9]{1,7})(?:\.([0-9]{1,12}))?", re.ASCII)
+
+
+def parse_ratio(text: str) -> int:
+    """Read a rate of exchange such as `83.20` as parts per trillion.
+
+    :raises ValueError: if it is not a decimal number of at most 12 decimals, or zero or too large.
+    """
+    match = _RATIO.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a rate such as 83.20, with at most 12 decimals")
+    units, decimals = match.groups()
+    ratio_ppt = int(units) * ONE_PPT + int((decimals or "").ljust(12, "0"))
+    if not 1 <= ratio_ppt <= MAX_RATIO_PPT:
+        raise ValueError(f"the rate must be above 0 and at most {MAX_RATIO_PPT // ONE_PPT}")
+    return ratio_ppt
+
+
+def format_ratio(ratio_ppt: int) -> str:
+    """Write parts per trillion as a decimal number, exactly and without trailing zeros."""
+    units, rest = divmod(ratio_ppt, ONE_PPT)
+    return f"{units}.{rest:012}".rstrip("0").rstrip(".")
+
+
 def format_percent(millionths: int) -> str:
     """Write millionths of one as a percentage, as short as it can be exactly."""
     return format_fixed(millionths * 100, 6).rstrip("0").rstrip(".") + "%"
@@ -60,12 +86,17 @@ def format_exact(micros: int) -> str:
     return text[:-4] + text[-4:].rstrip("0")
 
 
-def exchanged(amount: Decimal, ratio_ppt: int) -> int:
+def exchanged(amount: Fraction, ratio_ppt: int) -> int:
     """An amount of another currency in micros of ours, rounded up.
 
     :param ratio_ppt: units of ours for one of theirs, in parts per trillion.
     """
-    return math.ceil(Fraction(amount) * ratio_ppt * MICROS / ONE_PPT)
+    return math.ceil(amount * (ratio_ppt * MICROS) * Fraction(1, ONE_PPT))
+
+
+def rescaled(micros: int, before_ppt: int, after_ppt: int) -> int:
+    """An amount that one rate of exchange gave, at another rate; rounded up."""
+    return -(-micros * after_ppt // before_ppt)
 
 
 def half_up(numerator: int, denominator: int) -> int:

@@ -8,12 +8,14 @@ is left out, or says so itself.
 import json
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 from panel import service_types, services
 from panel.money import exchanged
 from panel.orders import dispatch
-from panel.providers.listing import Listing
+from panel.providers.currency import currency_code
+from panel.providers.listing import NO_CATEGORY, Listing
 from upstream.fields import amount, first_text, flag, integer, printable, text
 from upstream.provider import OutcomeUnknown
 
@@ -81,13 +83,22 @@ def read_listings(answer: Any, ratio_ppt: int) -> list[Listing]:
 
 
 def read_balance(answer: Any) -> tuple[str, str]:
-    """The balance as the provider writes it, with its currency; and the currency's code, or ""."""
+    """The balance as the provider writes it, with its currency; and how it names the currency.
+
+    A name that is no code, such as "$" or "Rupees", is told as it stands: it is compared, and
+    never guessed at. It is "" where there is none, beside the amount or within its text.
+    """
     if not isinstance(answer, dict) or not text(answer.get("balance")):
         raise not_understood(answer)
-    currency = text(answer.get("currency")).strip().upper()
-    words = f"{text(answer['balance'])} {text(answer.get('currency'))}".strip()
-    code = currency if re.fullmatch("[A-Z]{3,5}", currency) else ""
-    return "".join(c for c in words if c.isprintable())[:64], code
+    balance, named = text(answer["balance"]), text(answer.get("currency"))
+    words = "".join(c for c in f"{balance} {named}" if c.isprintable()).strip()
+    return words[:64], currency_code(named) or _currency_within(balance)
+
+
+def _currency_within(balance: str) -> str:
+    """The currency of a balance such as "12.50 USD" or "$12.50"; "" for one without."""
+    match = re.fullmatch(r"\s*([^\d\s.,+-]*)\s*-?[\d.,]+\s*([^\d\s.,+-]*)\s*", balance)
+    return currency_code(match[1] or match[2]) if match else ""
 
 
 def read_order(answer: Any) -> str:
@@ -138,9 +149,9 @@ def _read_listing(entry: Any, ratio_ppt: int) -> Listing | None:
     return Listing(
         service,
         name,
-        printable(entry.get("category")) or "Other",
+        printable(entry.get("category")) or NO_CATEGORY,
         _type_name(text(entry.get("type")) or "Default"),
-        exchanged(rate, ratio_ppt),
+        exchanged(Fraction(rate), ratio_ppt),
         least,
         min(most, services.MAX_QUANTITY),
         flag(entry.get("refill")),

@@ -4,7 +4,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 MAX_DIGITS = 18
-"""A longer number is not believed."""
+"""A longer whole number is not believed."""
+MAX_DECIMALS = 40
+"""Of an amount, and its digits as well; one with more is not believed."""
 
 
 def text(value: Any) -> str:
@@ -32,9 +34,11 @@ def amount(value: Any) -> Decimal | None:
         number = Decimal(text(value).strip())
     except InvalidOperation:
         return None
-    if not number.is_finite() or not 0 <= number <= 10**9 or len(number.as_tuple().digits) > 40:
+    if not number.is_finite() or not 0 <= number <= 10**9:
         return None
-    return number
+    _, digits, exponent = number.as_tuple()
+    # Exact sums of a number such as 1e-999999 would take all the memory there is.
+    return number if len(digits) <= MAX_DECIMALS and int(exponent) >= -MAX_DECIMALS else None
 
 
 def flag(value: Any) -> bool:

@@ -13,8 +13,8 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueErro
 from urllib3.exceptions import NewConnectionError as NoConnectionError
 
 from panel.orders.dispatch import Outgoing
+from panel.orders.provider_status import ProviderStatus
 from panel.orders.refills import ProviderRefill
-from panel.orders.status_sync import ProviderStatus
 from panel.providers.currency import Exchange
 from panel.providers.listing import Listing
 from panel.providers.registry import ProviderAccount

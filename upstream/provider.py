@@ -3,8 +3,8 @@
 from typing import Protocol
 
 from panel.orders.dispatch import Outgoing
+from panel.orders.provider_status import ProviderStatus
 from panel.orders.refills import ProviderRefill
-from panel.orders.status_sync import ProviderStatus
 from panel.providers.listing import Listing
 from panel.providers.registry import ProviderAccount
 

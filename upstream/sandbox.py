@@ -12,8 +12,8 @@ from database.transactions import immediate
 from models import SandboxOrder
 from panel.money import MICROS
 from panel.orders.dispatch import Outgoing
+from panel.orders.provider_status import ProviderStatus
 from panel.orders.refills import ProviderRefill
-from panel.orders.status_sync import ProviderStatus
 from panel.providers.listing import Listing
 from panel.providers.registry import ProviderAccount
 from upstream.provider import ProviderRejected

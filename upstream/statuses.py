@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 from panel.money import ONE_PPT, exchanged
 from panel.orders import dispatch
-from panel.orders.status_sync import Charge, ProviderStatus
-from panel.providers.currency import Exchange
+from panel.orders.provider_status import Charge, ProviderStatus
+from panel.providers.currency import Exchange, currency_code
 from upstream import vocabulary
 from upstream.answers import NUMBERS, by_number, error_words, not_understood
 from upstream.fields import amount, first_text, integer, printable, text
@@ -90,7 +91,7 @@ def _charge(entry: dict[str, Any], exchange: Exchange) -> Charge | None:
     raw = entry.get("charge")
     if raw in (None, "", False):
         return None
-    named = text(entry.get("currency")).strip().upper()
+    named = currency_code(text(entry.get("currency")))
     words = printable(f"{text(raw)} {named}".strip())[:50]
     charged = amount(raw)
     if charged is None:
@@ -98,8 +99,8 @@ def _charge(entry: dict[str, Any], exchange: Exchange) -> Charge | None:
     ratio = exchange.ratio(named) if charged else ONE_PPT
     last_digit = Decimal((0, (1,), min(int(charged.as_tuple().exponent), 0)))
     return Charge(
-        None if ratio is None else exchanged(charged, ratio),
-        1 if ratio is None else exchanged(last_digit, ratio),
+        None if ratio is None else exchanged(Fraction(charged), ratio),
+        1 if ratio is None else exchanged(Fraction(last_digit), ratio),
         bool(named),
         words,
     )

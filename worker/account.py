@@ -8,7 +8,7 @@ from panel.errors import OperatorError
 from panel.orders import dispatch
 from panel.providers import currency, price_sync, registry
 from panel.providers.changes import describe
-from panel.providers.price_sync import SyncPolicy
+from panel.providers.policy import SyncPolicy
 from upstream import vocabulary
 from upstream.provider import ProviderRejected
 from worker.contact import Contact

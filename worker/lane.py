@@ -19,7 +19,7 @@ from tqdm import tqdm
 from models import Provider as ProviderRow
 from panel.orders import dispatch, status_sync
 from panel.providers import registry
-from panel.providers.price_sync import SyncPolicy
+from panel.providers.policy import SyncPolicy
 from upstream.provider import (
     OutcomeUnknown,
     Provider,

@@ -1,8 +1,8 @@
 """Asking providers how far orders and refills are, in batches, and handing that to the panel."""
 
 from panel.orders import refills, status_sync, subscriptions
+from panel.orders.provider_status import ProviderStatus
 from panel.orders.refills import ProviderRefill
-from panel.orders.status_sync import ProviderStatus
 from worker.contact import Contact, inquire
 from worker.inquiry import Inquiry
 

@@ -23,6 +23,13 @@ class Kind(StrEnum):
     DISABLED = "disabled"  # "", a reason
     STAYS_DISABLED = "stays_disabled"  # a reason, another reason
     BELOW_COST = "below_cost"  # the rate in micros, the cost in micros
+    NAME = "name"  # str, str
+    CATEGORY = "category"  # str, str
+    RENUMBERED = "renumbered"  # the provider's number, its new number
+    PENDING = "pending"  # None, what waits for an operator, in words
+    SETTLED = "settled"  # what waited, in words, and None
+    SKIPPED_PENDING = "skipped_pending"  # None, what waits for an operator, in words
+    SKIPPED_FREE = "skipped_free"  # None, None
     SKIPPED_TYPE = "skipped_type"  # None, the provider's type
     SKIPPED_RANGE = "skipped_range"  # None, (min, max)
     SKIPPED_RATE = "skipped_rate"  # None, micros
@@ -38,6 +45,8 @@ class Price(NamedTuple):
 
 class CatalogueChange(NamedTuple):
     """One change of one service; `service_id` is None for one that is not in our catalogue.
+
+    It is None too for what concerns a provider as a whole.
 
     The types of `before` and `after` depend on the kind.
     """
@@ -107,6 +116,13 @@ _WORDS: dict[Kind, Callable[[Any, Any], str]] = {
     Kind.BELOW_COST: lambda before, after: (
         f"its rate {format_exact(before)} is below its cost {format_exact(after)}"
     ),
+    Kind.NAME: lambda before, after: f"their name {before!r} → {after!r}",
+    Kind.CATEGORY: lambda before, after: f"their category {before!r} → {after!r}",
+    Kind.RENUMBERED: lambda before, after: f"their number {before} → {after}",
+    Kind.PENDING: lambda before, after: after,
+    Kind.SETTLED: lambda before, after: f"settled: {before}",
+    Kind.SKIPPED_PENDING: lambda before, after: f"skipped: {after}",
+    Kind.SKIPPED_FREE: lambda before, after: "skipped: its cost is 0, and nothing is sold at 0",
     Kind.SKIPPED_TYPE: lambda before, after: f"skipped: the type {after!r} is not supported",
     Kind.SKIPPED_RANGE: lambda before, after: (
         f"skipped: the range {after[0]} to {after[1]} is not valid"

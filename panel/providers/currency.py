@@ -2,19 +2,34 @@
 
 from typing import NamedTuple
 
+from database.clock import now
 from models import Provider
 from panel.errors import OperatorError
 from panel.money import ONE_PPT
+from panel.providers import pending
+from panel.providers.pending import PendingKind
+
+SANDBOX_URL = "sandbox:"
+"""The address of the provider that needs no network; its prices are always in our currency."""
+
+DAY_S = 86400
+MAX_CODE_LENGTH = 16
+
+_SIGNS = {
+    "€": "EUR", "₹": "INR", "₽": "RUB", "₺": "TRY", "₦": "NGN", "৳": "BDT", "₱": "PHP",
+    "₫": "VND", "₴": "UAH", "R$": "BRL", "US$": "USD",
+}  # fmt: skip
+"""The signs that stand for one currency. "$" and "£" do not."""
+_NO_NAMES = ("", "NULL", "NONE", "UNDEFINED", "N/A", "-")
 
 
-def require(provider_id: int, ours: str) -> Provider:
-    """The provider, whose prices can be converted into our currency.
+def currency_code(text: str) -> str:
+    """A currency as it is compared: in capitals, and by its code where a sign stands for it.
 
-    :raises OperatorError: where they cannot, naming both currencies and what to do.
+    :returns: "" where the text names none.
     """
-    provider: Provider = Provider.get_by_id(provider_id)
-    Exchange(ours, provider.currency, provider.exchange_ppt).required_ratio()
-    return provider
+    name = "".join(c for c in text if c.isprintable()).strip().upper()[:MAX_CODE_LENGTH].strip()
+    return "" if name in _NO_NAMES else _SIGNS.get(name, name)
 
 
 class Exchange(NamedTuple):
@@ -38,9 +53,10 @@ class Exchange(NamedTuple):
             return ONE_PPT
         return self.ratio_ppt if currency and currency == self.theirs else None
 
-    def required_ratio(self) -> int:
+    def required_ratio(self, name: str = "NAME") -> int:
         """The ratio in parts per trillion for the provider's prices.
 
+        :param name: the provider's name, for the command that the error tells.
         :raises OperatorError: where they cannot be converted, naming both currencies.
         """
         ratio_ppt = self.ratio()
@@ -49,9 +65,97 @@ class Exchange(NamedTuple):
         if not self.theirs:
             raise OperatorError(
                 f"the provider does not name its currency, and ours is {self.ours}: say which "
-                "it is with: flask provider currency NAME CODE"
+                f"it is with: flask provider currency {name} CODE"
             )
         raise OperatorError(
             f"the provider's prices are in {self.theirs} and ours in {self.ours}: give the rate "
-            "of exchange with: flask provider exchange NAME RATE"
+            f"of exchange, {self.ours} for 1 {self.theirs}, with: flask provider exchange {name} "
+            "RATE"
         )
+
+
+def exchange(provider: Provider, ours: str) -> Exchange:
+    """How a provider's amounts become ours, as far as we know."""
+    theirs = ours if provider.url == SANDBOX_URL else provider.currency
+    return Exchange(ours, theirs, provider.exchange_ppt)
+
+
+def require(provider_id: int, ours: str) -> Provider:
+    """The provider, if its prices can be told in our currency without a doubt.
+
+    :returns: its row as it stands now.
+    :raises OperatorError: if not, naming both currencies and the command to give.
+    """
+    provider = Provider.get_by_id(provider_id)
+    changed = pending.find(provider_id, PendingKind.CURRENCY)
+    if changed is not None and changed.before:
+        raise OperatorError(
+            f"the provider's prices were in {changed.before} and are in {changed.after} now, ours "
+            f"are in {ours}: {what_to_do(provider.name, changed.after, ours)}"
+        )
+    exchange(provider, ours).required_ratio(provider.name)
+    return provider
+
+
+def what_to_do(name: str, theirs: str, ours: str) -> str:
+    """How an operator settles that a provider names another currency than before."""
+    if theirs == ours:
+        return f"confirm it with: flask provider currency {name} {theirs}"
+    return (
+        f"give the rate of exchange, {ours} for 1 {theirs}, with: "
+        f"flask provider exchange {name} RATE"
+    )
+
+
+def record(provider: Provider, named: str, ours: str) -> None:
+    """Record the currency that a provider names; to be called inside immediate().
+
+    The first one is taken. Where another one follows, nothing is sold from there until an
+    operator has confirmed it; nor is it while the prices cannot be converted.
+
+    :param named: "" where it names none; then nothing is known that was not before.
+    """
+    if provider.url == SANDBOX_URL:
+        named = ours
+    if named and (not provider.currency or provider.url == SANDBOX_URL):
+        _set(provider, named)
+    judge(provider, named, ours)
+
+
+def _set(provider: Provider, currency: str) -> None:
+    """Its prices are to be read at once: before they could not be."""
+    if provider.currency != currency:
+        provider.currency = currency
+        Provider.update(currency=currency, sync_wanted=True).where(
+            Provider.id == provider.id
+        ).execute()
+
+
+def judge(provider: Provider, named: str, ours: str) -> None:
+    """Hold what is bought at a provider while its currency is in doubt, or hold it no longer.
+
+    To be called inside immediate().
+
+    :param named: the currency that the provider named just now; "" for none.
+    """
+    known = pending.find(provider.id, PendingKind.CURRENCY)
+    if named and named != provider.currency:
+        pending.add(provider.id, PendingKind.CURRENCY, provider.currency, named)
+    elif known is not None and known.before and not named:
+        return  # what was said last is in doubt still
+    elif (
+        provider.currency
+        and exchange(provider, ours).ratio() is None
+        and pending.is_anything_bought(provider.id)
+    ):
+        pending.add(provider.id, PendingKind.CURRENCY, "", provider.currency)
+    else:
+        pending.remove(provider.id, (PendingKind.CURRENCY,))
+
+
+def is_old(provider: Provider, ours: str, days: int) -> bool:
+    """Whether a provider's rate of exchange is in use and older than so many days; 0 for never."""
+    in_use = exchange(provider, ours).theirs not in ("", ours)
+    if not days or not in_use or provider.exchange_at is None:
+        return False
+    return provider.exchange_at < now() - days * DAY_S

@@ -1,7 +1,7 @@
 """Importing a provider's services into our catalogue, with a markup on their cost."""
 
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from database.transactions import immediate
 from models import Service, Source
@@ -9,7 +9,12 @@ from panel import money, service_types, services
 from panel.errors import OperatorError
 from panel.providers import sources
 from panel.providers.changes import CatalogueChange, Kind, Price
+from panel.providers.explain import describe
+from panel.providers.follow import wait
+from panel.providers.identity import renamings
 from panel.providers.listing import Listing
+from panel.providers.pending import PendingKind
+from panel.providers.policy import USUAL, SyncPolicy, judge_cost
 
 EXACT_MICROS = 1
 """The step of rates where none is given: they are exact, up to a millionth."""
@@ -38,18 +43,34 @@ def import_services(
     markup_ppm: int,
     round_micros: int | None = None,
     dry_run: bool = False,
+    policy: SyncPolicy = USUAL,
 ) -> list[CatalogueChange]:
     """Create our services for a provider's, or update those that were imported before.
+
+    One that a sync would not follow, since its cost fell or rose too far or since it may be
+    another service now, is left as it is and waits to be confirmed.
 
     :param markup_ppm: in millionths of the cost; 250000 is 25 %.
     :param round_micros: rates are rounded up to a multiple of this; None for the exact rate.
     :param dry_run: change nothing, only tell what would be done.
-    :returns: a change for each listing.
+    :param policy: how far a cost may have fallen or risen.
+    :returns: a change for each listing, and for each name and category that is another one.
     :raises OperatorError: for a negative markup, or a step of 0 or less.
     """
     step = _check_markup(markup_ppm, round_micros)
+    wanted = _Wanted(provider_id, markup_ppm, step, dry_run, policy)
     with immediate():
-        return [_import_one(provider_id, item, markup_ppm, step, dry_run) for item in listings]
+        return [change for item in listings for change in _import_one(item, wanted)]
+
+
+class _Wanted(NamedTuple):
+    """How the services of an import are taken over."""
+
+    provider_id: int
+    markup_ppm: int
+    round_micros: int
+    dry_run: bool
+    policy: SyncPolicy
 
 
 def _check_markup(markup_ppm: int, round_micros: int | None) -> int:
@@ -74,34 +95,67 @@ def unusable(listing: Listing, rate_micros: int) -> tuple[Kind, Any] | None:
     return None
 
 
-def _import_one(
-    provider_id: int, listing: Listing, markup_ppm: int, round_micros: int, dry_run: bool
-) -> CatalogueChange:
-    rate = money.marked_up(listing.rate_micros, markup_ppm, round_micros)
-    if why := unusable(listing, rate):
-        kind, after = why
-        return CatalogueChange(None, listing.service, listing.name, kind, after=after)
+def _import_one(listing: Listing, wanted: _Wanted) -> list[CatalogueChange]:
     source = Source.get_or_none(
-        Source.provider == provider_id,
+        Source.provider == wanted.provider_id,
         Source.provider_service == listing.service,
         Source.source_rank == 1,
     )
-    service_id, before = None, None
+    rate = money.marked_up(listing.rate_micros, wanted.markup_ppm, wanted.round_micros)
+    if why := _hindrance(source, listing, rate, wanted):
+        kind, after = why
+        known = None if source is None else source.service_id
+        return [CatalogueChange(known, listing.service, listing.name, kind, after=after)]
+    service_id, before, kind = None, None, Kind.ADDED
     if source is not None:
-        service_id = source.service_id
+        service_id, kind = source.service_id, Kind.UPDATED
         before = Price(services.get(service_id).rate_micros, source.cost_micros)
-    kind = Kind.ADDED if before is None else Kind.UPDATED
-    if not dry_run:
-        values = {
-            "rate_micros": rate,
-            "markup_ppm": markup_ppm,
-            "round_micros": round_micros,
-            **_columns(listing),
-        }
-        service_id = _save(service_id, values)
-        sources.link(service_id, provider_id, listing)
-    after = Price(rate, listing.rate_micros)
-    return CatalogueChange(service_id, listing.service, listing.name, kind, before, after)
+    if not wanted.dry_run:
+        service_id = _save(
+            service_id,
+            {
+                "rate_micros": rate,
+                "markup_ppm": wanted.markup_ppm,
+                "round_micros": wanted.round_micros,
+                **_columns(listing),
+            },
+        )
+        sources.link(service_id, wanted.provider_id, listing)
+    findings = [(kind, before, Price(rate, listing.rate_micros)), *_renamed(source, listing)]
+    return [
+        CatalogueChange(service_id, listing.service, listing.name, *finding)
+        for finding in findings
+    ]
+
+
+def _hindrance(
+    source: Source | None, listing: Listing, rate_micros: int, wanted: _Wanted
+) -> tuple[Kind, Any] | None:
+    """Why a listing is not imported, as a change's kind and its `after`; None if it is."""
+    if source is not None and (doubts := _doubts(source, listing, wanted.policy)):
+        if not wanted.dry_run:
+            for doubt in doubts:
+                wait(source, *doubt)
+        return Kind.SKIPPED_PENDING, "; ".join(describe(*doubt) for doubt in doubts)
+    if rate_micros == 0:
+        return Kind.SKIPPED_FREE, None
+    return unusable(listing, rate_micros)
+
+
+def _doubts(
+    source: Source, listing: Listing, policy: SyncPolicy
+) -> list[tuple[PendingKind, str, str]]:
+    """What an operator has to confirm before a listing is taken over by its source."""
+    doubts = [item[:3] for item in renamings(source, listing) if item.is_doubtful]
+    if kind := judge_cost(source.cost_micros, listing.rate_micros, policy):
+        doubts.append((kind, str(source.cost_micros), str(listing.rate_micros)))
+    return doubts
+
+
+def _renamed(source: Source | None, listing: Listing) -> list[tuple[Kind, str, str]]:
+    """What the provider calls otherwise than when the service was taken over."""
+    found = [] if source is None else renamings(source, listing)
+    return [(Kind(item.kind.value), item.before, item.after) for item in found]
 
 
 def _columns(listing: Listing) -> dict[str, Any]:
@@ -155,6 +209,8 @@ def _mark_up(service_id: int, markup_ppm: int, round_micros: int) -> CatalogueCh
     )
     if rate > services.MAX_RATE_MICROS:
         return change._replace(kind=Kind.SKIPPED_RATE, before=None)
+    if rate == 0:
+        return change._replace(kind=Kind.SKIPPED_FREE, before=None, after=None)
     Service.update(rate_micros=rate, markup_ppm=markup_ppm, round_micros=round_micros).where(
         Service.id == service_id
     ).execute()

@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+NO_CATEGORY = "Other"
+"""The category of a service that the provider names none for."""
+
 
 class Listing(NamedTuple):
     """A service in a provider's catalogue; the rate is in micros, per 1000 or per package."""

@@ -1,145 +1,243 @@
 """Following a provider's prices and ranges with the services that we buy there."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
+from database.clock import now
 from database.transactions import immediate
-from models import Service, Source
-from panel import money, services
+from models import Provider, Service, Source
+from panel import services
 from panel.errors import OperatorError
-from panel.providers.changes import BELOW_COST, VANISHED, CatalogueChange, Kind
+from panel.providers import pending
+from panel.providers.changes import VANISHED, CatalogueChange, Kind
+from panel.providers.explain import describe
+from panel.providers.follow import (
+    Finding,
+    Waiting,
+    as_changes,
+    follow,
+    settle,
+    settle_charge,
+    wait,
+    waiting_of,
+)
+from panel.providers.identity import renamings
 from panel.providers.import_services import unusable
-from panel.providers.listing import Listing
+from panel.providers.listing import NO_CATEGORY, Listing
+from panel.providers.pending import OF_COST, OF_IDENTITY, PendingKind
+from panel.providers.policy import SyncPolicy as SyncPolicy
+from panel.providers.policy import is_loss, judge_cost
+from panel.providers.renumbering import count_moved, new_numbers
 
-
-class SyncPolicy(NamedTuple):
-    """What a sync does not follow without the operator's word; the limits are in percent."""
-
-    disable_below_cost: bool
-    fall_percent: int
-    rise_percent: int
-    loss_percent: int
-
-
-_Finding = tuple[Kind, Any, Any]
-"""A change's kind, its `before` and its `after`."""
-
-_REPORTED = {
-    "rate_micros": Kind.RATE,
-    "min": Kind.MIN,
-    "max": Kind.MAX,
-    "refill": Kind.REFILL,
-    "cancel": Kind.CANCEL,
-}
-"""The columns that follow the provider, and the kind of change that each is reported as."""
-_FOLLOWED = (*_REPORTED, "active", "inactive_because")
+LOSS_STAYS_S = 86400
+"""A loss that has lasted so long is believed."""
 
 
 def sync_prices(
-    provider_id: int, listings: Iterable[Listing], policy: SyncPolicy
+    provider_id: int, listings: Iterable[Listing], policy: SyncPolicy, confirmed: bool = False
 ) -> list[CatalogueChange]:
     """Follow a provider's catalogue with the services that we buy there.
 
     A changed cost moves the rate where the service has a markup. A service that the provider no
     longer offers is disabled, and enabled when it is offered again. One whose rate is below its
-    cost is reported, and by a policy that says so disabled until that ends.
+    cost is reported, and with the policy's `disable_below_cost` disabled until that ends.
 
-    :returns: a change for each value that changed, and for each service below its cost.
-    :raises OperatorError: for an empty catalogue, which is more likely a fault than the truth.
+    What can hardly be true waits for an operator: a cost that falls or rises too far, another
+    service under the same number, many services that vanished at once, or that moved to other
+    numbers (see pending.py for what is held meanwhile).
+
+    :param confirmed: whether an operator says that services that moved or vanished did so.
+    :returns: a change for each value that changed or waits, and for each service below its cost.
+    :raises OperatorError: for an empty catalogue, which is more likely a fault than the truth; or
+        for a confirmation where nothing is to be confirmed.
     """
     offered = {listing.service: listing for listing in listings}
     if not offered:
         raise OperatorError("the provider answered with an empty catalogue; nothing was changed")
     with immediate():
-        changes = []
-        query = Source.select().where(Source.provider == provider_id)
-        for source in list(query.order_by(Source.service, Source.source_rank)):
-            # Read anew: a service may have both its sources here.
-            service = services.get(source.service_id)
+        changes: list[CatalogueChange] = []
+        if confirmed:
+            changes += _confirm(provider_id, offered)
+        elif moved := _judge_move(provider_id, offered):
+            return moved
+        missing = _missing(provider_id, offered)
+        keep_missing, told = _judge_loss(provider_id, missing, policy, confirmed)
+        changes += told
+        waiting = waiting_of(pending.of_sources(provider_id))
+        for source in _sources(provider_id):
             listing = offered.get(source.provider_service)
-            changes += [
-                CatalogueChange(service.id, source.provider_service, service.name, *finding)
-                for finding in _sync_service(service, source, listing, policy.disable_below_cost)
-            ]
+            if listing is None and keep_missing:
+                continue
+            findings = _sync_source(source, listing, policy, waiting.get(source.id, {}))
+            changes += as_changes(source, findings)
     return changes
 
 
-def _sync_service(
-    service: Service, source: Source, listing: Listing | None, disable_below_cost: bool
-) -> list[_Finding]:
-    before = {name: getattr(service, name) for name in _FOLLOWED}
-    sold = _sellable(service, listing)
-    cost = source.cost_micros if sold is None else sold.rate_micros
-    after = before | (_follow(service, sold) if source.source_rank == 1 else {})
-    dearest = max(cost, _cost_elsewhere(source))
-    below = after["rate_micros"] < dearest
-    after |= _judge_cost(after, below, disable_below_cost)
-
-    drip = source.dripfeed if listing is None else listing.dripfeed
-    if (cost, drip) != (source.cost_micros, source.dripfeed):
-        Source.update(cost_micros=cost, dripfeed=drip).where(Source.id == source.id).execute()
-    if after != before:
-        Service.update(**after).where(Service.id == service.id).execute()
-
-    found = _differences(source.cost_micros, cost, before, after)
-    if below:
-        found.append((Kind.BELOW_COST, after["rate_micros"], dearest))
-    return found
+def _sources(provider_id: int) -> list[Source]:
+    query = Source.select().where(Source.provider == provider_id)
+    return list(query.order_by(Source.service, Source.source_rank))
 
 
-def _sellable(service: Service, listing: Listing | None) -> Listing | None:
-    """The listing, if the service can still be sold as it says; a missing one cannot."""
-    if listing is None or listing.type != service.type:
-        return None
-    return None if unusable(listing, listing.rate_micros) else listing
+def _as_provider_change(kind: Kind, before: Any, after: Any) -> CatalogueChange:
+    return CatalogueChange(None, "", "", kind, before, after)
 
 
-def _follow(service: Service, sold: Listing | None) -> dict[str, Any]:
-    """What a service takes from its first source's listing; None for one that vanished."""
-    if sold is None:
-        disabled_by_hand = not service.active and not service.inactive_because
-        return {} if disabled_by_hand else {"active": False, "inactive_because": VANISHED}
+# The catalogue as a whole
+
+
+def _judge_move(provider_id: int, offered: dict[str, Listing]) -> list[CatalogueChange]:
+    """One alarm where many names stand under other numbers; [] where they do not."""
+    vanished = Service.select(Service.id).where(Service.inactive_because == VANISHED)
+    query = Source.select().where(Source.provider == provider_id, Source.service.not_in(vanished))
+    moved = count_moved(list(query), offered)
+    if not moved:
+        pending.remove(provider_id, (PendingKind.MOVED,))
+        return []
+    pending.add(provider_id, PendingKind.MOVED, "", str(moved))
+    told = describe(PendingKind.MOVED, "", str(moved))
+    return [_as_provider_change(Kind.PENDING, None, told)]
+
+
+def _missing(provider_id: int, offered: dict[str, Listing]) -> tuple[int, int]:
+    """How many active services are bought first at a provider, and how many it does not list."""
+    query = (
+        Source.select(Source.provider_service)
+        .join(Service)
+        .where(Source.provider == provider_id, Source.source_rank == 1, Service.active)
+    )
+    numbers = [source.provider_service for source in query]
+    return len(numbers), sum(number not in offered for number in numbers)
+
+
+def _judge_loss(
+    provider_id: int, missing: tuple[int, int], policy: SyncPolicy, confirmed: bool
+) -> tuple[bool, list[CatalogueChange]]:
+    """Whether services that vanished are kept on sale for now, and what is told of that."""
+    bought, gone = missing
+    if not is_loss(bought, gone, policy):
+        pending.remove(provider_id, (PendingKind.LOSS,))
+        return False, []
+    known = pending.find(provider_id, PendingKind.LOSS)
+    if known is not None and (confirmed or known.created_at <= now() - LOSS_STAYS_S):
+        pending.remove(provider_id, (PendingKind.LOSS,))
+        return False, []
+    texts = str(bought), str(bought - gone)
+    pending.add(provider_id, PendingKind.LOSS, *texts)
+    told = describe(PendingKind.LOSS, *texts)
+    return True, [_as_provider_change(Kind.PENDING, None, told)]
+
+
+def _confirm(provider_id: int, offered: dict[str, Listing]) -> list[CatalogueChange]:
+    """Follow services to their new numbers, where a move waits for that.
+
+    :raises OperatorError: if neither a move nor a loss waits.
+    """
+    kinds = {item.kind for item in pending.of_provider(provider_id)}
+    if not kinds & {PendingKind.MOVED, PendingKind.LOSS}:
+        name = Provider.get_by_id(provider_id).name
+        raise OperatorError(f"nothing of {name} as a whole waits to be confirmed")
+    if PendingKind.MOVED not in kinds:
+        return []
+    sources = _sources(provider_id)
+    changes = []
+    for source_id, number in new_numbers(sources, offered).items():
+        source = next(source for source in sources if source.id == source_id)
+        Source.update(provider_service=number).where(Source.id == source_id).execute()
+        changes += as_changes(source, [(Kind.RENUMBERED, source.provider_service, number)])
+    pending.remove(provider_id, (PendingKind.MOVED,))
+    return changes
+
+
+# One source
+
+
+def _sync_source(
+    source: Source, listing: Listing | None, policy: SyncPolicy, waiting: Waiting
+) -> list[Finding]:
+    service = services.get(source.service_id)
+    if listing is None:
+        settle(source, (*OF_IDENTITY, *OF_COST), waiting)  # judged anew if it returns
+        return follow(source, source.cost_micros, _vanish(service, source), policy, waiting)
+    is_doubtful, found = _judge_identity(source, listing, waiting)
+    if is_doubtful:
+        return found
+    if listing.dripfeed != source.dripfeed:
+        Source.update(dripfeed=listing.dripfeed).where(Source.id == source.id).execute()
+    if not _is_sellable(service, listing):
+        settle(source, OF_COST, waiting)
+        gone = _vanish(service, source)
+        return found + follow(source, source.cost_micros, gone, policy, waiting)
+    cost, told = _judge_cost(source, listing, policy, waiting)
+    told += settle_charge(source, cost, waiting)
+    taken = _take(service, listing) if source.source_rank == 1 else {}
+    return found + told + follow(source, cost, taken, policy, waiting)
+
+
+def _judge_identity(
+    source: Source, listing: Listing, waiting: Waiting
+) -> tuple[bool, list[Finding]]:
+    """Whether another service may stand under the number now, and what is told of that.
+
+    Names that differ in decoration are taken over at once, and told.
+    """
+    renamed = renamings(source, listing)
+    found = [wait(source, *item[:3]) for item in renamed if item.is_doubtful]
+    told = [(Kind(item.kind.value), *item[1:3]) for item in renamed if not item.is_doubtful]
+    doubtful = {item.kind for item in renamed if item.is_doubtful}
+    if listing.category == NO_CATEGORY and PendingKind.CATEGORY in waiting:
+        doubtful.add(PendingKind.CATEGORY)  # what it was called last is still to be confirmed
+    told += settle(source, tuple(kind for kind in OF_IDENTITY if kind not in doubtful), waiting)
+    _adopt(source, listing, doubtful)
+    return bool(doubtful), [*told, *found]
+
+
+def _adopt(source: Source, listing: Listing, doubtful: set[PendingKind]) -> None:
+    """Keep what a listing is called, as far as it is no other service by that."""
+    values = {}
+    if PendingKind.NAME not in doubtful and listing.name != source.name:
+        values["name"] = listing.name
+    says_nothing = listing.category == NO_CATEGORY and source.category
+    if PendingKind.CATEGORY not in doubtful and not says_nothing:
+        values["category"] = listing.category
+    if values.get("category") == source.category:
+        del values["category"]
+    if values:
+        Source.update(**values).where(Source.id == source.id).execute()
+
+
+def _judge_cost(
+    source: Source, listing: Listing, policy: SyncPolicy, waiting: Waiting
+) -> tuple[int, list[Finding]]:
+    """The cost to go on with: the listed one, or the present one while the other waits."""
+    before, after = source.cost_micros, listing.rate_micros
+    kind = judge_cost(before, after, policy)
+    found = settle(source, tuple(other for other in OF_COST if other != kind), waiting)
+    if kind is None:
+        return after, found
+    return before, [*found, wait(source, kind, str(before), str(after))]
+
+
+def _is_sellable(service: Service, listing: Listing) -> bool:
+    """Whether the service can still be sold as its listing says."""
+    return listing.type == service.type and unusable(listing, listing.rate_micros) is None
+
+
+def _vanish(service: Service, source: Source) -> dict[str, Any]:
+    """What becomes of a service that one of its sources no longer offers."""
+    disabled_by_hand = not service.active and not service.inactive_because
+    if source.source_rank != 1 or disabled_by_hand:
+        return {}
+    return {"active": False, "inactive_because": VANISHED}
+
+
+def _take(service: Service, listing: Listing) -> dict[str, Any]:
+    """What a service takes from its first source's listing, beside the cost."""
     taken: dict[str, Any] = {
-        "min": sold.min,
-        "max": sold.max,
-        "refill": sold.refill,
-        "cancel": sold.cancel,
+        "min": listing.min,
+        "max": listing.max,
+        "refill": listing.refill,
+        "cancel": listing.cancel,
     }
-    if service.markup_ppm is not None:
-        rate = money.marked_up(sold.rate_micros, service.markup_ppm, service.round_micros)
-        taken["rate_micros"] = min(rate, services.MAX_RATE_MICROS)
     if service.inactive_because == VANISHED:
         taken |= {"active": True, "inactive_because": ""}
     return taken
-
-
-def _cost_elsewhere(source: Source) -> int:
-    """The cost at the other source of a service, 0 where it has none."""
-    other = Source.get_or_none(Source.service == source.service_id, Source.id != source.id)
-    return other.cost_micros if other is not None else 0
-
-
-def _judge_cost(after: dict[str, Any], below: bool, disable_below_cost: bool) -> dict[str, Any]:
-    """Whether a service stops or starts being sold for its cost."""
-    if after["active"] and below and disable_below_cost:
-        return {"active": False, "inactive_because": BELOW_COST}
-    if after["inactive_because"] == BELOW_COST and not below:
-        return {"active": True, "inactive_because": ""}
-    return {}
-
-
-def _differences(
-    cost_before: int, cost: int, before: dict[str, Any], after: dict[str, Any]
-) -> list[_Finding]:
-    found: list[_Finding] = [] if cost == cost_before else [(Kind.COST, cost_before, cost)]
-    found += [
-        (kind, before[name], after[name])
-        for name, kind in _REPORTED.items()
-        if before[name] != after[name]
-    ]
-    reasons = before["inactive_because"], after["inactive_because"]
-    if before["active"] != after["active"]:
-        found.append((Kind.ENABLED if after["active"] else Kind.DISABLED, *reasons))
-    elif reasons[0] != reasons[1]:
-        found.append((Kind.STAYS_DISABLED, *reasons))
-    return found

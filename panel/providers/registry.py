@@ -1,18 +1,18 @@
 """Our accounts at providers: address, key, balance."""
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from database.clock import now
 from database.transactions import immediate
-from models import Order, Provider, Service, Source
+from models import AskedSingly, Order, Provider, ProviderWord, Service, Source
 from panel import money
 from panel.errors import OperatorError
 from panel.orders import state
+from panel.providers import currency as currencies
+from panel.providers import pending
 from panel.providers.changes import VANISHED
-
-SANDBOX_URL = "sandbox:"
-"""The address of the provider that needs no network."""
+from panel.providers.currency import SANDBOX_URL as SANDBOX_URL
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _URL = re.compile(r"https?://[^/@\s?#]+(/[^@\s?#]*)?", re.ASCII)
@@ -23,7 +23,7 @@ class ProviderAccount(NamedTuple):
 
     balance: as the provider writes it, with the currency.
     idempotent: whether it says that it takes an order under one key once.
-    currency: the currency's code; "" where the provider names none.
+    currency: the currency as currency_code() gives it; "" where the provider names none.
     """
 
     balance: str
@@ -36,6 +36,14 @@ def is_address(url: str) -> bool:
     return url == SANDBOX_URL or _URL.fullmatch(url) is not None
 
 
+def _check_address(url: str) -> None:
+    if not is_address(url):
+        raise OperatorError(
+            f"the address {url!r} cannot be used: write https://panel.example/api/v2, "
+            f"or {SANDBOX_URL} for the built-in sandbox"
+        )
+
+
 def check(name: str, url: str, requests_per_minute: int) -> None:
     """Refuse what cannot be a provider, before its key is asked for.
 
@@ -43,20 +51,25 @@ def check(name: str, url: str, requests_per_minute: int) -> None:
     """
     if not _NAME.fullmatch(name):
         raise OperatorError(f"the name {name!r} cannot be used: 1 to 64 letters, digits and . _ -")
-    if not is_address(url):
-        raise OperatorError(
-            f"the address {url!r} cannot be used: write https://panel.example/api/v2, "
-            f"or {SANDBOX_URL} for the built-in sandbox"
-        )
+    _check_address(url)
     if not 1 <= requests_per_minute <= 10**6:
         raise OperatorError("the requests per minute must be from 1 to 1000000")
     if Provider.get_or_none(Provider.name == name, Provider.active) is not None:
         raise OperatorError(f"there is a provider {name} already")
 
 
-def add(name: str, url: str, key: str, requests_per_minute: int) -> Provider:
+def add(
+    name: str,
+    url: str,
+    key: str,
+    requests_per_minute: int,
+    currency: str = "",
+    exchange_ppt: int | None = None,
+) -> Provider:
     """Add a provider, or bring a removed one back with a new address and key.
 
+    :param currency: the currency of its prices, where it does not name it itself; or "".
+    :param exchange_ppt: units of ours for one of theirs, in parts per trillion.
     :raises OperatorError: as check() does; or for a key that cannot be used, or none.
     """
     check(name, url, requests_per_minute)
@@ -68,9 +81,12 @@ def add(name: str, url: str, key: str, requests_per_minute: int) -> Provider:
         "requests_per_minute": requests_per_minute,
         "active": True,
         "idempotent": False,  # until the new address says so
-        "currency": "",
-        "exchange_ppt": None,
-        "exchange_at": None,
+        "balance": "",
+        "balance_at": None,
+        "currency": currencies.currency_code(currency),
+        "exchange_ppt": exchange_ppt,
+        "exchange_at": None if exchange_ppt is None else now(),
+        "sync_wanted": False,
         "stopped_because": "",
         "moved_to": "",
     }
@@ -121,37 +137,31 @@ def remove(name: str) -> int:
             .where(Service.id.in_(first), Service.active)
             .execute()
         )
+        pending.remove_all_of_provider(provider.id)
+        ProviderWord.delete().where(ProviderWord.provider == provider).execute()
+        AskedSingly.delete().where(AskedSingly.provider == provider).execute()
         Source.delete().where(Source.provider == provider).execute()
         Provider.update(active=False, key="").where(Provider.id == provider.id).execute()
     return disabled
 
 
-def record_account(provider_id: int, account: ProviderAccount, ours: str = "") -> bool:
-    """Record what a provider said of our account there; whether our funds have risen.
+def record_account(provider_id: int, account: ProviderAccount, ours: str) -> bool:
+    """Record what a provider said of our account there.
+
+    Another currency than before holds what is bought there (see currency.record).
 
     :param ours: our currency.
+    :returns: whether our funds there have risen, as far as both balances can be read.
     """
-    before = Provider.get_by_id(provider_id)
-    record_balance(provider_id, account.balance)
-    if account.idempotent:
-        record_idempotent(provider_id)
-    if account.currency and not before.currency:
-        with immediate():
-            Provider.update(currency=account.currency).where(Provider.id == provider_id).execute()
-    return _amount_micros(account.balance) > _amount_micros(before.balance)
-
-
-def _amount_micros(balance: str) -> int:
-    amount = re.match(r"-?[0-9]{1,10}(\.[0-9]{1,6})?", balance)
-    return money.parse(amount[0]) if amount else 0
-
-
-def record_balance(provider_id: int, balance: str) -> None:
-    """Record our balance at a provider, as it writes it, and the time."""
     with immediate():
-        Provider.update(balance=balance, balance_at=now()).where(
-            Provider.id == provider_id
-        ).execute()
+        provider = Provider.get_by_id(provider_id)
+        before, after = funds_micros(provider.balance), funds_micros(account.balance)
+        values: dict[str, Any] = {"balance": account.balance, "balance_at": now()}
+        if account.idempotent:
+            values["idempotent"] = True
+        Provider.update(**values).where(Provider.id == provider_id).execute()
+        currencies.record(provider, account.currency, ours)
+    return before is not None and after is not None and after > before
 
 
 def want_sync(provider_id: int, wanted: bool = True) -> None:
@@ -172,13 +182,38 @@ def stop(provider_id: int, why: str, moved_to: str = "") -> None:
         ).execute()
 
 
-def record_idempotent(provider_id: int) -> None:
-    """Record that a provider takes an order under one idempotency key once."""
+def resume(name: str, url: str | None = None) -> Provider:
+    """Let a provider that was stopped work again.
+
+    :param url: its new address, where it has moved; None for the present one.
+    :returns: its row as it is then.
+    :raises OperatorError: for no such provider, or an address that cannot be used.
+    """
+    if url is not None:
+        _check_address(url)
     with immediate():
-        Provider.update(idempotent=True).where(Provider.id == provider_id).execute()
+        provider = get(name)
+        values: dict[str, Any] = {"stopped_because": "", "moved_to": ""}
+        if url is not None and url != provider.url:
+            values |= {"url": url, "idempotent": False}  # until the new address says so
+        Provider.update(**values).where(Provider.id == provider.id).execute()
+        return get(name)
+
+
+def funds_micros(balance: str) -> int | None:
+    """The amount that a provider's text of our balance begins with, to a millionth; None for none.
+
+    Thousands may be set apart by commas, and a currency's sign may stand before it.
+    """
+    match = re.match(r"\D{0,5}?(-?)([0-9][0-9,]{0,15})(?:\.([0-9]{1,6}))?", balance, re.ASCII)
+    if match is None:
+        return None
+    sign, units, decimals = match.groups()
+    micros = int(units.replace(",", "")) * money.MICROS + int((decimals or "").ljust(6, "0"))
+    return -micros if sign else micros
 
 
 def is_low(provider: Provider, threshold_micros: int) -> bool:
     """Whether our balance at a provider is below a threshold, as far as it can be read."""
-    amount = re.match(r"-?[0-9]{1,10}(\.[0-9]{1,6})?", provider.balance)
-    return amount is not None and money.parse(amount[0]) < threshold_micros
+    amount = funds_micros(provider.balance)
+    return amount is not None and amount < threshold_micros

@@ -4,15 +4,18 @@ from typing import Any
 
 from database.compiled_query import rows
 from database.transactions import immediate
-from models import Provider, Source
+from models import Provider, Service, Source
 from panel.errors import OperatorError
 from panel.money import format_exact
+from panel.providers import pending
 from panel.providers.listing import Listing
 from panel.services import MAX_RATE_MICROS
 
 
 def link(service_id: int, provider_id: int, listing: Listing, source_rank: int = 1) -> None:
     """Say where a service is bought; to be called inside immediate().
+
+    What was pending for the source before is settled by that.
 
     :param source_rank: 1, or 2 for where to turn after a clear refusal.
     """
@@ -21,10 +24,17 @@ def link(service_id: int, provider_id: int, listing: Listing, source_rank: int =
         "provider_service": listing.service,
         "cost_micros": listing.rate_micros,
         "dripfeed": listing.dripfeed,
+        "name": listing.name,
+        "category": listing.category,
     }
     Source.insert(service=service_id, source_rank=source_rank, **values).on_conflict(
         conflict_target=[Source.service, Source.source_rank], update=values
     ).execute()
+    source = Source.get(Source.service == service_id, Source.source_rank == source_rank)
+    pending.remove_all_of_source(source.id)
+    pending.update_held([service_id])
+    # Whether it is sold depends on its cost, and the catalogue's version counts services alone.
+    Service.update(held=Service.held).where(Service.id == service_id).execute()
 
 
 def set_source(service_id: int, provider_id: int, listing: Listing, source_rank: int) -> None:
@@ -52,6 +62,11 @@ def sources(service_id: int) -> list[dict[str, Any]]:
         .order_by(Source.source_rank)
     )
     return rows(query.dicts())
+
+
+def cost(service_id: int) -> int:
+    """The cost in micros of a service at its dearest source; 0 where it has none."""
+    return max((source["cost_micros"] for source in sources(service_id)), default=0)
 
 
 def costs() -> dict[int, int]:

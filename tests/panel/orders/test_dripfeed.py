@@ -24,6 +24,7 @@ from panel.orders.place import OrderRequest, place_order
 from panel.orders.refusal import Refusal
 from panel.orders.status_sync import ProviderStatus
 from panel.providers import registry
+from panel.providers.registry import ProviderAccount
 
 pytestmark = pytest.mark.usefixtures("books_are_right")
 
@@ -394,7 +395,7 @@ def test_a_part_in_doubt_is_not_taken_for_unsent(
 ) -> None:
     recorder.idempotent = knows_keys
     if knows_keys:
-        registry.record_idempotent(lane.row.id)
+        registry.record_account(lane.row.id, ProviderAccount("", True), "USD")
     recorder.plan = [CUT]
     number = order()
     lane.run()

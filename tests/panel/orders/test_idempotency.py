@@ -33,6 +33,7 @@ from panel import accounts, ledger, queries, services
 from panel.money import MICROS
 from panel.orders import dispatch, lookup, rejections, transition
 from panel.providers import registry
+from panel.providers.registry import ProviderAccount
 from upstream.http import HttpProvider
 from upstream.provider import ProviderUnreachable
 from worker import lane as lanes
@@ -457,7 +458,7 @@ def kind_lane(lane: Lane, recorder: Recorder) -> Lane:
     recorder.idempotent = True
     lane.provider.account()
     assert lane.provider.idempotent
-    registry.record_idempotent(lane.row.id)
+    registry.record_account(lane.row.id, ProviderAccount("", True), "USD")
     return lane
 
 
@@ -531,7 +532,7 @@ def test_an_order_that_a_dead_worker_left_is_treated_alike(
 ) -> None:
     if kind:
         recorder.idempotent = True
-        registry.record_idempotent(lane.row.id)
+        registry.record_account(lane.row.id, ProviderAccount("", True), "USD")
     add()
     order = dispatch.claim(lane.row.id)
     assert order is not None
@@ -808,7 +809,7 @@ def test_the_worker_resends_by_itself(
     recorder.idempotent = True
     lane = http_lane(recorder.url)
     lane.sells(cast.followers)
-    registry.record_idempotent(lane.row.id)
+    registry.record_account(lane.row.id, ProviderAccount("", True), "USD")
     recorder.plan = [CUT]
     add()
     with working(app, lane, monkeypatch):
@@ -841,7 +842,7 @@ def test_a_second_panel_that_gave_no_answer_has_the_order_once(
     lane = http_lane(theirs.url, theirs.key, timeout_s=1)
     lane.provider.account()
     assert lane.provider.idempotent
-    registry.record_idempotent(lane.row.id)
+    registry.record_account(lane.row.id, ProviderAccount("", True), "USD")
     lane.sells(cast.followers)
     source = models.Source.update(provider_service=str(theirs.services["Default"]))
     source.execute()

@@ -6,6 +6,7 @@ from support.dashboard import Operator, lines, said
 import models
 from models import Provider, Service
 from panel.providers import registry
+from panel.providers.registry import ProviderAccount
 from upstream.sandbox import CATALOGUE
 
 
@@ -81,6 +82,6 @@ def test_a_provider_that_exists_is_not_given_another_key(olga: Operator) -> None
 )  # fmt: skip
 def test_a_low_balance_at_a_provider_is_warned_of(balance: str, low: bool, olga: Operator) -> None:
     provider = registry.add("dear", "https://p.example/api/v2", "key", 60)
-    registry.record_balance(provider.id, balance)
+    registry.record_account(provider.id, ProviderAccount(balance, False), "USD")
     for path in ("/admin", "/admin/providers"):
         assert ("Low: " in olga.text(path)) is low

@@ -1,0 +1,44 @@
+"""Pending changes in words: what a provider changed, what becomes of it, and what to do."""
+
+from panel.money import format_exact
+from panel.providers.pending import AMOUNTS, Pending, PendingKind
+
+
+def describe(kind: str, before: str, after: str) -> str:
+    """What was changed, and what it means until it is confirmed, in one line."""
+    if kind in AMOUNTS:
+        before, after = format_exact(int(before)), format_exact(int(after))
+    return _WORDS[PendingKind(kind)].format(before=before, after=after)
+
+
+_WORDS = {
+    PendingKind.CURRENCY: "its prices are in {after} now, and were in {before}: nothing is sold "
+    "from there",
+    PendingKind.LOSS: "of {before} services that are bought there it lists {after}: the others "
+    "stay on sale until you confirm it, or for a day",
+    PendingKind.MOVED: "{after} names stand under other numbers there: nothing is sold from there "
+    "until you confirm it",
+    PendingKind.NAME: "not sold from there until you confirm it: their name {before!r} → "
+    "{after!r}",
+    PendingKind.CATEGORY: "not sold from there until you confirm it: their category {before!r} → "
+    "{after!r}",
+    PendingKind.FALL: "not followed until you confirm it: cost {before} → {after}",
+    PendingKind.RISE: "not sold from there until you confirm it: cost {before} → {after}",
+    PendingKind.CHARGE: "an order that should have cost {before} was charged {after}",
+}
+
+
+def describe_pending(item: Pending) -> str:
+    """What was changed, as describe() tells it."""
+    if item.kind == PendingKind.CURRENCY and not item.before:
+        return f"its prices are in {item.after}, and there is no rate of exchange"
+    return describe(item.kind, item.before, item.after)
+
+
+def command_for(item: Pending) -> str:
+    """The command that settles a pending change."""
+    if item.kind == PendingKind.CURRENCY:
+        return f"flask provider exchange {item.provider_name} RATE"
+    if item.service_id is None:
+        return f"flask provider confirm {item.provider_name}"
+    return f"flask service confirm {item.service_id}"
