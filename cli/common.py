@@ -16,8 +16,11 @@ from database.connection import database, disconnect
 from models import Provider
 from panel import money
 from panel.operations.audit import Actor
+from panel.providers import policy
 from panel.providers.changes import CatalogueChange, describe
+from panel.providers.currency import currency_code
 from panel.providers.listing import Listing
+from panel.providers.policy import SyncPolicy
 from panel.providers.registry import ProviderAccount
 from upstream import ask
 
@@ -89,7 +92,35 @@ class Percent(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
+class Ratio(click.ParamType):
+    """A rate of exchange such as 83.20, read as parts per trillion."""
+
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read the text."""
+        try:
+            return money.parse_ratio(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Currency(click.ParamType):
+    """A currency's code such as USD, or a provider's own name of its currency."""
+
+    name = "code"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read the text as currencies are compared."""
+        code = currency_code(value)
+        if not code:
+            self.fail(f"{value!r} is no currency such as USD", param, ctx)
+        return code
+
+
 AMOUNT = Amount()
+RATIO = Ratio()
+CURRENCY = Currency()
 PERCENT = Percent()
 NUMBER = click.IntRange(1, 10**18)
 """The number of an order, a service, a refill or a cancel request."""
@@ -105,6 +136,11 @@ def ask_account(row: Provider) -> ProviderAccount:
 def ask_catalogue(row: Provider) -> list[Listing]:
     """Ask a provider for its catalogue; for panel.operations."""
     return ask.ask_catalogue(row, current_settings())
+
+
+def sync_policy() -> SyncPolicy:
+    """How far the settings let a provider's prices be followed."""
+    return policy.from_settings(current_settings())
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -10,8 +10,11 @@ from api.context import current_settings
 from cli.common import (
     AMOUNT,
     COMMAND_LINE,
+    CURRENCY,
     PERCENT,
+    RATIO,
     ROUND_HELP,
+    FailedError,
     Group,
     as_json,
     ask_account,
@@ -19,14 +22,19 @@ from cli.common import (
     show_changes,
     show_one,
     show_rows,
+    sync_policy,
     when,
 )
 from models import Provider
 from panel.errors import OperatorError, ProviderFailed
-from panel.money import format_exact
+from panel.money import format_exact, format_ratio
 from panel.operations import providers
-from panel.providers import registry
+from panel.providers import currency, pending, registry
+from panel.providers.explain import command_for, describe_pending
 from panel.providers.listing import Listing
+from upstream import ask
+
+CURRENCY_HELP = "The currency of its prices, where the provider does not name it."
 
 
 @click.group("provider", cls=Group)
@@ -41,8 +49,32 @@ def _row(provider: Provider) -> dict[str, Any]:
         "requests_per_minute": provider.requests_per_minute,
         "balance": provider.balance,
         "balance_at": when(provider.balance_at) if provider.balance_at else None,
+        "currency": provider.currency,
+        "exchange": format_ratio(provider.exchange_ppt) if provider.exchange_ppt else None,
+        "exchange_at": when(provider.exchange_at) if provider.exchange_at else None,
         "added": when(provider.created_at),
+        "note": _note(provider),
     }
+
+
+def _note(provider: Provider) -> str:
+    """What waits for the operator at a provider as a whole, and what to do about it."""
+    settings = current_settings()
+    notes = [
+        f"{describe_pending(item)}: {command_for(item, settings.currency)}"
+        for item in pending.of_provider(provider.id)
+    ]
+    if provider.stopped_because:
+        moved = f" --url {provider.moved_to}" if provider.moved_to else ""
+        notes.append(f"{provider.stopped_because}: flask provider resume {provider.name}{moved}")
+    if not currency.exchange(provider, settings.currency).theirs:
+        notes.append(f"its currency is not known: flask provider currency {provider.name} CODE")
+    if currency.is_old(provider, settings.currency, settings.exchange_days):
+        notes.append(
+            f"the rate of exchange is older than {settings.exchange_days} days: "
+            f"flask provider exchange {provider.name} RATE"
+        )
+    return "; ".join(notes)
 
 
 @group.command("add")
@@ -56,7 +88,16 @@ def _row(provider: Provider) -> dict[str, Any]:
     show_default=True,
     help="The provider's rate limit, which the worker respects.",
 )
-def add(name: str, url: str, key_env: str | None, requests_per_minute: int) -> None:
+@click.option("--currency", "code", type=CURRENCY, help=CURRENCY_HELP)
+@click.option("--exchange", "ratio", type=RATIO, help="Units of ours for one of theirs.")
+def add(
+    name: str,
+    url: str,
+    key_env: str | None,
+    requests_per_minute: int,
+    code: str | None,
+    ratio: int | None,
+) -> None:
     """Add a provider; its API key is asked for, and never shown.
 
     Example: flask provider add upstream https://panel.example/api/v2
@@ -65,12 +106,19 @@ def add(name: str, url: str, key_env: str | None, requests_per_minute: int) -> N
     """
     registry.check(name, url, requests_per_minute)
     key = "" if url == registry.SANDBOX_URL else _key(key_env)
-    providers.add(COMMAND_LINE, name, url, key, requests_per_minute)
+    row = providers.add(COMMAND_LINE, name, url, key, requests_per_minute, code or "", ratio)
     click.echo(f"Provider {name} is added.")
+    ours = current_settings().currency
     try:
-        click.echo(f"Our balance there: {providers.test(COMMAND_LINE, name, ask_account)}")
+        balance_there = providers.test(COMMAND_LINE, name, ask_account, ours)
     except ProviderFailed as error:
         click.echo(f"Its balance could not be read: {error.why}", err=True)
+        return
+    click.echo(f"Our balance there: {balance_there}")
+    try:
+        currency.require(row.id, ours)
+    except OperatorError as error:
+        raise FailedError(f"nothing can be bought there yet: {error}") from None
 
 
 def _key(variable: str | None) -> str:
@@ -103,7 +151,7 @@ def show(name: str, as_json: bool) -> None:
 @click.argument("name")
 def balance(name: str) -> None:
     """Ask for our balance there; this also tests the connection."""
-    click.echo(providers.test(COMMAND_LINE, name, ask_account))
+    click.echo(providers.test(COMMAND_LINE, name, ask_account, current_settings().currency))
 
 
 @group.command("remove")
@@ -122,11 +170,13 @@ def remove(name: str) -> None:
 @click.argument("words", nargs=-1)
 @as_json
 def services(name: str, words: tuple[str, ...], as_json: bool) -> None:
-    """List the services that a provider offers.
+    """List the services that a provider offers, at its own prices.
 
     With WORDS, only those that have all of them in number, name or category.
     """
-    found = [item for item in ask_catalogue(registry.get(name)) if _matches(item, words)]
+    provider = registry.get(name)
+    offered = ask.browse(provider, current_settings())
+    found = [item for item in offered if _matches(item, words)]
     rows = [
         {
             "service": item.service,
@@ -134,6 +184,7 @@ def services(name: str, words: tuple[str, ...], as_json: bool) -> None:
             "category": item.category,
             "type": item.type,
             "rate": format_exact(item.rate_micros),
+            "currency": currency.exchange(provider, current_settings().currency).theirs,
             "min": item.min,
             "max": item.max,
             "refill": item.refill,
@@ -169,7 +220,7 @@ def import_(
     Example: flask provider import upstream --category Telegram --markup 25% --round 0.01
     """
     listings = ask_catalogue(registry.get(name))
-    wanted = providers.Import(markup, step, categories, ids)
+    wanted = providers.Import(markup, step, categories, ids, sync_policy())
     if dry_run:
         show_changes(providers.preview_import(name, listings, wanted))
     else:
@@ -180,5 +231,55 @@ def import_(
 @click.argument("name")
 def sync(name: str) -> None:
     """Read a provider's prices and ranges again, and follow them."""
-    disable = current_settings().below_cost == "disable"
-    show_changes(providers.sync(COMMAND_LINE, name, ask_catalogue, disable))
+    show_changes(providers.sync(COMMAND_LINE, name, ask_catalogue, sync_policy()))
+
+
+@group.command("confirm")
+@click.argument("name")
+def confirm(name: str) -> None:
+    """Confirm that services vanished at a provider, or moved to other numbers."""
+    show_changes(providers.confirm(COMMAND_LINE, name, ask_catalogue, sync_policy()))
+
+
+@group.command("exchange")
+@click.argument("name")
+@click.argument("rate", type=RATIO)
+@click.option("--currency", "code", type=CURRENCY, help=CURRENCY_HELP)
+def exchange(name: str, rate: int, code: str | None) -> None:
+    """Say how many units of our currency one unit of a provider's is worth.
+
+    Costs there are converted at this rate, rounded up, and rates with a markup follow.
+
+    Example: flask provider exchange upstream 83.20
+    """
+    ours = current_settings().currency
+    changes = providers.set_exchange(COMMAND_LINE, name, rate, ours, sync_policy(), code or "")
+    theirs = registry.get(name).currency
+    click.echo(f"1 {theirs} of {name} is {format_ratio(rate)} {ours}.")
+    show_changes(changes)
+
+
+@group.command("currency")
+@click.argument("name")
+@click.argument("code", type=CURRENCY)
+def currency_(name: str, code: str) -> None:
+    """Say in which currency a provider's prices are, where it does not name it.
+
+    This also confirms that a provider changed to our own currency.
+
+    Example: flask provider currency upstream USD
+    """
+    providers.set_currency(COMMAND_LINE, name, code, current_settings().currency)
+    click.echo(f"The prices of {name} are in {code}.")
+
+
+@group.command("resume")
+@click.argument("name")
+@click.option("--url", help="Its new address, where it has moved.")
+def resume(name: str, url: str | None) -> None:
+    """Use a provider again that was stopped, and send now what waits for funds there.
+
+    Example: flask provider resume upstream --url https://new.example/api/v2
+    """
+    count = providers.resume(COMMAND_LINE, name, url)
+    click.echo(f"Provider {name} is in use; {count} orders that waited for funds are sent now.")

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from api.context import current_settings
 from cli.common import (
     AMOUNT,
     COMMAND_LINE,
@@ -16,13 +17,16 @@ from cli.common import (
     show_changes,
     show_one,
     show_rows,
+    sync_policy,
     when,
 )
 from models import Service
 from panel import services
 from panel.money import format_exact
 from panel.operations import services as operations
-from panel.providers import sources
+from panel.providers import pending, registry, sources
+from panel.providers.explain import command_for, describe_pending
+from panel.providers.pending import Pending
 
 
 @click.group("service", cls=Group)
@@ -30,7 +34,7 @@ def group() -> None:
     """Services: the catalogue that customers order from."""
 
 
-def _row(service: Service, cost: int | None) -> dict[str, Any]:
+def _row(service: Service, cost: int | None, waiting: list[Pending]) -> dict[str, Any]:
     return {
         "id": service.id,
         "name": service.name,
@@ -45,14 +49,30 @@ def _row(service: Service, cost: int | None) -> dict[str, Any]:
         "one_per_link": service.one_per_link,
         "active": service.active,
         "cost": format_exact(cost) if cost is not None else None,
-        "note": _note(service, cost),
+        "note": _note(service, cost, waiting),
     }
 
 
-def _note(service: Service, cost: int | None) -> str:
+def _note(service: Service, cost: int | None, waiting: list[Pending]) -> str:
+    """Why a service is not sold, or what else is wrong with it."""
+    notes = ["held"] if service.held else []
     if not service.active:
-        return service.inactive_because
-    return "below cost" if cost is not None and service.rate_micros < cost else ""
+        notes.append(service.inactive_because)
+    elif cost and not service.rate_micros:
+        notes.append("not sold at 0")
+    elif cost is not None and service.rate_micros < cost:
+        notes.append("below cost")
+    notes += [describe_pending(item) for item in waiting]
+    return "; ".join(note for note in notes if note)
+
+
+def _waiting() -> dict[int, list[Pending]]:
+    """What waits for the operator, by service."""
+    found: dict[int, list[Pending]] = {}
+    for item in pending.listing():
+        if item.service_id is not None:
+            found.setdefault(item.service_id, []).append(item)
+    return found
 
 
 @group.command("add")
@@ -84,8 +104,11 @@ def add(rate: int, **fields: Any) -> None:
 @as_json
 def list_(as_json: bool) -> None:
     """List all services, disabled ones too."""
-    costs = sources.costs()
-    rows = [_row(service, costs.get(service.id)) for service in services.listing()]
+    costs, waiting = sources.costs(), _waiting()
+    rows = [
+        _row(service, costs.get(service.id), waiting.get(service.id, []))
+        for service in services.listing()
+    ]
     show_rows(rows, as_json, "No services yet.")
 
 
@@ -99,9 +122,16 @@ def show(id: int, as_json: bool) -> None:
         f"{s['provider_name']} {s['provider_service']} at {format_exact(s['cost_micros'])}"
         for s in sources.sources(id)
     ]
-    row = _row(service, sources.costs().get(id))
+    waiting = pending.of_service(id)
+    row = _row(service, sources.costs().get(id), waiting)
+    todo = list(dict.fromkeys(command_for(item, current_settings().currency) for item in waiting))
     shown = bought_from if as_json else ", then ".join(bought_from)
-    show_one({**row, "bought_from": shown, "created": when(service.created_at)}, as_json)
+    more = {
+        "bought_from": shown,
+        "to_settle": todo if as_json else " or ".join(todo),
+        "created": when(service.created_at),
+    }
+    show_one({**row, **more}, as_json)
 
 
 @group.command("source")
@@ -122,6 +152,24 @@ def source(id: int, provider: str, their_service: str, second: bool) -> None:
     )
     cost = format_exact(found.rate_micros)
     click.echo(f"Service {id} is bought from {provider}, service {their_service}, at {cost}.")
+
+
+@group.command("confirm")
+@click.argument("ids", type=NUMBER, nargs=-1)
+@click.option("--provider", help="All services of this provider that wait.")
+def confirm(ids: tuple[int, ...], provider: str | None) -> None:
+    """Take over what a provider changed of services, where that waits for you.
+
+    The new cost is followed by the rate, where the service has a markup.
+
+    Example: flask service confirm 3 7
+    """
+    chosen = set(ids)
+    if provider is not None:
+        row = registry.get(provider)
+        waiting = pending.of_sources(row.id)
+        chosen |= {item.service_id for item in waiting if item.service_id is not None}
+    show_changes(operations.confirm(COMMAND_LINE, sorted(chosen), sync_policy()))
 
 
 @group.command("edit")

@@ -37,8 +37,8 @@ def command() -> None:
     pace = Pace(
         poll_every_s=settings.status_seconds,
         sync_prices_every_s=settings.prices_minutes * 60,
+        currency=settings.currency,
         policy=policy.from_settings(settings),
-        ours=settings.currency,
         hold_s=settings.refusal_minutes * 60,
     )
     with logging_redirect_tqdm():

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from peewee import JOIN
+from peewee import JOIN, fn
 
 from database.compiled_query import CompiledQuery, param, rows
 from database.transactions import immediate
@@ -11,7 +11,7 @@ from panel import money
 from panel.accounts import Caller
 from panel.errors import OperatorError
 from panel.service_types import SERVICE_TYPES
-from panel.services import IN_ORDER, MAX_RATE_MICROS, get, listing
+from panel.services import IN_ORDER, MAX_RATE_MICROS, check_not_given_away, get, listing
 
 
 class Offer(NamedTuple):
@@ -84,12 +84,31 @@ _PRICE = CompiledQuery(lambda: _offer_query().where(Service.id == param("id")))
 _ALL = CompiledQuery(lambda: _offer_query().where(_ON_SALE).order_by(*IN_ORDER))
 
 
+_COST = CompiledQuery(
+    lambda: Source.select(fn.MAX(Source.cost_micros)).where(
+        Source.service == param("service_id"), Source.source_rank.in_((1, 2))
+    )
+)
+
+
 def find_offer(caller: Caller, service_id: int | None) -> Offer | None:
-    """The active service of this number at this account's rate, or None."""
+    """The service of this number at this account's rate, or None where it is not sold.
+
+    One that costs us something is not sold at 0.
+    """
     if service_id is None:
         return None
     row = _FIND.row(id=service_id, account_id=caller.id)
-    return _offer(caller, row) if row else None
+    offer = _offer(caller, row) if row else None
+    return None if offer is None or _is_given_away(offer) else offer
+
+
+def _is_given_away(offer: Offer) -> bool:
+    """Whether a service is free at this rate, though it costs us something."""
+    if offer.rate_micros:
+        return False
+    (cost_micros,) = _COST.row(service_id=offer.id)
+    return bool(cost_micros)
 
 
 def offer_for(caller: Caller, service_id: int) -> Offer:
@@ -104,8 +123,9 @@ def offer_for(caller: Caller, service_id: int) -> Offer:
 
 
 def offers(caller: Caller) -> list[Offer]:
-    """All active services at this account's rates, in the catalogue's order."""
-    return [_offer(caller, row) for row in _ALL.run(account_id=caller.id)]
+    """All services that are sold, at this account's rates, in the catalogue's order."""
+    found = [_offer(caller, row) for row in _ALL.run(account_id=caller.id)]
+    return [offer for offer in found if not _is_given_away(offer)]
 
 
 def public() -> list[Offer]:
@@ -148,6 +168,7 @@ def set_account_rate(account_id: int, service_id: int, rate_micros: int | None) 
         raise OperatorError(f"the rate must be from 0 to {MAX_RATE_MICROS // money.MICROS}")
     with immediate():
         get(service_id)
+        check_not_given_away(service_id, rate_micros)
         if rate_micros is None:
             AccountRate.delete().where(
                 AccountRate.account == account_id, AccountRate.service == service_id

@@ -4,7 +4,7 @@ from typing import Any
 
 from database.connection import database
 from database.transactions import immediate
-from models import Service
+from models import Service, Source
 from panel import money
 from panel.errors import OperatorError
 from panel.service_types import SERVICE_TYPES
@@ -72,7 +72,18 @@ def edit(service_id: int, **changes: Any) -> None:
     with immediate():
         service = get(service_id)
         _check({**service.__data__, **changes})
+        check_not_given_away(service_id, changes.get("rate_micros"))
         Service.update(**changes).where(Service.id == service_id).execute()
+
+
+def check_not_given_away(service_id: int, rate_micros: int | None) -> None:
+    """Refuse a rate of 0 for a service that costs us something; None is no rate.
+
+    :raises OperatorError: naming the service.
+    """
+    costs_something = (Source.service == service_id) & (Source.cost_micros > 0)
+    if rate_micros == 0 and Source.select().where(costs_something).exists():
+        raise OperatorError(f"service {service_id} costs something, and is not sold at 0")
 
 
 def move(service_id: int, before: int | None = None) -> None:

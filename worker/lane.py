@@ -19,7 +19,7 @@ from tqdm import tqdm
 from models import Provider as ProviderRow
 from panel.orders import dispatch, status_sync
 from panel.providers import registry
-from panel.providers.policy import SyncPolicy
+from panel.providers.policy import USUAL, SyncPolicy
 from upstream.provider import (
     OutcomeUnknown,
     Provider,
@@ -50,13 +50,16 @@ WANTED_PRICES_EVERY_S = 60
 
 
 class Pace(NamedTuple):
-    """How often things are done, and by which rules."""
+    """How often things are done, in which currency, and by which rules.
+
+    hold_s: how long an order waits for the operator after a refusal that is not known.
+    """
 
     poll_every_s: int
     sync_prices_every_s: int
-    policy: SyncPolicy
-    ours: str
-    hold_s: int
+    currency: str = "USD"
+    policy: SyncPolicy = USUAL
+    hold_s: int = 2 * 3600
 
 
 class Kind(StrEnum):
@@ -275,7 +278,7 @@ class Lane:
         return age_s >= BALANCE_EVERY_S or dispatch.waits_for_funds(self.row.id)
 
     def _read_account(self) -> bool:
-        account.read_account(self._contact, self.row.name, self._pace.ours)
+        account.read_account(self._contact, self.row.name, self._pace.currency)
         self._balance_read_at = time.monotonic()
         self._rounds[Kind.BALANCE].backoff.succeeded()
         return False
@@ -287,7 +290,7 @@ class Lane:
         return bool(self._pace.sync_prices_every_s) and moment >= self._prices_at
 
     def _sync_prices(self) -> bool:
-        account.sync_prices(self._contact, self.row, self._pace.ours, self._pace.policy)
+        account.sync_prices(self._contact, self.row, self._pace.currency, self._pace.policy)
         self._prices_at = time.monotonic() + self._pace.sync_prices_every_s
         self._wanted_prices_at = time.monotonic() + WANTED_PRICES_EVERY_S
         self._rounds[Kind.SERVICES].backoff.succeeded()

@@ -1,16 +1,18 @@
-"""What an operator does with providers: add, test, import from and sync with them, remove."""
+"""What an operator does with providers: add, test, import from, sync with, confirm, remove."""
 
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from models import Provider
-from panel.money import format_percent
+from panel.money import format_percent, format_ratio
 from panel.operations.audit import Actor, audited
 from panel.operations.services import AskCatalogue
+from panel.orders import dispatch
+from panel.providers import exchange_rates, price_sync, registry
 from panel.providers import import_services as imports
-from panel.providers import price_sync, registry
 from panel.providers.changes import CatalogueChange
 from panel.providers.listing import Listing
+from panel.providers.policy import USUAL, SyncPolicy
 from panel.providers.registry import ProviderAccount
 
 AskAccount = Callable[[Provider], ProviderAccount]
@@ -26,32 +28,47 @@ class Import(NamedTuple):
     categories, ids: the provider's; where neither is given, everything.
     markup_ppm: in millionths of the cost; 250000 is 25 %.
     round_micros: rates are rounded up to a multiple of this; None for the exact rate.
+    policy: how far the costs of what was imported before may have moved.
     """
 
     markup_ppm: int
     round_micros: int | None = None
     categories: Collection[str] = ()
     ids: Collection[str] = ()
+    policy: SyncPolicy = USUAL
 
 
-def add(actor: Actor, name: str, url: str, key: str, requests_per_minute: int) -> Provider:
+def add(
+    actor: Actor,
+    name: str,
+    url: str,
+    key: str,
+    requests_per_minute: int,
+    currency: str = "",
+    exchange_ppt: int | None = None,
+) -> Provider:
     """Add a provider, or bring a removed one back with a new address and key.
 
     :param key: kept as it is; it is never shown or written to the audit.
+    :param currency: the currency of its prices, where it does not name it itself; or "".
+    :param exchange_ppt: units of ours for one of theirs, in parts per trillion.
     :raises OperatorError: for a name, address, key or number that cannot be used, or a name
         that is taken.
     """
     # An address that cannot be used is not repeated: people paste keys into it.
     shown = f" {url}" if registry.is_address(url) else ""
-    with audited(actor, f"provider {name}: add{shown}"):
-        return registry.add(name, url, key, requests_per_minute)
+    priced = f", currency {currency}" if currency else ""
+    priced += f", exchange {format_ratio(exchange_ppt)}" if exchange_ppt else ""
+    with audited(actor, f"provider {name}: add{shown}{priced}"):
+        return registry.add(name, url, key, requests_per_minute, currency, exchange_ppt)
 
 
-def test(actor: Actor, name: str, ask: AskAccount) -> str:
+def test(actor: Actor, name: str, ask: AskAccount, ours: str) -> str:
     """Ask a provider for our balance there: address, key and connection are good if it answers.
 
-    What it answers is recorded, also that it knows idempotency keys.
+    What it answers is recorded, also its currency and that it knows idempotency keys.
 
+    :param ours: our currency.
     :returns: the balance, as the provider writes it.
     :raises ProviderFailed: if the provider does not answer.
     :raises OperatorError: if there is no such provider.
@@ -59,7 +76,7 @@ def test(actor: Actor, name: str, ask: AskAccount) -> str:
     with audited(actor, f"provider {name}: test"):
         provider = registry.get(name)
         account = ask(provider)
-        registry.record_account(provider.id, account)
+        registry.record_account(provider.id, account, ours)
     return account.balance
 
 
@@ -105,20 +122,70 @@ def _import(
     provider = registry.get(name)
     chosen = imports.select_listings(listings, wanted.categories, wanted.ids)
     return imports.import_services(
-        provider.id, chosen, wanted.markup_ppm, wanted.round_micros, dry_run=dry_run
+        provider.id, chosen, wanted.markup_ppm, wanted.round_micros, dry_run, wanted.policy
     )
 
 
-def sync(
-    actor: Actor, name: str, ask: AskCatalogue, disable_below_cost: bool
-) -> list[CatalogueChange]:
+def sync(actor: Actor, name: str, ask: AskCatalogue, policy: SyncPolicy) -> list[CatalogueChange]:
     """Read a provider's catalogue again, and follow its prices and ranges.
 
-    :param disable_below_cost: whether a service that costs more than its rate is disabled.
+    :param policy: how far they are followed.
     :raises ProviderFailed: if the provider does not answer.
-    :raises OperatorError: for no such provider, or an empty catalogue.
+    :raises OperatorError: for no such provider, an empty catalogue, or prices in a currency that
+        cannot be converted.
     """
     with audited(actor, f"provider {name}: sync"):
         provider = registry.get(name)
-        policy = price_sync.SyncPolicy(disable_below_cost, 50, 100, 30)
         return price_sync.sync_prices(provider.id, ask(provider), policy)
+
+
+def confirm(
+    actor: Actor, name: str, ask: AskCatalogue, policy: SyncPolicy
+) -> list[CatalogueChange]:
+    """Confirm that services vanished at a provider, or moved to other numbers, and follow them.
+
+    :raises ProviderFailed: if the provider does not answer.
+    :raises OperatorError: for no such provider, or where nothing of that kind waits.
+    """
+    with audited(actor, f"provider {name}: confirm"):
+        provider = registry.get(name)
+        return price_sync.sync_prices(provider.id, ask(provider), policy, confirmed=True)
+
+
+def set_exchange(
+    actor: Actor, name: str, ratio_ppt: int, ours: str, policy: SyncPolicy, currency: str = ""
+) -> list[CatalogueChange]:
+    """Say what a provider's currency is worth in ours; costs and their markups follow.
+
+    :param ratio_ppt: units of ours for one of theirs, in parts per trillion.
+    :param currency: theirs, where the provider does not name it; or "".
+    :returns: a change for each value that changed.
+    :raises OperatorError: for no such provider, a currency that is not known or not the one that
+        the provider names, or a rate that cannot be.
+    """
+    which = f" {currency}" if currency else ""
+    with audited(actor, f"provider {name}: exchange{which} {format_ratio(ratio_ppt)}"):
+        return exchange_rates.set_exchange(name, ratio_ppt, ours, policy, currency)
+
+
+def set_currency(actor: Actor, name: str, currency: str, ours: str) -> None:
+    """Say in which currency a provider's prices are, or confirm that it changed to ours.
+
+    :raises OperatorError: for no such provider, another currency than the one that the provider
+        names, or a change to one that needs a rate of exchange.
+    """
+    with audited(actor, f"provider {name}: currency {currency}"):
+        exchange_rates.set_currency(name, currency, ours)
+
+
+def resume(actor: Actor, name: str, url: str | None = None) -> int:
+    """Let a provider that was stopped work again, and send now what waits for funds there.
+
+    :param url: its new address, where it has moved.
+    :returns: how many orders waited for funds.
+    :raises OperatorError: for no such provider, or an address that cannot be used.
+    """
+    shown = f" at {url}" if url is not None and registry.is_address(url) else ""
+    with audited(actor, f"provider {name}: resume{shown}"):
+        provider = registry.resume(name, url)
+        return dispatch.release_for_funds(provider.id)

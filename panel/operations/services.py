@@ -8,14 +8,17 @@ from panel import services
 from panel.errors import OperatorError
 from panel.money import format_exact, format_percent
 from panel.operations.audit import Actor, audited
+from panel.providers import confirm as confirmations
 from panel.providers import import_services, registry, sources
 from panel.providers.changes import CatalogueChange
 from panel.providers.listing import Listing
+from panel.providers.policy import SyncPolicy
 
 AskCatalogue = Callable[[Provider], list[Listing]]
 """Reads a provider's whole catalogue over the network.
 
-Called outside any transaction; it raises ProviderFailed where the provider does not answer.
+Called outside any transaction; it raises ProviderFailed where the provider does not answer, and
+OperatorError where its prices are in a currency that cannot be converted.
 """
 
 
@@ -100,6 +103,20 @@ def mark_up(
     step = "" if round_micros is None else f", step {format_exact(round_micros)}"
     with audited(actor, f"services {numbers}: markup {format_percent(markup_ppm)}{step}"):
         return import_services.mark_up(service_ids, markup_ppm, round_micros)
+
+
+def confirm(
+    actor: Actor, service_ids: Collection[int], policy: SyncPolicy
+) -> list[CatalogueChange]:
+    """Take over what providers changed of services and what waits for an operator since.
+
+    :param policy: tells whether a service that costs more than its rate is disabled.
+    :returns: a change for each value that changed.
+    :raises OperatorError: for no services, no such service, or one of which nothing waits.
+    """
+    numbers = ", ".join(map(str, service_ids))
+    with audited(actor, f"services {numbers}: confirm"):
+        return confirmations.confirm_services(service_ids, policy)
 
 
 def set_source(

@@ -8,7 +8,7 @@ from panel import services
 from panel.errors import OperatorError
 from panel.providers import pending, registry
 from panel.providers.changes import CatalogueChange, Kind
-from panel.providers.explain import command_for, describe_pending
+from panel.providers.explain import describe_pending
 from panel.providers.follow import Finding, Waiting, as_changes, follow, waiting_of
 from panel.providers.pending import OF_COST, OF_IDENTITY, PendingKind
 from panel.providers.policy import SyncPolicy
@@ -33,8 +33,7 @@ def _confirm(service_id: int, policy: SyncPolicy) -> list[CatalogueChange]:
     waiting = waiting_of(items)
     if not waiting:
         elsewhere = "".join(
-            f"; {item.provider_name}: {describe_pending(item)}: {command_for(item)}"
-            for item in items
+            f"; but of {item.provider_name}: {describe_pending(item)}" for item in items
         )
         raise OperatorError(f"nothing of service {service_id} waits to be confirmed{elsewhere}")
     changes = []

@@ -57,8 +57,10 @@ def set_currency(name: str, currency: str, ours: str) -> None:
             raise OperatorError(
                 f"{currencies.what_to_do(name, currency, ours)} --currency {currency}"
             )
-        if currency != provider.currency:
-            _write(provider, currency, None if currency == ours else provider.exchange_ppt)
+        if currency == ours:
+            _write(provider, currency, None)
+        else:
+            Provider.update(currency=currency).where(Provider.id == provider.id).execute()
         currencies.judge(Provider.get_by_id(provider.id), currency, ours)
 
 
@@ -72,7 +74,7 @@ def _priced_provider(name: str) -> Provider:
 def _check_named(name: str, currency: str, changed: Pending | None) -> None:
     if not currency:
         raise OperatorError(f"{name} does not name its currency: say which with --currency CODE")
-    if changed is not None and changed.after != currency:
+    if changed is not None and changed.before and changed.after != currency:
         raise OperatorError(
             f"{name} says that its prices are in {changed.after}, not in {currency}"
         )

@@ -35,9 +35,14 @@ def describe_pending(item: Pending) -> str:
     return describe(item.kind, item.before, item.after)
 
 
-def command_for(item: Pending) -> str:
-    """The command that settles a pending change."""
+def command_for(item: Pending, ours: str) -> str:
+    """The command that settles a pending change.
+
+    :param ours: our currency.
+    """
     if item.kind == PendingKind.CURRENCY:
+        if item.after == ours:
+            return f"flask provider currency {item.provider_name} {ours}"
         return f"flask provider exchange {item.provider_name} RATE"
     if item.service_id is None:
         return f"flask provider confirm {item.provider_name}"

@@ -13,7 +13,6 @@ import peewee
 import pytest
 from flask import Flask
 from support.apps import ROOT, make_app
-from support.pace import PACE
 
 from database import driver
 from database.backup import backup
@@ -24,6 +23,7 @@ from models import Account, Provider
 from panel import heartbeat
 from upstream.sandbox import SandboxProvider
 from worker import loop
+from worker.lane import Pace
 
 
 def imported(path: Path) -> set[str]:
@@ -145,7 +145,7 @@ def test_the_worker_tells_of_a_bug_at_its_start(
     monkeypatch.setattr(driver, "fault", lambda: fault)
     monkeypatch.setattr(heartbeat, "record_alive", stop.set)
     with caplog.at_level("WARNING", "panel.worker"):
-        loop.run(Path(database.database), no_provider, PACE, stop)
+        loop.run(Path(database.database), no_provider, Pace(1, 0), stop)
     assert [record.getMessage() for record in caplog.records] == ([fault] if fault else [])
 
 

@@ -31,6 +31,7 @@ from panel.orders.place import OrderRequest, place_order
 from panel.providers import registry
 from panel.providers.changes import CatalogueChange, Kind
 from panel.providers.listing import Listing
+from panel.providers.policy import USUAL
 from panel.providers.registry import ProviderAccount
 
 OLGA = Actor("olga", "10.0.0.9")
@@ -247,9 +248,9 @@ def test_the_demo_is_audited(app: Flask) -> None:
         (lambda: orders.change(OLGA, 4, remains=1), "order 4: set remains 1",
          "there is no order 4"),
         (lambda: orders.refund(OLGA, 4), "order 4: refund", "there is no order 4"),
-        (lambda: providers.test(OLGA, "nobody", _unasked), "provider nobody: test",
+        (lambda: providers.test(OLGA, "nobody", _unasked, "USD"), "provider nobody: test",
          "there is no provider nobody"),
-        (lambda: providers.sync(OLGA, "sandbox", lambda row: [], False),
+        (lambda: providers.sync(OLGA, "sandbox", lambda row: [], USUAL),
          "provider sandbox: sync",
          "the provider answered with an empty catalogue; nothing was changed"),
     ],
@@ -293,7 +294,7 @@ def test_a_provider_that_does_not_answer_is_a_failure_and_no_refusal(app: Flask)
         raise ProviderFailed(row.name, "HTTP 502")
 
     with pytest.raises(ProviderFailed, match="sandbox: HTTP 502"):
-        providers.test(OLGA, "sandbox", ask)
+        providers.test(OLGA, "sandbox", ask, "USD")
     assert audit()[-1] == (
         "olga",
         "10.0.0.9",
@@ -314,9 +315,9 @@ def test_no_provider_is_asked_inside_a_transaction(cast: SimpleNamespace) -> Non
         assert not database.in_transaction()
         return ProviderAccount("1.00 USD", False)
 
-    assert providers.test(OLGA, "sandbox", account) == "1.00 USD"
+    assert providers.test(OLGA, "sandbox", account, "USD") == "1.00 USD"
     assert service_operations.set_source(OLGA, 1, "sandbox", "7", catalogue) == listing()
-    assert providers.sync(OLGA, "sandbox", catalogue, False) == [
+    assert providers.sync(OLGA, "sandbox", catalogue, USUAL) == [
         CatalogueChange(1, "7", "Followers", Kind.MAX, 1000, 5000),
         CatalogueChange(1, "7", "Followers", Kind.CANCEL, True, False),
     ]

@@ -7,6 +7,7 @@ from panel import services
 from panel.providers import import_services, price_sync, sources
 from panel.providers.changes import CatalogueChange, describe
 from panel.providers.listing import Listing
+from panel.providers.policy import SyncPolicy
 
 QUARTER = 250_000
 """A markup of 25 %."""
@@ -24,9 +25,24 @@ def import_from(upstream: int, *listings: Listing, **options: Any) -> list[Catal
     return import_services.import_services(upstream, listings, **options)
 
 
-def sync(upstream: int, *listings: Listing, disable: bool = False) -> list[str]:
-    policy = price_sync.SyncPolicy(disable, 50, 100, 30)
-    return [describe(change) for change in price_sync.sync_prices(upstream, listings, policy)]
+def sync(
+    upstream: int,
+    *listings: Listing,
+    disable: bool = False,
+    confirmed: bool = False,
+    **limits: int,
+) -> list[str]:
+    """What a sync tells; the limits are those of SyncPolicy."""
+    policy = SyncPolicy(disable, **limits)
+    return [
+        describe(change)
+        for change in price_sync.sync_prices(upstream, listings, policy, confirmed)
+    ]
+
+
+def boundless(upstream: int, *listings: Listing, **options: bool) -> list[str]:
+    """What a sync tells that follows every cost above 0."""
+    return sync(upstream, *listings, fall_percent=100, rise_percent=10**9, **options)
 
 
 def service(number: int = 1) -> Service:

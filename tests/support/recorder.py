@@ -17,7 +17,6 @@ from panel.providers import registry, sources
 from panel.providers.listing import Listing
 from panel.providers.registry import SANDBOX_URL
 from support.faulty import DOLLARS
-from support.pace import HOLD_S
 from upstream.http import IDEMPOTENT_HEADER, HttpProvider
 from upstream.provider import OutcomeUnknown, Provider
 from upstream.sandbox import SandboxProvider
@@ -26,6 +25,8 @@ from worker.contact import Contact
 
 CUT = "the connection ends after the order was taken"
 PATIENCE_S = 30
+HOLD_S = 7200
+"""How long an order waits for the operator after a refusal that is not known."""
 SANDBOX_S = 40
 """How long an order takes in the sandbox of these tests."""
 

@@ -26,7 +26,6 @@ from support.faulty import (
     says,
 )
 from support.orders import new_order
-from support.pace import HOLD_S, PACE
 
 from database.compiled_query import rows
 from database.connection import close_database
@@ -40,7 +39,7 @@ from upstream.http import HttpProvider
 from upstream.provider import OutcomeUnknown, ProviderUnreachable
 from worker import lane as lanes_module
 from worker import send
-from worker.lane import Lane
+from worker.lane import Lane, Pace
 
 SOME = 3
 links = (f"https://a.example/{n}" for n in count())
@@ -90,7 +89,7 @@ def send_all(shop: SimpleNamespace) -> None:
             if outgoing is None:
                 break
             try:
-                send.send(shop.client, outgoing, 15, 0, HOLD_S)
+                send.send(shop.client, outgoing, 15, 0, 0)
             except OutcomeUnknown:
                 pass
             except ProviderUnreachable:
@@ -215,7 +214,7 @@ def test_a_fault_of_our_own_while_sending_waits_for_a_person(
     outgoing = dispatch.claim(shop.provider)
     assert outgoing is not None
     with pytest.raises(AttributeError):
-        send.send(None, outgoing, 15, 0, HOLD_S)  # type: ignore[arg-type]
+        send.send(None, outgoing, 15, 0, 0)  # type: ignore[arg-type]
     assert lookup.get(order_id).warning == "an internal error (AttributeError)"
     assert forwards([order_id]) == ["review"]
 
@@ -254,7 +253,7 @@ def open_lane() -> Iterator[OpenLane]:
 
     def open_one(shop: SimpleNamespace) -> tuple[threading.Event, Lane]:
         stop = threading.Event()
-        lane = Lane(shop.row, shop.client, PACE, stop)
+        lane = Lane(shop.row, shop.client, Pace(15, 0), stop)
         lanes.append((stop, lane))
         return lanes[-1]
 

@@ -6,9 +6,9 @@ from flask import redirect, render_template, request, url_for
 
 from api.context import current_settings
 from models import Provider
-from panel.errors import OperatorError, ProviderFailed
+from panel.errors import OperatorError
 from panel.operations import providers
-from panel.providers import registry
+from panel.providers import policy, registry
 from panel.providers.changes import CatalogueChange
 from panel.providers.listing import Listing
 from web.dashboard import forms
@@ -70,7 +70,7 @@ def provider_test(name: str) -> Any:
 
 
 def _test(name: str) -> None:
-    tested = perform(providers.test, name, ask_account)
+    tested = perform(providers.test, name, ask_account, current_settings().currency)
     if tested.done:
         tell(f"{name} answers. Our balance there: {tested.value}", "done")
 
@@ -114,7 +114,7 @@ def _catalogue(row: Provider) -> list[Listing] | None:
     """The provider's catalogue, or None after telling why there is none."""
     try:
         return ask_catalogue(row)
-    except ProviderFailed as error:
+    except OperatorError as error:
         tell(str(error), "error")
         return None
 
@@ -132,7 +132,13 @@ def _import(
 ) -> tuple[list[CatalogueChange], bool]:
     """What would be imported, or was; and whether it was."""
     ids = [text.strip() for text in (form.ids.data or "").split(",") if text.strip()]
-    wanted = providers.Import(form.markup.data, form.step.data, form.categories.data or (), ids)
+    wanted = providers.Import(
+        form.markup.data,
+        form.step.data,
+        form.categories.data or (),
+        ids,
+        policy.from_settings(current_settings()),
+    )
     if request.form.get("act") == "import":
         outcome = perform(providers.import_services, name, listings, wanted)
         return outcome.value or [], outcome.done
@@ -146,8 +152,8 @@ def _import(
 @bp.post("/providers/<name>/sync")
 def provider_sync(name: str) -> Any:
     """Read the provider's prices and ranges again, follow them, and report."""
-    disable = current_settings().below_cost == "disable"
-    synced = perform(providers.sync, name, ask_catalogue, disable)
+    followed = policy.from_settings(current_settings())
+    synced = perform(providers.sync, name, ask_catalogue, followed)
     if not synced.done:
         return back_to("admin.provider_page", name=name)
     changes = synced.value

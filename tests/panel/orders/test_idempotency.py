@@ -19,7 +19,6 @@ from support.apps import Server
 from support.clock import Clock
 from support.faulty import DOLLARS
 from support.orders import balance
-from support.pace import PACE
 from support.recorder import CUT, PATIENCE_S, Lane, Recorder, http_lane
 from support.servers import go_together
 
@@ -31,7 +30,7 @@ from database.migrate import open_database
 from models import Order
 from panel import accounts, ledger, queries, services
 from panel.money import MICROS
-from panel.orders import dispatch, lookup, rejections, transition
+from panel.orders import dispatch, lookup, transition
 from panel.providers import registry
 from panel.providers.registry import ProviderAccount
 from upstream.http import HttpProvider
@@ -502,9 +501,7 @@ def test_an_unknown_outcome_is_sent_again_where_that_is_safe(
         tries.append((len(recorder.adds), forward_of(1)))
         clock.move(seconds=dispatch.RESEND_S)
 
-    assert tries == [
-        (1, "waiting"), (2, "waiting"), (2, "waiting"), (3, "sent"), (3, "sent")
-    ]  # fmt: skip
+    assert tries == [(1, "waiting"), (2, "waiting"), (3, "sent"), (3, "sent"), (3, "sent")]
     assert list(recorder.states) == ["700"], "the provider has one order"
     assert len(set(recorder.keys)) == 1
     assert recorder.adds == [recorder.adds[0]] * 3
@@ -663,8 +660,8 @@ def test_a_doubt_that_does_not_end_goes_to_a_person(
     recorder: Recorder, kind_lane: Lane, add: Add, clock: Clock
 ) -> None:
     add()
-    recorder.plan = [CUT, *["Too many requests"] * rejections.MAX_ATTEMPTS]
-    for _ in range(rejections.MAX_ATTEMPTS + 3):
+    recorder.plan = [CUT, *["Too many requests"] * dispatch.MAX_ATTEMPTS]
+    for _ in range(dispatch.MAX_ATTEMPTS + 3):
         kind_lane.send()
         clock.move(minutes=61)
 
@@ -773,7 +770,7 @@ def working(app: Flask, lane: Lane, monkeypatch: pytest.MonkeyPatch) -> Iterator
     monkeypatch.setattr(loop, "LOOP_S", 0.01)
     monkeypatch.setattr(dispatch, "RESEND_S", 0)
     stop = threading.Event()
-    pace = PACE._replace(poll_every_s=60)
+    pace = lanes.Pace(poll_every_s=60, sync_prices_every_s=0)
     database = app.extensions["panel_settings"].database
     thread = threading.Thread(
         target=loop.run, args=(database, lambda row: lane.provider, pace, stop)
@@ -856,4 +853,4 @@ def test_a_second_panel_that_gave_no_answer_has_the_order_once(
 
     assert forward_of(1) == "sent"
     client = panel_testing.PanelClient(theirs.url, theirs.key)
-    assert client.balance()["balance"] == "999.9000", "one order of 100 at 1.00"
+    assert client.account()["balance"] == "999.9000", "one order of 100 at 1.00"

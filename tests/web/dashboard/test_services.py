@@ -9,6 +9,7 @@ from support.dashboard import Operator, lines, said
 from panel import accounts, pricing, service_queries, services
 from panel.money import MICROS
 from panel.providers import import_services, price_sync, registry
+from panel.providers.policy import USUAL
 
 SERVICE = {
     "name": "Followers", "category": "Social", "type": "Default", "rate_micros": "5.00",
@@ -65,11 +66,7 @@ def test_a_service_is_added(olga: Operator) -> None:
 def test_why_a_sync_disabled_a_service_is_shown_in_words(
     olga: Operator, cast: SimpleNamespace, in_review: int
 ) -> None:
-    price_sync.sync_prices(
-        registry.get("sandbox").id,
-        [listed("99", MICROS)],
-        price_sync.SyncPolicy(False, 50, 100, 30),
-    )
+    price_sync.sync_prices(registry.get("sandbox").id, [listed("99", MICROS)], USUAL)
     for path in ("/admin/services", f"/admin/services/{cast.followers}"):
         assert "the provider no longer offers it" in olga.text(path), path
         assert "vanished" not in olga.text(path), path
