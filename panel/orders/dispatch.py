@@ -304,20 +304,6 @@ def record_rejected(order_id: int, why: str, refusal: Refusal, hold_s: int) -> N
             registry.want_sync(order.provider_id)
 
 
-def release_for_funds(provider_id: int) -> int:
-    """Send now what waits for funds at a provider; tell how many orders there were."""
-    with immediate():
-        held = Order.select(Order.id).where(
-            Order.held_because == "funds",
-            Order.provider == provider_id,
-            Order.dispatch_state == state.WAITING,
-        )
-        waiting = rows(held.order_by(Order.id).tuples())
-        for (order_id,) in waiting:
-            apply_change(lookup.get(order_id), {"send_at": now()})
-    return len(waiting)
-
-
 def resend(order_id: int) -> None:
     """Send an order again that the provider does not have: a person found so, or decided so.
 

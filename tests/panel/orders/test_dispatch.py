@@ -7,18 +7,20 @@ from typing import Any
 
 import pytest
 from support.apps import listed
+from support.clock import Clock
 from support.orders import balance, new_order, refunds
 
 from database.connection import close_database, database
 from database.transactions import immediate
-from models import Cancel, Order, Source
+from models import Cancel, Order, Provider, Source
 from panel import accounts, pricing, queries, services
 from panel.errors import CANNOT_CANCEL, OperatorError
 from panel.money import MICROS
 from panel.orders import cancels, dispatch, events, lookup, rejections, transition
 from panel.orders.refusal import Refusal
 from panel.orders.rejections import MAX_ATTEMPTS
-from panel.providers import registry, sources
+from panel.providers import pending, registry, sources, words
+from panel.providers.pending import PendingKind
 
 pytestmark = pytest.mark.usefixtures("books_are_right")
 
@@ -799,3 +801,362 @@ def test_an_order_in_review_that_was_ended_by_hand_stays_in_the_warnings(
     transition.change(order_id, status=status, remains=remains)
     assert queries.orders_in_review() == []
     assert [row["id"] for row in queries.with_warning(10)] == [order_id]
+
+
+# A refusal that is not known
+
+
+UNKNOWN = "Daily limit 500 reached"
+FUNDS = "Insufficient wallet"
+
+
+def refuse(
+    order_id: int, provider_id: int, kind: Refusal, why: str, hold_s: int = HOLD_S
+) -> Order:
+    """Claim an order, have it refused, and tell how it stands."""
+    assert claimed(provider_id) == order_id
+    dispatch.record_rejected(order_id, why, kind, hold_s)
+    return Order.get_by_id(order_id)
+
+
+def test_an_order_that_was_refused_in_unknown_words_waits_for_the_operator(
+    shops: SimpleNamespace, place: Place, clock: Clock
+) -> None:
+    order_id = place()
+    order = refuse(order_id, shops.first, Refusal.UNKNOWN, UNKNOWN)
+    assert (order.status, order.dispatch_state) == ("Pending", "waiting")
+    assert (order.held_because, order.held_text) == ("refusal", UNKNOWN)
+    assert order.send_at == clock.seconds + HOLD_S
+    assert UNKNOWN in order.warning
+    assert "flask provider word" in order.warning
+    assert [row["id"] for row in queries.held_orders()] == [order_id]
+    clock.move(seconds=HOLD_S - 1)
+    assert dispatch.claim(shops.first) is None
+    assert (refunds(order_id), lookup.get(order_id).status) == ([], "Pending")
+
+
+def test_if_nobody_comes_it_is_canceled_and_paid_back_and_not_sent(
+    shops: SimpleNamespace, place: Place, clock: Clock
+) -> None:
+    before = balance()
+    order_id, other = place(), place()
+    refuse(order_id, shops.first, Refusal.UNKNOWN, UNKNOWN)
+    Order.update(send_at=clock.seconds + HOLD_S).where(Order.id == other).execute()
+    clock.move(seconds=HOLD_S)
+    assert claimed(shops.first) == other, "the next one is sent"
+    order = lookup.get(order_id)
+    assert (order.status, order.dispatch_state) == ("Canceled", "failed")
+    assert (order.held_because, order.warning) == ("", UNKNOWN)
+    assert refunds(order_id) == [order.charge_micros]
+    assert balance() == before - lookup.get(other).charge_micros
+    assert ("refused", f"given up, nobody decided in time: {UNKNOWN}") in story(order_id)
+
+
+def test_with_no_time_to_wait_an_unknown_refusal_is_final(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    order = refuse(place(), shops.first, Refusal.UNKNOWN, UNKNOWN, hold_s=0)
+    assert (order.status, order.dispatch_state) == ("Canceled", "failed")
+
+
+def test_a_refused_order_is_sent_again_by_the_operator(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    order_id = place()
+    refuse(order_id, shops.first, Refusal.UNKNOWN, UNKNOWN)
+    dispatch.resend(order_id)
+    assert (lookup.get(order_id).held_because, lookup.get(order_id).held_text) == ("", "")
+    assert claimed(shops.first) == order_id
+
+
+@pytest.mark.parametrize("kind", [Refusal.UNKNOWN, Refusal.FUNDS])
+def test_a_refused_order_is_given_up_by_the_operator(
+    shops: SimpleNamespace, place: Place, kind: Refusal
+) -> None:
+    order_id = place()
+    refuse(order_id, shops.first, kind, UNKNOWN)
+    dispatch.fail(order_id)
+    order = lookup.get(order_id)
+    assert (order.status, order.dispatch_state, order.held_because) == ("Canceled", "failed", "")
+    assert refunds(order_id) == [order.charge_micros]
+    come_due(order_id)
+    assert dispatch.claim(shops.first) is None
+
+
+@pytest.mark.parametrize("kind", [Refusal.UNKNOWN, Refusal.FUNDS])
+def test_a_customers_cancel_of_a_refused_order_is_granted_at_once(
+    shops: SimpleNamespace, place: Place, kind: Refusal
+) -> None:
+    order_id = place(shops.followers)
+    Source.delete().where(Source.source_rank == 2).execute()
+    refuse(order_id, shops.first, kind, UNKNOWN)
+    ask_to_cancel(order_id)
+    order = lookup.get(order_id)
+    assert (order.status, order.held_because, order.held_text) == ("Canceled", "", "")
+    assert refunds(order_id) == [CHARGE]
+    come_due(order_id)
+    assert dispatch.claim(shops.first) is None
+
+
+@each_move
+def test_a_refused_order_that_is_moved_by_hand_is_held_no_more(
+    shops: SimpleNamespace, place: Place, move: Callable[[int], None]
+) -> None:
+    order_id = place()
+    refuse(order_id, shops.first, Refusal.UNKNOWN, UNKNOWN)
+    move(order_id)
+    assert lookup.get(order_id).held_because == ""
+    assert queries.held_orders() == []
+
+
+def test_a_refusal_that_is_taught_to_wait_has_its_orders_sent_and_later_ones_retried(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    held = place()
+    refuse(held, shops.first, Refusal.UNKNOWN, UNKNOWN)
+    words.teach("first", "daily LIMIT 7  reached", "wait")
+    assert dispatch.settle_refused(shops.first) == 1
+    order = refuse(held, shops.first, Refusal.UNKNOWN, UNKNOWN)
+    assert (order.dispatch_state, order.held_because, order.attempts) == ("waiting", "", 1)
+
+
+def test_a_refusal_that_is_taught_to_cancel_pays_its_orders_back_and_later_ones(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    held, later = place(), place()
+    refuse(held, shops.first, Refusal.UNKNOWN, UNKNOWN)
+    words.teach("first", "daily LIMIT 7  reached", "cancel")
+    assert dispatch.settle_refused(shops.first) == 1
+    refuse(later, shops.first, Refusal.UNKNOWN, "Daily limit 9 reached")
+    for order in (lookup.get(held), lookup.get(later)):
+        assert (order.status, order.dispatch_state) == ("Canceled", "failed")
+        assert (order.held_because, refunds(order.id)) == ("", [order.charge_micros])
+
+
+def test_what_was_taught_goes_before_what_the_words_seem_to_mean(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    words.teach("first", FINAL, "wait")
+    order = refuse(place(), shops.first, Refusal.FINAL, FINAL)
+    assert (order.status, order.dispatch_state, order.attempts) == ("Pending", "waiting", 1)
+
+
+def test_what_is_taught_of_one_provider_says_nothing_of_another(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    words.teach("second", UNKNOWN, "cancel")
+    order_id = place()
+    refuse(order_id, shops.first, Refusal.UNKNOWN, UNKNOWN)
+    assert dispatch.settle_refused(shops.first) == 0
+    assert lookup.get(order_id).held_because == "refusal"
+
+
+def test_a_refusal_that_was_taught_while_its_order_came_due_is_not_given_up(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    order_id = place()
+    refuse(order_id, shops.first, Refusal.UNKNOWN, UNKNOWN)
+    words.teach("first", UNKNOWN, "wait")
+    come_due(order_id)
+    assert claimed(shops.first) == order_id
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("unknown", "final", ("refusal", "first", 1)),
+        ("unknown", "range", ("refusal", "first", 1)),
+        ("final", "unknown", ("refusal", "second", 2)),
+        ("unknown", "unknown", ("refusal", "first", 1)),
+        ("temporary", "unknown", ("", "first", 1)),
+        ("unknown", "temporary", ("", "first", 1)),
+        ("funds", "final", ("funds", "first", 1)),
+        ("funds", "unknown", ("funds", "first", 1)),
+        ("final", "funds", ("funds", "second", 2)),
+        ("funds", "temporary", ("funds", "first", 1)),
+        ("range", "final", None),
+    ],
+    ids=str,
+)
+def test_what_two_sources_refuse_is_held_where_the_open_question_is(
+    shops: SimpleNamespace,
+    place: Place,
+    first: str,
+    second: str,
+    expected: tuple[str, str, int] | None,
+) -> None:
+    order_id = place(shops.followers)
+    refuse(order_id, shops.first, Refusal(first), f"the first's {first}")
+    order = refuse(order_id, shops.second, Refusal(second), f"the second's {second}")
+    if expected is None:
+        assert order.status == "Canceled"
+        return
+    because, provider, rank = expected
+    assert (order.status, order.dispatch_state) == ("Pending", "waiting")
+    assert (order.held_because, order.source_rank) == (because, rank)
+    assert order.provider_id == getattr(shops, provider)
+    if because:
+        assert order.held_text.startswith(f"the {provider}'s")
+
+
+@pytest.mark.parametrize("kind", [Refusal.UNKNOWN, Refusal.TEMPORARY, Refusal.FUNDS])
+def test_in_doubt_an_unclear_refusal_tells_nothing_of_the_earlier_try(
+    shops: SimpleNamespace, place: Place, kind: Refusal
+) -> None:
+    registry.record_idempotent(shops.first)
+    order_id = place()
+    assert claimed(shops.first) == order_id
+    dispatch.mark_in_doubt(order_id, "HTTP 502")
+    come_due(order_id)
+    order = refuse(order_id, shops.first, kind, UNKNOWN)
+    expected = "review" if kind == Refusal.UNKNOWN else "waiting"
+    assert (order.dispatch_state, bool(order.may_be_at_provider)) == (expected, True)
+    assert (order.status, refunds(order_id)) == ("Pending", [])
+
+
+def test_a_refusal_of_the_quantity_pays_back_and_has_the_prices_read_again(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    order_id = place()
+    order = refuse(order_id, shops.first, Refusal.RANGE, "Quantity less than minimum 500")
+    assert (order.status, refunds(order_id)) == ("Canceled", [order.charge_micros])
+    assert registry.get("first").sync_wanted
+    assert not registry.get("second").sync_wanted
+
+
+# Funds at the provider
+
+
+def test_orders_wait_for_funds_and_go_out_oldest_first_and_once(
+    shops: SimpleNamespace, place: Place, clock: Clock
+) -> None:
+    placed = [place(link=f"{LINK}{n}") for n in range(3)]
+    assert not dispatch.waits_for_funds(shops.first)
+    for order_id in placed:
+        order = refuse(order_id, shops.first, Refusal.FUNDS, FUNDS)
+        assert (order.held_because, order.held_text, order.warning) == ("funds", FUNDS, FUNDS)
+        clock.move(seconds=1)
+    assert dispatch.waits_for_funds(shops.first)
+    assert not dispatch.waits_for_funds(shops.second)
+    assert dispatch.release_for_funds(shops.second) == 0
+    assert dispatch.claim(shops.first) is None
+
+    assert dispatch.release_for_funds(shops.first) == 3
+    assert [claimed(shops.first) for _ in placed] == placed
+    assert dispatch.claim(shops.first) is None
+    assert not dispatch.waits_for_funds(shops.first)
+    dispatch.record_accepted(placed[0], "1", 0)
+    assert lookup.get(placed[0]).held_text == ""
+
+
+def test_funds_that_rise_often_but_not_enough_give_no_order_up(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    order_id = place()
+    for _ in range(2 * MAX_ATTEMPTS):
+        order = refuse(order_id, shops.first, Refusal.FUNDS, FUNDS)
+        assert (order.status, order.held_because) == ("Pending", "funds")
+        dispatch.release_for_funds(shops.first)
+
+
+# What an operator has to confirm first
+
+
+def not_trusted(provider: int, kind: PendingKind, source: int | None = None) -> None:
+    with immediate():
+        pending.add(provider, kind, "Followers", "Views", source)
+
+
+def test_an_order_of_a_service_that_waits_for_the_operator_is_not_sent(
+    shops: SimpleNamespace, place: Place, clock: Clock
+) -> None:
+    held, other = place(), place(shops.followers)
+    source = Source.get(Source.service == shops.views)
+    not_trusted(shops.first, PendingKind.NAME, source.id)
+    assert claimed(shops.first) == other
+    assert dispatch.claim(shops.first) is None
+    order = lookup.get(held)
+    assert (order.dispatch_state, order.status) == ("waiting", "Pending")
+    assert order.send_at == clock.seconds + dispatch.UNTRUSTED_PAUSE_S
+    assert "'Followers' is now 'Views'" in order.warning
+    assert f"flask service confirm {shops.views}" in order.warning
+
+    with immediate():
+        pending.remove(shops.first, (PendingKind.NAME,), source.id)
+    clock.move(seconds=dispatch.UNTRUSTED_PAUSE_S)
+    assert claimed(shops.first) == held
+    dispatch.record_accepted(held, "1", 0)
+    assert lookup.get(held).warning == ""
+
+
+@pytest.mark.parametrize("kind", [PendingKind.CURRENCY, PendingKind.MOVED])
+def test_nothing_is_sent_to_a_provider_that_waits_for_the_operator(
+    shops: SimpleNamespace, place: Place, kind: PendingKind
+) -> None:
+    placed = [place(link=f"{LINK}{n}") for n in range(dispatch.A_TRANSACTION + 2)]
+    not_trusted(shops.first, kind)
+    assert dispatch.claim(shops.first) is None
+    assert {lookup.get(order_id).dispatch_state for order_id in placed} == {"waiting"}
+    assert all("flask attention" in lookup.get(order_id).warning for order_id in placed)
+
+
+@pytest.mark.parametrize("kind", [PendingKind.FALL, PendingKind.CHARGE])
+def test_a_change_that_does_not_stop_the_sale_stops_no_order(
+    shops: SimpleNamespace, place: Place, kind: PendingKind
+) -> None:
+    order_id = place()
+    not_trusted(shops.first, kind, Source.get(Source.service == shops.views).id)
+    assert claimed(shops.first) == order_id
+
+
+def test_a_second_source_that_waits_for_the_operator_is_not_turned_to(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    source = Source.get(Source.service == shops.followers, Source.source_rank == 2)
+    not_trusted(shops.second, PendingKind.RISE, source.id)
+    order = refuse(place(shops.followers), shops.first, Refusal.FINAL, FINAL)
+    assert (order.status, order.provider_id) == ("Canceled", shops.first)
+
+
+def test_a_provider_that_was_stopped_gets_no_order_until_it_is_resumed(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    order_id = place()
+    registry.stop(shops.first, "it has moved", "https://new.example/api/v2")
+    assert dispatch.claim(shops.first) is None
+    assert lookup.get(order_id).dispatch_state == "waiting"
+    Provider.update(stopped_because="").execute()
+    assert claimed(shops.first) == order_id
+
+
+def test_a_second_source_that_was_stopped_is_not_turned_to(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    registry.stop(shops.second, "it has moved")
+    order = refuse(place(shops.followers), shops.first, Refusal.UNKNOWN, UNKNOWN)
+    assert (order.held_because, order.provider_id) == ("refusal", shops.first)
+
+
+# Doubts that do not end
+
+
+def test_a_provider_that_knows_keys_is_asked_ten_times_with_growing_pauses(
+    shops: SimpleNamespace, place: Place, clock: Clock
+) -> None:
+    registry.record_idempotent(shops.first)
+    order_id, pauses = place(), []
+    for _ in range(dispatch.MAX_RESENDS):
+        assert claimed(shops.first) == order_id
+        dispatch.mark_in_doubt(order_id, "HTTP 502")
+        pauses.append(lookup.get(order_id).send_at - clock.seconds)
+        clock.move(seconds=pauses[-1])
+    assert pauses == [5, 10, 20, 40, 80, 160, 300, 300, 300, 300]
+    assert claimed(shops.first) == order_id
+    dispatch.mark_in_doubt(order_id, "HTTP 502")
+    assert lookup.get(order_id).dispatch_state == "review"
+
+    # A person who looked begins anew.
+    dispatch.resend(order_id)
+    assert claimed(shops.first) == order_id
+    dispatch.mark_in_doubt(order_id, "HTTP 502")
+    assert lookup.get(order_id).dispatch_state == "waiting"

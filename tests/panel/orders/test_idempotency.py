@@ -30,7 +30,7 @@ from database.migrate import open_database
 from models import Order
 from panel import accounts, ledger, queries, services
 from panel.money import MICROS
-from panel.orders import dispatch, lookup, transition
+from panel.orders import dispatch, lookup, rejections, transition
 from panel.providers import registry
 from panel.providers.registry import ProviderAccount
 from upstream.http import HttpProvider
@@ -501,7 +501,9 @@ def test_an_unknown_outcome_is_sent_again_where_that_is_safe(
         tries.append((len(recorder.adds), forward_of(1)))
         clock.move(seconds=dispatch.RESEND_S)
 
-    assert tries == [(1, "waiting"), (2, "waiting"), (3, "sent"), (3, "sent"), (3, "sent")]
+    assert tries == [
+        (1, "waiting"), (2, "waiting"), (2, "waiting"), (3, "sent"), (3, "sent")
+    ]  # fmt: skip
     assert list(recorder.states) == ["700"], "the provider has one order"
     assert len(set(recorder.keys)) == 1
     assert recorder.adds == [recorder.adds[0]] * 3
@@ -660,8 +662,8 @@ def test_a_doubt_that_does_not_end_goes_to_a_person(
     recorder: Recorder, kind_lane: Lane, add: Add, clock: Clock
 ) -> None:
     add()
-    recorder.plan = [CUT, *["Too many requests"] * dispatch.MAX_ATTEMPTS]
-    for _ in range(dispatch.MAX_ATTEMPTS + 3):
+    recorder.plan = [CUT, *["Too many requests"] * rejections.MAX_ATTEMPTS]
+    for _ in range(rejections.MAX_ATTEMPTS + 3):
         kind_lane.send()
         clock.move(minutes=61)
 
@@ -853,4 +855,4 @@ def test_a_second_panel_that_gave_no_answer_has_the_order_once(
 
     assert forward_of(1) == "sent"
     client = panel_testing.PanelClient(theirs.url, theirs.key)
-    assert client.account()["balance"] == "999.9000", "one order of 100 at 1.00"
+    assert client.balance()["balance"] == "999.9000", "one order of 100 at 1.00"
