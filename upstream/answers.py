@@ -70,16 +70,21 @@ def read_listings(answer: Any, ratio_ppt: int) -> list[Listing]:
 
     :param ratio_ppt: what makes its rates ours, as Exchange.ratio() gives it.
     """
-    entries = answer
-    if isinstance(answer, dict):  # by number, or in an envelope
-        inner = answer.get("services") or answer.get("data") or answer
-        entries = list(inner.values()) if isinstance(inner, dict) else inner
-        if not (isinstance(entries, list) and any(isinstance(e, dict) for e in entries)):
-            raise not_understood(answer)
+    entries = _catalogue(answer)
     if not isinstance(entries, list):
         raise not_understood(answer)
     listings = [_read_listing(entry, ratio_ppt) for entry in entries]
     return [listing for listing in listings if listing is not None]
+
+
+def _catalogue(answer: Any) -> Any:
+    """The entries of a catalogue: a list, or an object by number, both maybe in an envelope."""
+    if not isinstance(answer, dict):
+        return answer
+    inner = next((answer[name] for name in ("services", "data") if answer.get(name)), answer)
+    if not isinstance(inner, dict):
+        return inner
+    return [entry for entry in inner.values() if isinstance(entry, dict) and entry] or None
 
 
 def read_balance(answer: Any) -> tuple[str, str]:

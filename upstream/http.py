@@ -152,16 +152,15 @@ class HttpProvider:
         except (HTTPError, OSError) as error:
             raise _connection_error(error) from None
         if response.status in redirects.STATUSES:
-            location = response.headers.get("Location", "").encode()
-            shown = self._hide_key(location).decode(errors="replace")
-            raise redirects.read_redirect(self._url, response.status, shown)
+            location = self._hide_key(response.headers.get("Location", "").encode(), b"KEY")
+            raise redirects.read_redirect(self._url, response.status, location.decode())
         return response.status, body
 
-    def _hide_key(self, body: bytes) -> bytes:
+    def _hide_key(self, body: bytes, instead: bytes = b"[key]") -> bytes:
         """Some providers repeat a request in what they answer, and answers come into logs."""
         if len(self._key) < MIN_SECRET_LENGTH:
             return body
-        return body.replace(self._key.encode(), b"[key]")
+        return body.replace(self._key.encode(), instead)
 
 
 def _numbers(name: str, numbers: list[str], alone: bool) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Asking providers how far orders and refills are, in batches, and handing that to the panel."""
 
-from panel.orders import refills, status_sync, subscriptions
+from panel.orders import lookup, refills, state, status_sync, subscriptions
 from panel.orders.provider_status import ProviderStatus
 from panel.orders.refills import ProviderRefill
 from worker.contact import Contact, inquire
@@ -56,7 +56,7 @@ def _with_children(
         if number not in inquiry.found:
             continue
         status = inquiry.found[number]
-        new = subscriptions.unknown_children(order_id, status.children) if status.children else []
+        new = _new_posts(order_id, status)
         if new:
             children = _ask_all(contact, new)
             if len(children) < len(new):
@@ -65,6 +65,16 @@ def _with_children(
             status = _priced(status, children)
         found[order_id] = status
     return found, unpriced
+
+
+def _new_posts(order_id: int, status: ProviderStatus) -> list[str]:
+    """The posts of a subscription that are no orders of ours yet, and without a quantity.
+
+    The orders inside a drip-feed are its runs: they are only counted.
+    """
+    if not status.children or not state.is_subscription(lookup.get(order_id).quantity):
+        return []
+    return subscriptions.unknown_children(order_id, status.children)
 
 
 def _ask_all(contact: Contact, numbers: list[str]) -> dict[str, int | None]:

@@ -31,8 +31,8 @@ from panel.providers import pending, registry, sources
 from panel.providers.currency import Exchange
 from panel.providers.listing import Listing
 from panel.providers.registry import ProviderAccount
-from upstream import statuses
 from upstream.provider import OutcomeUnknown
+from upstream.statuses import read_statuses
 
 HOLD_S = 7200
 EXCHANGE = Exchange("USD", "USD")
@@ -237,7 +237,7 @@ class Border(RuleBasedStateMachine):
         text = json.dumps({order.provider_order: entry})
         raw = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
         try:
-            said = statuses.read_statuses(raw, [order.provider_order], EXCHANGE)
+            said = read_statuses(raw, [order.provider_order], EXCHANGE)
         except OutcomeUnknown:
             status_sync.poll_later([order.id], 15)
             return
