@@ -39,6 +39,7 @@ def command() -> None:
         sync_prices_every_s=settings.prices_minutes * 60,
         currency=settings.currency,
         policy=policy.from_settings(settings),
+        hold_s=settings.refusal_minutes * 60,
     )
     with logging_redirect_tqdm():
         run(settings.database, lambda row: connect(row, settings), pace, stop)

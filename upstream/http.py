@@ -1,7 +1,7 @@
 """A provider behind somebody's /api/v2, of either dialect.
 
-Nothing is ever sent twice here: no retry, no redirect. Every answer that is not understood
-raises one of the three errors of upstream.provider.
+Nothing is ever sent twice here: no retry, and no redirect is followed. Every answer that is not
+understood raises one of the errors of upstream.provider.
 """
 
 import json
@@ -13,11 +13,12 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueErro
 from urllib3.exceptions import NewConnectionError as NoConnectionError
 
 from panel.orders.dispatch import Outgoing
-from panel.orders.status_sync import ProviderStatus
+from panel.orders.provider_status import ProviderStatus
+from panel.orders.refills import ProviderRefill
 from panel.providers.currency import Exchange
 from panel.providers.listing import Listing
 from panel.providers.registry import ProviderAccount
-from upstream import answers, connection, vocabulary
+from upstream import answers, connection, redirects, requests, statuses, vocabulary
 from upstream.provider import OutcomeUnknown, ProviderRejected, ProviderUnreachable
 
 CONNECT_TIMEOUT_S = 10
@@ -40,7 +41,7 @@ class HttpProvider:
         url: str,
         key: str,
         exchange: Exchange,
-        connections: int = 4,
+        connections: int = 8,
         timeout_s: float = ANSWER_TIMEOUT_S,
     ) -> None:
         self._url = url
@@ -69,35 +70,47 @@ class HttpProvider:
     def add(self, order: Outgoing) -> str:
         """Place an order; the provider's number for it."""
         params = {"action": "add", **order.parameters}
-        return answers.read_id(self._call(params, self._unkept_pool, order.key), "order")
+        return answers.read_order(self._call(params, self._unkept_pool, order.key))
 
-    def statuses(self, provider_orders: list[str]) -> dict[str, ProviderStatus]:
+    def statuses(
+        self, provider_orders: list[str], alone: bool = False
+    ) -> dict[str, ProviderStatus]:
         """The statuses of up to 100 orders."""
-        answer = self._call({"action": "status", "orders": ",".join(provider_orders)})
-        return answers.read_statuses(answer, provider_orders, self._exchange)
+        params = {"action": "status", **_numbers("order", provider_orders, alone)}
+        answer = self._call(params, about_order=alone)
+        return statuses.read_statuses(answer, provider_orders, self._exchange)
 
-    def cancel(self, provider_orders: list[str]) -> dict[str, bool]:
+    def cancel(self, provider_orders: list[str], alone: bool = False) -> dict[str, bool]:
         """Request to cancel up to 100 orders: for each, whether the provider accepted."""
-        answer = self._call({"action": "cancel", "orders": ",".join(provider_orders)})
-        return answers.read_cancels(answer, provider_orders)
+        answer = self._call({"action": "cancel", **_numbers("order", provider_orders, alone)})
+        return requests.read_cancels(answer, provider_orders)
 
-    def refill(self, provider_order: str) -> str:
-        """Request to refill an order; the provider's number for the refill."""
-        return answers.read_id(self._call({"action": "refill", "order": provider_order}), "refill")
+    def refill(self, provider_order: str, listed: bool = False) -> str:
+        """Request to refill an order; the provider's number for the refill.
 
-    def refill_statuses(self, provider_refills: list[str]) -> dict[str, str]:
+        :raises NoNumber: if the provider neither refuses nor gives a number.
+        """
+        numbers = _numbers("order", [provider_order], alone=not listed)
+        return requests.read_refill(self._call({"action": "refill", **numbers}), provider_order)
+
+    def refill_statuses(
+        self, provider_refills: list[str], alone: bool = False
+    ) -> dict[str, ProviderRefill]:
         """The statuses of up to 100 refills, in our words."""
-        answer = self._call({"action": "refill_status", "refills": ",".join(provider_refills)})
-        return answers.read_refill_statuses(answer, provider_refills)
+        numbers = _numbers("refill", provider_refills, alone)
+        answer = self._call({"action": "refill_status", **numbers}, about_order=alone)
+        return requests.read_refill_statuses(answer, provider_refills)
 
     def _call(
         self,
         params: dict[str, str],
         pool: urllib3.PoolManager | None = None,
         idempotency_key: str | None = None,
+        about_order: bool = False,
     ) -> Any:
         """POST an action and return the decoded answer, its numbers as texts.
 
+        :param about_order: whether the answer may be the status of one order or refill.
         :raises ProviderRejected: for an error, whatever its HTTP status but 5xx.
         :raises ProviderUnreachable, OutcomeUnknown: if there is no answer, or none to rely on.
         """
@@ -109,7 +122,7 @@ class HttpProvider:
             answer = json.loads(body, parse_int=str, parse_float=str, parse_constant=str)
         except (ValueError, RecursionError):
             raise OutcomeUnknown(f"HTTP {status} without readable JSON") from None
-        error = answers.read_error(answer, status)
+        error = answers.read_error(answer, status, about_order)
         if error is None:
             return answer
         if vocabulary.leaves_outcome_unknown(error):
@@ -135,15 +148,24 @@ class HttpProvider:
                 preload_content=False,
             )
             self.idempotent = self.idempotent or IDEMPOTENT_HEADER in response.headers
-            return response.status, self._hide_key(_read_body(response))
+            body = self._hide_key(_read_body(response))
         except (HTTPError, OSError) as error:
             raise _connection_error(error) from None
+        if response.status in redirects.STATUSES:
+            location = self._hide_key(response.headers.get("Location", "").encode(), b"KEY")
+            raise redirects.read_redirect(self._url, response.status, location.decode())
+        return response.status, body
 
-    def _hide_key(self, body: bytes) -> bytes:
+    def _hide_key(self, body: bytes, instead: bytes = b"[key]") -> bytes:
         """Some providers repeat a request in what they answer, and answers come into logs."""
         if len(self._key) < MIN_SECRET_LENGTH:
             return body
-        return body.replace(self._key.encode(), b"[key]")
+        return body.replace(self._key.encode(), instead)
+
+
+def _numbers(name: str, numbers: list[str], alone: bool) -> dict[str, str]:
+    """The parameter that names one thing, or a list of them."""
+    return {name: numbers[0]} if alone else {f"{name}s": ",".join(numbers)}
 
 
 def _connection_error(

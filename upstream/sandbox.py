@@ -12,7 +12,8 @@ from database.transactions import immediate
 from models import SandboxOrder
 from panel.money import MICROS
 from panel.orders.dispatch import Outgoing
-from panel.orders.status_sync import ProviderStatus
+from panel.orders.provider_status import ProviderStatus
+from panel.orders.refills import ProviderRefill
 from panel.providers.listing import Listing
 from panel.providers.registry import ProviderAccount
 from upstream.provider import ProviderRejected
@@ -72,7 +73,9 @@ class SandboxProvider:
             )
         return str(row.id)
 
-    def statuses(self, provider_orders: list[str]) -> dict[str, ProviderStatus]:
+    def statuses(
+        self, provider_orders: list[str], alone: bool = False
+    ) -> dict[str, ProviderStatus]:
         """The statuses of the orders by now."""
         wanted = {number: number.partition("p") for number in provider_orders}
         ids = {order for order, _, _ in wanted.values()}
@@ -83,7 +86,7 @@ class SandboxProvider:
             if order in found
         }
 
-    def cancel(self, provider_orders: list[str]) -> dict[str, bool]:
+    def cancel(self, provider_orders: list[str], alone: bool = False) -> dict[str, bool]:
         """Cancel the orders that are not over; one that was canceled before is accepted again."""
         answers = {}
         with immediate():
@@ -99,15 +102,19 @@ class SandboxProvider:
                 answers[number] = stops or row.canceled_at_ms is not None
         return answers
 
-    def refill(self, provider_order: str) -> str:
+    def refill(self, provider_order: str, listed: bool = False) -> str:
         """Accept the refill; its number is the time, which is all that its progress needs."""
         return str(_now_ms())
 
-    def refill_statuses(self, provider_refills: list[str]) -> dict[str, str]:
+    def refill_statuses(
+        self, provider_refills: list[str], alone: bool = False
+    ) -> dict[str, ProviderRefill]:
         """Refills take as long as orders."""
         now = _now_ms()
         return {
-            refill: "completed" if now - int(refill) >= self._life_ms else "in progress"
+            refill: ProviderRefill(
+                "completed" if now - int(refill) >= self._life_ms else "in progress"
+            )
             for refill in provider_refills
         }
 

@@ -1,65 +1,112 @@
 """One lane of the worker: everything that is done for one provider, in threads of its own.
 
-A provider that is down pauses its own lane only.
+A provider that is down pauses its own lane only, and a kind of request that fails only itself.
+One that redirects stops its lane, until an operator has seen where it moved.
 """
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent import futures
+from concurrent.futures import Future, ThreadPoolExecutor
+from enum import StrEnum
+from functools import partial
 from typing import NamedTuple
 
 from tqdm import tqdm
 
 from models import Provider as ProviderRow
-from panel.errors import OperatorError
 from panel.orders import dispatch, status_sync
-from panel.providers import currency, price_sync, registry
-from panel.providers.changes import describe
+from panel.providers import registry
 from panel.providers.policy import USUAL, SyncPolicy
-from upstream import vocabulary
-from upstream.provider import OutcomeUnknown, Provider, ProviderRejected, ProviderUnreachable
-from worker import poll, send
+from upstream.provider import (
+    OutcomeUnknown,
+    Provider,
+    ProviderMoved,
+    ProviderRejected,
+    ProviderUnreachable,
+    RedirectedUnclear,
+)
+from worker import account, poll, send
+from worker.backoff import Backoff
+from worker.contact import Contact
+from worker.throttle import Throttle
 
 log = logging.getLogger("panel.worker")
 
 CONNECTIONS = 4
-"""Requests under way at once, for each provider."""
-SENDS_A_CYCLE = 16
-BATCHES_A_CYCLE = 8
-"""So much of each kind before the others have their turn again."""
+"""Orders that are sent at once to each provider, and lists of statuses that are asked for."""
+SENDS_A_ROUND = 16
+BATCHES_A_ROUND = 8
 IDLE_S = 1
 FIRST_PAUSE_S = 5
 LONGEST_PAUSE_S = 300
 BALANCE_EVERY_S = 600
+FUNDS_EVERY_S = 60
+"""How often the balance is read while orders wait for it to rise."""
+WANTED_PRICES_EVERY_S = 60
+"""Prices that orders' answers put in doubt are read at once, but not more often than this."""
 
 
 class Pace(NamedTuple):
-    """How often things are done, in which currency, and how far prices are followed."""
+    """How often things are done, in which currency, and by which rules.
+
+    hold_s: how long an order waits for the operator after a refusal that is not known.
+    """
 
     poll_every_s: int
     sync_prices_every_s: int
     currency: str = "USD"
     policy: SyncPolicy = USUAL
+    hold_s: int = 2 * 3600
 
 
-class Throttle:
-    """Keeps a provider's requests apart by its rate limit."""
+class Kind(StrEnum):
+    """The kinds of requests, each with pauses of its own."""
 
-    def __init__(self, requests_per_minute: int, stop: threading.Event) -> None:
-        self._gap_s = 60 / requests_per_minute
-        self._stop = stop
-        self._lock = threading.Lock()
-        self._next = time.monotonic()
+    ADD = "add"
+    STATUS = "status"
+    CANCEL = "cancel"
+    REFILL = "refill"
+    REFILL_STATUS = "refill_status"
+    BALANCE = "balance"
+    SERVICES = "services"
 
-    def wait(self) -> bool:
-        """Wait for the next free moment; False if the worker was stopped meanwhile."""
-        with self._lock:
-            moment = max(self._next, time.monotonic())
-            self._next = moment + self._gap_s
-        return not self._stop.wait(max(moment - time.monotonic(), 0))
+
+Task = Callable[[], bool]
+"""A share of the work of one kind; whether more may be due."""
+
+
+class _Round:
+    """What is under way of one kind of requests, and until when nothing is due."""
+
+    def __init__(self) -> None:
+        self.backoff = Backoff()
+        self.tasks: list[Future[bool]] = []
+        self.rests_until = 0.0
+
+    def under_way(self) -> list[Future[bool]]:
+        """The tasks that have not ended."""
+        return [task for task in self.tasks if not task.done()]
+
+    def left_s(self) -> float:
+        """How long the next round is still off, if no task is under way."""
+        return 0 if self.tasks else max(self.rests_until - time.monotonic(), 0)
+
+    def begin(self, begin_tasks: Callable[[], list[Future[bool]]]) -> None:
+        """Begin the next round if it is time; one that brought nothing is followed by a rest."""
+        if self.under_way():
+            return
+        brought = any(task.result() for task in self.tasks)
+        if self.tasks and not brought:
+            self.rests_until = time.monotonic() + IDLE_S
+        self.tasks = []
+        if time.monotonic() < self.rests_until:
+            return
+        self.tasks = begin_tasks()
+        if not self.tasks:
+            self.rests_until = time.monotonic() + IDLE_S
 
 
 class Lane:
@@ -72,12 +119,19 @@ class Lane:
         self._provider = provider
         self._pace = pace
         self._stop = stop
-        self._throttle = Throttle(row.requests_per_minute, stop)
-        self._failures = 0
-        self._paused_until = 0.0
-        self._balance_at = 0.0
+        throttle = Throttle(row.requests_per_minute, stop)
+        self._contact = Contact(row.id, provider, throttle.wait, {})
+        self._rounds = {kind: _Round() for kind in Kind}
+        self._everything = Backoff()
+        self._is_stopped = False
+        self._sync_wanted = False
+        self._add_answers = False
+        self._refresh_at = 0.0
+        self._balance_read_at: float | None = None
         self._prices_at = time.monotonic() + pace.sync_prices_every_s
+        self._wanted_prices_at = 0.0
         self._lock = threading.Lock()
+        self._bar = tqdm(desc=row.name, unit="", leave=False, disable=None, delay=1)
         self._thread = threading.Thread(target=self._run, name=row.name)
         self._thread.start()
 
@@ -86,124 +140,192 @@ class Lane:
         self._thread.join()
 
     def _run(self) -> None:
-        with ThreadPoolExecutor(CONNECTIONS, thread_name_prefix=self.row.name) as pool:
+        threads = 2 * CONNECTIONS + len(Kind) - 2
+        with self._bar, ThreadPoolExecutor(threads, self.row.name) as pool:
             while not self._stop.is_set():
-                busy = False
-                if not self._is_paused():
-                    try:
-                        busy = self._cycle(pool)
-                    except Exception:
-                        # The lane lives on: an unforeseen error must not end the other work.
-                        log.exception("%s: an internal error in the worker", self.row.name)
-                        self._pause("an internal error")
-                if not busy:
-                    self._stop.wait(IDLE_S)
+                try:
+                    self._begin_rounds(pool)
+                except Exception:
+                    # The lane lives on: an unforeseen error must not end the other work.
+                    log.exception("%s: an internal error in the worker", self.row.name)
+                    self._pause_everything("an internal error")
+                self._wait_for_work()
 
-    def _cycle(self, pool: ThreadPoolExecutor) -> bool:
-        """Do a share of everything that is due; tell whether more may be."""
-        batches = self._due_batches()
-        tasks = self._chores() + [self._send_some] * CONNECTIONS
-        tasks += [self._send_cancels, self._send_refill, self._poll_refills]
-        tasks += [lambda batch=batch: self._poll(batch) for batch in batches]  # type: ignore[misc]
-        results = pool.map(self._guarded, tasks)
-        # A bar for whoever watches a terminal; silent anywhere else.
-        bar = tqdm(results, self.row.name, len(tasks), leave=False, disable=None, delay=1)
-        return any(list(bar))
+    def _begin_rounds(self, pool: ThreadPoolExecutor) -> None:
+        """Begin a round of each kind of which none is under way."""
+        self._refresh()
+        for kind, this in self._rounds.items():
+            this.begin(partial(self._begin_tasks, pool, kind))
 
-    def _due_batches(self) -> list[list[tuple[int, str]]]:
-        due = status_sync.due_for_status(self.row.id, poll.BATCH * BATCHES_A_CYCLE)
-        return [due[n : n + poll.BATCH] for n in range(0, len(due), poll.BATCH)]
+    def _begin_tasks(self, pool: ThreadPoolExecutor, kind: Kind) -> list[Future[bool]]:
+        tasks = self._due(kind) if self._may_ask(kind) else []
+        return [pool.submit(self._guarded, kind, task) for task in tasks]
 
-    def _guarded(self, task: Callable[[], bool]) -> bool:
-        """Do a task unless the lane pauses; what the provider does wrong pauses the lane."""
-        if self._is_paused() or self._stop.is_set():
+    def _wait_for_work(self) -> None:
+        """Wait until a task ends, or a rest is over."""
+        under_way = [task for this in self._rounds.values() for task in this.under_way()]
+        idle = [this.left_s() for this in self._rounds.values() if not this.under_way()]
+        wait_s = min([IDLE_S, *idle])
+        if under_way:
+            futures.wait(under_way, wait_s, futures.FIRST_COMPLETED)
+        else:
+            self._stop.wait(wait_s)
+
+    def _refresh(self) -> None:
+        """Read again whether an operator stopped or resumed the provider."""
+        if time.monotonic() < self._refresh_at:
+            return
+        self._refresh_at = time.monotonic() + IDLE_S
+        with self._lock:  # not between the two halves of a stop
+            row = ProviderRow.get_by_id(self.row.id)
+            self._is_stopped = bool(row.stopped_because)
+            self._sync_wanted = row.sync_wanted
+
+    def _may_ask(self, kind: Kind) -> bool:
+        rests = self._everything.is_paused() or self._rounds[kind].backoff.is_paused()
+        return not (rests or self._is_stopped or self._stop.is_set())
+
+    def _due(self, kind: Kind) -> list[Task]:
+        """The tasks of the next round of a kind."""
+        match kind:
+            case Kind.ADD:
+                return self._due_sends()
+            case Kind.STATUS:
+                return self._due_batches()
+            case Kind.CANCEL:
+                return [self._send_cancels]
+            case Kind.REFILL:
+                return [self._send_refill]
+            case Kind.REFILL_STATUS:
+                return [self._poll_refills]
+            case Kind.BALANCE:
+                return [self._read_account] if self._is_balance_due() else []
+            case Kind.SERVICES:
+                return [self._sync_prices] if self._are_prices_due() else []
+
+    def _guarded(self, kind: Kind, task: Task) -> bool:
+        """Do a task unless its kind rests; what the provider does wrong makes it rest."""
+        if not self._may_ask(kind):
             return False
         try:
             done = task()
-        except (ProviderUnreachable, OutcomeUnknown) as error:
-            self._pause(str(error))
-            return False
-        except ProviderRejected as error:
-            if vocabulary.is_temporary(str(error)):
-                self._pause(str(error))
-            else:  # what it does not offer is no reason to stop the rest
-                log.warning("%s: %s", self.row.name, error)
-            return False
-        if done:
-            self._failures = 0
-        return done
+        except (ProviderMoved, RedirectedUnclear) as error:
+            self._stop_lane(error)
+        except ProviderUnreachable as error:
+            self._pause_everything(str(error))
+        except (ProviderRejected, OutcomeUnknown) as error:
+            self._pause(kind, str(error))
+        except Exception:
+            log.exception("%s: an internal error in the worker", self.row.name)
+            self._pause(kind, "an internal error")
+        else:
+            if done:
+                self._rounds[kind].backoff.succeeded()
+                self._everything.succeeded()
+            self._bar.update()
+            return done
+        return False
 
-    def _send_some(self) -> bool:
-        for sent in range(SENDS_A_CYCLE):
-            if self._is_paused() or not dispatch.any_to_send(self.row.id):
+    def _due_sends(self) -> list[Task]:
+        """Several orders at once, but one alone until the provider has answered one clearly."""
+        if not dispatch.any_to_send(self.row.id):
+            return []
+        if self._add_answers:
+            return [partial(self._send, SENDS_A_ROUND)] * CONNECTIONS
+        return [partial(self._send, 1)]
+
+    def _send(self, most: int) -> bool:
+        for sent in range(most):
+            if not self._may_ask(Kind.ADD) or not dispatch.any_to_send(self.row.id):
                 return sent > 0
-            if not self._throttle.wait():
+            if not self._contact.wait():
                 return False
             order = dispatch.claim(self.row.id)
             if order is None:
                 return sent > 0
-            send.send(self._provider, order, self._pace.poll_every_s, FIRST_PAUSE_S)
+            pace = self._pace
+            send.send(self._provider, order, pace.poll_every_s, FIRST_PAUSE_S, pace.hold_s)
+            self._add_answers = self._may_ask(Kind.ADD)
         return True
 
     def _send_cancels(self) -> bool:
-        return send.send_cancels(self._provider, self.row.id, self._pace.poll_every_s) > 0
+        return send.send_cancels(self._contact, self._pace.poll_every_s) > 0
 
     def _send_refill(self) -> bool:
-        return send.send_refill(self._provider, self.row.id, self._pace.poll_every_s)
+        return send.send_refill(self._contact, self._pace.poll_every_s)
 
     def _poll_refills(self) -> bool:
-        return poll.poll_refills(self._provider, self.row.id, self._pace.poll_every_s) > 0
+        return poll.poll_refills(self._contact, self._pace.poll_every_s) > 0
 
-    def _poll(self, batch: list[tuple[int, str]]) -> bool:
-        if not self._throttle.wait():
-            return False
-        poll.poll_statuses(self._provider, batch, self._pace.poll_every_s)
+    def _due_batches(self) -> list[Task]:
+        due = status_sync.due_for_status(self.row.id, poll.BATCH * BATCHES_A_ROUND)
+        batches = [due[n : n + poll.BATCH] for n in range(0, len(due), poll.BATCH)]
+        shares = [batches[n::CONNECTIONS] for n in range(CONNECTIONS)]
+        return [partial(self._poll, share) for share in shares if share]
+
+    def _poll(self, batches: list[list[tuple[int, str]]]) -> bool:
+        for batch in batches:
+            if self._may_ask(Kind.STATUS):
+                poll.poll_statuses(self._contact, batch, self._pace.poll_every_s)
         return True
 
-    def _chores(self) -> list[Callable[[], bool]]:
-        """What is done once in a while."""
-        chores: list[Callable[[], bool]] = []
-        if time.monotonic() >= self._balance_at:
-            self._balance_at = time.monotonic() + BALANCE_EVERY_S
-            chores.append(self._record_balance)
-        if self._pace.sync_prices_every_s and time.monotonic() >= self._prices_at:
-            self._prices_at = time.monotonic() + self._pace.sync_prices_every_s
-            chores.append(self._sync_prices)
-        return chores
+    def _is_balance_due(self) -> bool:
+        if self._balance_read_at is None:
+            return True
+        age_s = time.monotonic() - self._balance_read_at
+        if age_s < FUNDS_EVERY_S:
+            return False
+        return age_s >= BALANCE_EVERY_S or dispatch.waits_for_funds(self.row.id)
 
-    def _record_balance(self) -> bool:
-        if self._throttle.wait():
-            self._record_account()
+    def _read_account(self) -> bool:
+        account.read_account(self._contact, self.row.name, self._pace.currency)
+        self._balance_read_at = time.monotonic()
+        self._rounds[Kind.BALANCE].backoff.succeeded()
         return False
 
-    def _record_account(self) -> None:
-        registry.record_account(self.row.id, self._provider.account(), self._pace.currency)
+    def _are_prices_due(self) -> bool:
+        moment = time.monotonic()
+        if self._sync_wanted and moment >= self._wanted_prices_at:
+            return True
+        return bool(self._pace.sync_prices_every_s) and moment >= self._prices_at
 
     def _sync_prices(self) -> bool:
-        if self._throttle.wait():
-            self._record_account()
-        if self._throttle.wait():
-            try:
-                currency.require(self.row.id, self._pace.currency)
-                listings = self._provider.services()
-                changes = price_sync.sync_prices(self.row.id, listings, self._pace.policy)
-            except OperatorError as error:
-                log.warning("%s: %s", self.row.name, error)
-                return False
-            for change in changes:
-                log.info("%s: service %s: %s", self.row.name, change.service_id, describe(change))
+        account.sync_prices(self._contact, self.row, self._pace.currency, self._pace.policy)
+        self._prices_at = time.monotonic() + self._pace.sync_prices_every_s
+        self._wanted_prices_at = time.monotonic() + WANTED_PRICES_EVERY_S
+        self._rounds[Kind.SERVICES].backoff.succeeded()
         return False
 
-    def _is_paused(self) -> bool:
-        return time.monotonic() < self._paused_until
+    def _pause(self, kind: Kind, why: str) -> None:
+        """Leave one kind of requests alone for a while."""
+        if kind == Kind.ADD:
+            self._add_answers = False
+        pause_s = self._rounds[kind].backoff.pause(FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        if pause_s is not None:
+            log.warning("%s: %s: %s; next try in %d s", self.row.name, kind, why, round(pause_s))
 
-    def _pause(self, why: str) -> None:
-        """Leave the provider alone for a while: longer each time, and not in step with others."""
+    def _pause_everything(self, why: str) -> None:
+        """Leave the provider alone for a while."""
+        self._add_answers = False
+        pause_s = self._everything.pause(FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        if pause_s is not None:
+            log.warning("%s: %s; next try in %d s", self.row.name, why, round(pause_s))
+
+    def _stop_lane(self, error: ProviderMoved | RedirectedUnclear) -> None:
+        """Send and ask nothing more until an operator resumes the provider; told once."""
+        address = error.address if isinstance(error, ProviderMoved) else ""
         with self._lock:
-            if self._is_paused():
+            self._add_answers = False
+            if self._is_stopped:
                 return
-            pause = min(FIRST_PAUSE_S * 2**self._failures, LONGEST_PAUSE_S)
-            pause_s = pause * random.uniform(0.5, 1.5)  # noqa: S311
-            self._failures = min(self._failures + 1, 10)
-            self._paused_until = time.monotonic() + pause_s
-        log.warning("%s: %s; next try in %d s", self.row.name, why, round(pause_s))
+            registry.stop(self.row.id, str(error), address)
+            self._is_stopped = True
+        resume = f"flask provider resume {self.row.name}" + (
+            f" --url {address}" if address else ""
+        )
+        log.error(
+            "%s: %s; orders wait, and nothing is asked until you have looked and say: %s",
+            self.row.name,
+            error,
+            resume,
+        )

@@ -1,31 +1,38 @@
-"""Sending: one order, one cancel request or one refill at a time, and what came of it.
+"""Sending: one order, cancel requests or one refill at a time, and what came of it.
 
 The claim is on disk before a request leaves, and no transaction is open while it is under way.
 """
 
 import logging
 import time
-from collections.abc import Callable
-from typing import TypeVar
 
 from panel.orders import cancels, dispatch, refills
 from panel.orders.dispatch import Outgoing
-from panel.orders.refusal import Refusal
 from upstream import vocabulary
-from upstream.provider import OutcomeUnknown, Provider, ProviderRejected, ProviderUnreachable
+from upstream.provider import (
+    NoNumber,
+    OutcomeUnknown,
+    Provider,
+    ProviderRejected,
+    ProviderUnreachable,
+)
+from worker.contact import Contact, inquire
+from worker.inquiry import SILENCE
 
 log = logging.getLogger("panel.worker")
-T = TypeVar("T")
 
-HOLD_S = 7200
-"""How long an order waits for the operator after a refusal that is not known."""
+REFILL_SLOWER = 40
+"""A refill that is not possible yet is asked for so much less often than anything else."""
 
 
-def send(provider: Provider, order: Outgoing, poll_after_s: int, retry_after_s: int) -> None:
+def send(
+    provider: Provider, order: Outgoing, poll_after_s: int, retry_after_s: int, hold_s: int
+) -> None:
     """Send a claimed order, and record what the provider said.
 
     :param poll_after_s: when to ask for its status first.
     :param retry_after_s: when to try again, if the provider is not reached at all.
+    :param hold_s: how long it waits for the operator after a refusal that is not known.
     :raises ProviderUnreachable, OutcomeUnknown: after recording it, so that the caller can pause.
     """
     try:
@@ -34,13 +41,12 @@ def send(provider: Provider, order: Outgoing, poll_after_s: int, retry_after_s: 
         dispatch.record_not_sent(order.order_id, str(error), int(time.time()) + retry_after_s)
         raise
     except ProviderRejected as error:
-        if vocabulary.key_was_used(str(error)):
-            dispatch.mark_in_doubt(order.order_id, str(error), resend=False)
+        why = str(error)
+        if vocabulary.key_was_used(why):
+            dispatch.mark_in_doubt(order.order_id, why, resend=False)
             return
-        passes = vocabulary.is_temporary(str(error))
-        log.warning("order %d rejected: %s", order.order_id, error)
-        refusal = Refusal.TEMPORARY if passes else Refusal.FINAL
-        dispatch.record_rejected(order.order_id, str(error), refusal, HOLD_S)
+        log.warning("order %d rejected: %s", order.order_id, why)
+        dispatch.record_rejected(order.order_id, why, vocabulary.refusal(why), hold_s)
     except OutcomeUnknown as error:
         log.warning("order %d is in doubt: %s", order.order_id, error)
         dispatch.mark_in_doubt(order.order_id, str(error))
@@ -53,48 +59,58 @@ def send(provider: Provider, order: Outgoing, poll_after_s: int, retry_after_s: 
         dispatch.record_accepted(order.order_id, number, int(time.time()) + poll_after_s)
 
 
-def send_cancels(provider: Provider, provider_id: int, retry_after_s: int) -> int:
+def send_cancels(contact: Contact, retry_after_s: int) -> int:
     """Send waiting cancel requests to the provider, up to 100; tell how many there were.
 
-    :raises ProviderUnreachable, OutcomeUnknown: after putting them off; to ask twice is harmless.
+    What the provider takes without a word is passed on: the order's status will tell.
+
+    :raises ProviderUnreachable, ProviderRejected, OutcomeUnknown: if nothing was answered, after
+        putting them off; to ask twice is harmless.
     """
-    waiting = cancels.due_for_provider(provider_id)
+    waiting = cancels.due_for_provider(contact.provider_id)
     if not waiting:
         return 0
     numbers = [provider_order for _, provider_order in waiting]
-    try:
-        answers = _or_retry_later(
-            lambda: provider.cancel(numbers),
-            lambda: cancels.retry_later([c for c, _ in waiting], retry_after_s),
-        )
-    except ProviderRejected as error:
-        log.warning("cancels rejected: %s", error)
-        if vocabulary.is_temporary(str(error)):
-            cancels.retry_later([c for c, _ in waiting], retry_after_s)
-            return len(waiting)
-        answers = dict.fromkeys(numbers, False)
-    cancels.record_answers({cancel_id: answers.get(number, True) for cancel_id, number in waiting})
+    inquiry = inquire(contact, "cancel", contact.provider.cancel, numbers)
+    answers = {number: True for number, why in inquiry.unclear.items() if why == SILENCE}
+    answers |= inquiry.found | dict.fromkeys(inquiry.refused, False)
+    for number, why in inquiry.refused.items():
+        log.warning("cancel of the provider's order %s rejected: %s", number, why)
+    cancels.record_answers(
+        {cancel: answers[number] for cancel, number in waiting if number in answers}
+    )
+    left = [cancel_id for cancel_id, number in waiting if number not in answers]
+    if left:
+        cancels.retry_later(left, retry_after_s)
+    if inquiry.failure is not None:
+        raise inquiry.failure
     return len(waiting)
 
 
-def send_refill(provider: Provider, provider_id: int, retry_after_s: int) -> bool:
+def send_refill(contact: Contact, retry_after_s: int) -> bool:
     """Send the next waiting refill to the provider; tell whether there was one.
 
-    :raises ProviderUnreachable, OutcomeUnknown: after putting it off.
+    :raises ProviderUnreachable, OutcomeUnknown: if there was no answer, after putting it off.
     """
-    waiting = refills.next_for_provider(provider_id)
-    if waiting is None:
+    waiting = refills.next_for_provider(contact.provider_id)
+    if waiting is None or not contact.wait():
         return False
     refill_id, provider_order = waiting
     try:
-        number = _or_retry_later(
-            lambda: provider.refill(provider_order),
-            lambda: refills.retry_later(refill_id, retry_after_s),
-        )
+        number = _ask_for_refill(contact, provider_order)
+    except ProviderUnreachable:
+        refills.retry_later(refill_id, retry_after_s)
+        raise
+    except NoNumber as error:
+        log.warning("refill %d has no number: %s", refill_id, error)
+        refills.record_unnumbered(refill_id, str(error), retry_after_s)
+    except OutcomeUnknown as error:
+        refills.record_unclear(refill_id, str(error), retry_after_s)
+        raise
     except ProviderRejected as error:
         log.warning("refill %d rejected: %s", refill_id, error)
         if vocabulary.is_temporary(str(error)):
-            refills.retry_later(refill_id, retry_after_s)
+            refills.retry_later(refill_id, retry_after_s * REFILL_SLOWER)
         else:
             refills.set_status(refill_id, "rejected")
     else:
@@ -102,9 +118,11 @@ def send_refill(provider: Provider, provider_id: int, retry_after_s: int) -> boo
     return True
 
 
-def _or_retry_later(ask: Callable[[], T], retry_later: Callable[[], None]) -> T:
+def _ask_for_refill(contact: Contact, provider_order: str) -> str:
+    """The number of a refill, which some providers give only to those that ask with a list."""
     try:
-        return ask()
-    except (ProviderUnreachable, OutcomeUnknown):
-        retry_later()
-        raise
+        return contact.provider.refill(provider_order)
+    except ProviderRejected as error:
+        if not vocabulary.refuses_the_form(str(error)) or not contact.wait():
+            raise
+    return contact.provider.refill(provider_order, listed=True)

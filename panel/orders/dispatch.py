@@ -36,8 +36,11 @@ A_TRANSACTION = 50
 """So many orders are put off before others may write."""
 
 _NO_NUMBER = re.compile(
-    r"0+|-.*|[0-9]*[.][0-9]*|null|none|nan|undefined|true|false", re.IGNORECASE
+    r"0+|-.*|[0-9]*[.][0-9]*|null|none|nan|infinity|undefined|true|false|array|object|unknown"
+    r"|success|ok|done|error|fail|failed|pending|processing|completed|requested",
+    re.IGNORECASE,
 )
+"""Zero, negative and broken numbers, and words that stand where a number is missing."""
 
 
 class Outgoing(NamedTuple):

@@ -1,6 +1,7 @@
 """Refills: what customers ask for when a completed order has lost something."""
 
 from functools import cache
+from typing import NamedTuple
 
 from database.clock import now
 from database.compiled_query import CompiledQuery, literal, param, rows
@@ -27,6 +28,23 @@ REFILL_FOLLOWS: dict[str, tuple[str, ...]] = {
 
 
 OPEN_REFILLS = ("pending", "in progress")
+
+
+MAX_UNNUMBERED = 2
+MAX_UNCLEAR = 10
+"""A refill that was asked for so often without a number, or without any answer, waits for a
+person: the provider may have taken each."""
+
+
+class ProviderRefill(NamedTuple):
+    """What a provider says of a refill.
+
+    status: one of ours; None for a word that is not known, or where it says that it has none.
+    odd: then, what it says.
+    """
+
+    status: str | None
+    odd: str = ""
 
 
 _OPEN = Refill.status.in_([literal(status) for status in OPEN_REFILLS])
@@ -84,7 +102,7 @@ def statuses(account_id: int, refill_ids: list[int | None]) -> dict[int | None, 
 
 
 def set_status(refill_id: int, status: str) -> None:
-    """Move a refill on.
+    """Move a refill on, as a person says; what the person should know of it is known then.
 
     :raises OperatorError: for no such refill, or a status that cannot follow.
     """
@@ -97,12 +115,16 @@ def set_status(refill_id: int, status: str) -> None:
         if refill is None:
             raise OperatorError(f"there is no refill {refill_id}")
         if status == refill.status:
+            # Seen to, and to be asked for again where that is what it waits for.
+            Refill.update(warning="", attempts=0).where(
+                Refill.id == refill_id, Refill.warning != ""
+            ).execute()
             return
         if status not in REFILL_FOLLOWS[refill.status]:
             raise OperatorError(
                 f"refill {refill_id} is {refill.status} and cannot become {status}"
             )
-        Refill.update(status=status, updated_at=now()).where(
+        Refill.update(status=status, warning="", updated_at=now()).where(
             Refill.id == refill_id, Refill.status == refill.status
         ).execute()
 
@@ -115,6 +137,7 @@ def next_for_provider(provider_id: int) -> tuple[int, str] | None:
         .where(_OPEN, Refill.status == "pending", Refill.provider_refill.is_null())
         .where(
             Refill.send_at <= now(),
+            Refill.warning == "",
             Order.provider == provider_id,
             Order.dispatch_state == state.SENT,
         )
@@ -130,8 +153,33 @@ def record_accepted(refill_id: int, provider_refill: str, ask_after_s: int) -> N
         Refill.update(
             provider_refill=provider_refill,
             status="in progress",
+            warning="",
             poll_at=now() + ask_after_s,
             updated_at=now(),
+        ).where(Refill.id == refill_id, Refill.status == "pending").execute()
+
+
+def record_unnumbered(refill_id: int, why: str, retry_s: int) -> None:
+    """The provider took a refill, as it seems, but gave no number to ask for it by.
+
+    It is asked once more. From then on nothing tells what became of it: a person must see.
+    """
+    _record_attempt(refill_id, why, retry_s, MAX_UNNUMBERED)
+
+
+def record_unclear(refill_id: int, why: str, retry_s: int) -> None:
+    """Nobody knows whether the provider took a refill: it is asked again, but not for ever."""
+    _record_attempt(refill_id, why, retry_s, MAX_UNCLEAR)
+
+
+def _record_attempt(refill_id: int, why: str, retry_s: int, most: int) -> None:
+    with immediate():
+        attempts = Refill.get_by_id(refill_id).attempts + 1
+        warning = f"asked for {attempts} times, without a number: {why}"
+        Refill.update(
+            attempts=attempts,
+            warning=warning if attempts >= most else "",
+            send_at=now() + retry_s,
         ).where(Refill.id == refill_id, Refill.status == "pending").execute()
 
 
@@ -160,11 +208,17 @@ def poll_later(refill_ids: list[int], seconds: int) -> None:
         Refill.update(poll_at=now() + seconds).where(Refill.id.in_(refill_ids)).execute()
 
 
-def apply_statuses(statuses: dict[int, str]) -> None:
-    """Apply what a provider said of refills; what cannot follow is late, and changes nothing."""
+def apply_statuses(reported: dict[int, ProviderRefill]) -> None:
+    """Apply what a provider said of refills; what cannot follow is late, and changes nothing.
+
+    What is not understood becomes the warning of a refill that is open.
+    """
     with immediate():
-        for refill_id, status in statuses.items():
+        for refill_id, (status, odd) in reported.items():
+            this = Refill.id == refill_id
+            Refill.update(warning=odd).where(this, _OPEN, Refill.warning != odd).execute()
             before = [old for old, after in REFILL_FOLLOWS.items() if status in after]
-            Refill.update(status=status, updated_at=now()).where(
-                Refill.id == refill_id, Refill.status.in_(before)
-            ).execute()
+            if before:
+                Refill.update(status=status, updated_at=now()).where(
+                    this, Refill.status.in_(before)
+                ).execute()

@@ -30,8 +30,9 @@ from panel.orders.refusal import Refusal
 from panel.providers import pending, registry, sources
 from panel.providers.currency import Exchange
 from panel.providers.listing import Listing
-from upstream import answers
+from panel.providers.registry import ProviderAccount
 from upstream.provider import OutcomeUnknown
+from upstream.statuses import read_statuses
 
 HOLD_S = 7200
 EXCHANGE = Exchange("USD", "USD")
@@ -135,7 +136,7 @@ class Border(RuleBasedStateMachine):
             if second and number != POSTS:
                 sources.set_source(number, self.providers[1], listing, 2)
         if keys:
-            registry.record_idempotent(self.providers[0])
+            registry.record_account(self.providers[0], ProviderAccount("", True), "USD")
 
     # What the customer and the clock do
 
@@ -236,7 +237,7 @@ class Border(RuleBasedStateMachine):
         text = json.dumps({order.provider_order: entry})
         raw = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
         try:
-            said = answers.read_statuses(raw, [order.provider_order], EXCHANGE)
+            said = read_statuses(raw, [order.provider_order], EXCHANGE)
         except OutcomeUnknown:
             status_sync.poll_later([order.id], 15)
             return

@@ -21,9 +21,12 @@ from upstream.http import IDEMPOTENT_HEADER, HttpProvider
 from upstream.provider import OutcomeUnknown, Provider
 from upstream.sandbox import SandboxProvider
 from worker import poll, send
+from worker.contact import Contact
 
 CUT = "the connection ends after the order was taken"
 PATIENCE_S = 30
+HOLD_S = 7200
+"""How long an order waits for the operator after a refusal that is not known."""
 SANDBOX_S = 40
 """How long an order takes in the sandbox of these tests."""
 
@@ -77,10 +80,10 @@ class Recorder:
         elif action == "balance":
             self.asked_for_balance.set()
         elif action == "status":
-            answer = {n: self.states[n] for n in form["orders"].split(",") if n in self.states}
+            answer = {n: self.states[n] for n in _numbers(form) if n in self.states}
         elif action == "cancel":
-            self.cancels += form["orders"].split(",")
-            answer = {n: {"cancel": "requested"} for n in form["orders"].split(",")}
+            self.cancels += _numbers(form)
+            answer = {n: {"cancel": "requested"} for n in _numbers(form)}
         told = [(IDEMPOTENT_HEADER, "1")] if self.idempotent else []
         start("200 OK", [("Content-Type", "application/json"), *told])
         if fate == CUT:
@@ -100,6 +103,10 @@ class Recorder:
         return {"order": number}
 
 
+def _numbers(form: dict[str, str]) -> list[str]:
+    return (form.get("orders") or form["order"]).split(",")
+
+
 class _Silent(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:
         """Nothing: the tests look at what the panel does."""
@@ -111,6 +118,7 @@ class Lane:
     def __init__(self, row: ProviderRow, provider: Provider) -> None:
         self.row = row
         self.provider = provider
+        self.contact = Contact(row.id, provider, lambda: True, {})
 
     def sells(
         self,
@@ -131,13 +139,13 @@ class Lane:
         """Send all orders that are due."""
         while order := dispatch.claim(self.row.id):
             with suppress(OutcomeUnknown):
-                send.send(self.provider, order, 0, 0)
+                send.send(self.provider, order, 0, 0, HOLD_S)
 
     def ask(self) -> None:
         """Ask for the status of every order here, due or not."""
         Order.update(poll_at=0).where(Order.dispatch_state == "sent").execute()
         if due := status_sync.due_for_status(self.row.id, 100):
-            poll.poll_statuses(self.provider, due, 0)
+            poll.poll_statuses(self.contact, due, 0)
 
     def run(self) -> None:
         """Everything: ask, add up, send what waits and the parts that this begins, pass on."""
@@ -145,7 +153,7 @@ class Lane:
         for _ in range(2):
             dripfeed.run_due(0)
             self.send()
-        send.send_cancels(self.provider, self.row.id, 0)
+        send.send_cancels(self.contact, 0)
 
 
 def http_lane(url: str, key: str = "a key", name: str = "upstream", timeout_s: float = 30) -> Lane:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from panel.money import ONE_PPT
 from upstream import answers
 from upstream.provider import OutcomeUnknown
 
@@ -11,6 +12,7 @@ from upstream.provider import OutcomeUnknown
 @pytest.mark.parametrize(
     ("answer", "http_status", "error"),
     [
+        ({"status": "Fail", "charge": "0.9", "remains": "5"}, 200, None),
         ({"balance": "1"}, 200, None),
         ([], 200, None),
         ("text", 200, None),
@@ -40,10 +42,56 @@ def test_an_answer_is_an_error_only_where_it_says_so(
 
 
 @pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ({"status": "Error"}, None),
+        ({"status": "Fail"}, None),
+        ({"status": "error", "message": "No such order"}, "No such order"),
+        ({"error": "Incorrect order ID"}, "Incorrect order ID"),
+        ({"success": False}, "refused without a reason"),
+    ],
+)
+def test_the_status_of_one_order_may_be_error(answer: Any, error: str | None) -> None:
+    assert answers.read_error(answer, 200, about_order=True) == error
+
+
+@pytest.mark.parametrize(
     "answer",
-    [None, "7", [], {}, {"order": None}, {"order": "0"}, {"order": "NaN"}, {"order": "1" * 65},
-     {"order": "7;8"}],
+    [None, "7", [], {}, {"order": None}, {"order": "0"}, {"order": "00"}, {"order": "NaN"},
+     {"order": "1" * 65}, {"order": "7,8"}, {"order": "7 8"}, {"order": "-7"}, {"order": "1.5"},
+     {"order": "7\n"}, {"order": "null"}, {"order": "undefined"}, {"order": "False"},
+     {"order": True}, {"order": {"id": "7"}}, {"id": "7"}],
 )  # fmt: skip
 def test_no_number_is_read_out_of_anything_else(answer: Any) -> None:
     with pytest.raises(OutcomeUnknown):
-        answers.read_id(answer, "order")
+        answers.read_order(answer)
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["7", "1" * 64, "3f2504e0-4f89-11d3-9a0c-0305e82c3301", "deadbeef", "0xfeed", "A-7/b", "7;8",
+     "#15", "\u0665"],
+)  # fmt: skip
+def test_an_order_number_is_what_the_provider_says(number: str) -> None:
+    assert answers.read_order({"order": number}) == number
+
+
+LISTING = {"service": "5", "name": "Likes", "rate": "1.5", "min": "10", "max": "1000"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [[LISTING], {"5": LISTING}, {"services": [LISTING]}, {"data": {"5": LISTING}},
+     {"status": "success", "data": [LISTING]}],
+    ids=str,
+)  # fmt: skip
+def test_a_catalogue_is_a_list_or_an_object(answer: Any) -> None:
+    assert [listing.service for listing in answers.read_listings(answer, ONE_PPT)] == ["5"]
+
+
+@pytest.mark.parametrize(
+    "answer", [None, "5", {}, {"data": "5"}, {"status": "success"}, {"data": {}}], ids=str
+)
+def test_a_catalogue_is_nothing_else(answer: Any) -> None:
+    with pytest.raises(OutcomeUnknown):
+        answers.read_listings(answer, ONE_PPT)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -20,11 +21,21 @@ from support.faulty import (
 )
 
 from panel.orders.dispatch import Outgoing
-from panel.orders.status_sync import Charge, ProviderStatus
+from panel.orders.provider_status import Charge, ProviderStatus
+from panel.orders.refills import ProviderRefill
+from panel.providers.currency import Exchange
 from panel.providers.listing import Listing
+from panel.providers.registry import ProviderAccount
 from upstream import http
 from upstream.http import HttpProvider
-from upstream.provider import OutcomeUnknown, ProviderRejected, ProviderUnreachable
+from upstream.provider import (
+    NoNumber,
+    OutcomeUnknown,
+    ProviderMoved,
+    ProviderRejected,
+    ProviderUnreachable,
+    RedirectedUnclear,
+)
 
 ERRORS = (ProviderUnreachable, ProviderRejected, OutcomeUnknown)
 LINK = "https://example.com/p?id=1&lang=en#top+äß%20"
@@ -59,7 +70,7 @@ def test_the_catalogue_is_read(either: FaultyProvider) -> None:
 
 
 def test_the_balance_is_told_with_its_currency(either: FaultyProvider) -> None:
-    assert connect(either).account() == "12.5000 USD"
+    assert connect(either).account() == ProviderAccount("12.5000 USD", False, "USD")
 
 
 def test_an_order_is_placed_with_its_link_unchanged(either: FaultyProvider) -> None:
@@ -89,8 +100,12 @@ def test_statuses_are_read_for_many_at_once(either: FaultyProvider) -> None:
         client.add(order())
     either.orders[2] |= {"status": "Partial", "start_count": 70, "remains": 40, "charge": "0.3"}
     assert client.statuses(["1", "2", "9"]) == {
-        "1": ProviderStatus("Pending", 0, 100, Charge(500_000)),
-        "2": ProviderStatus("Partial", 70, 40, Charge(300_000)),
+        "1": ProviderStatus(
+            "Pending", 0, 100, Charge(500_000, 1, True, "0.500000 USD"), word="Pending"
+        ),
+        "2": ProviderStatus(
+            "Partial", 70, 40, Charge(300_000, 100_000, True, "0.3 USD"), word="Partial"
+        ),
         "9": ProviderStatus(odd="the provider says: Incorrect order ID"),
     }
     assert [request["orders"] for request in either.sent("status")] == ["1,2,9"]
@@ -106,9 +121,12 @@ def test_refills_are_asked_for_and_followed(either: FaultyProvider) -> None:
     client = connect(either)
     client.add(order())
     assert client.refill("1") == "1"
-    assert client.refill_statuses(["1", "9"]) == {"1": "pending"}
+    assert client.refill_statuses(["1", "9"]) == {
+        "1": ProviderRefill("pending"),
+        "9": ProviderRefill(None, "the provider says: Refill not found"),
+    }
     either.refills[1] = "completed"
-    assert client.refill_statuses(["1"]) == {"1": "completed"}
+    assert client.refill_statuses(["1"]) == {"1": ProviderRefill("completed")}
     with pytest.raises(ProviderRejected, match=r"^Incorrect order ID$"):
         client.refill("9")
 
@@ -168,19 +186,21 @@ def test_a_service_is_taken_as_far_as_it_can_be_understood(
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        ({"balance": "1.50", "currency": "EUR"}, "1.50 EUR"),
-        ({"balance": 12.3456789}, "12.3456789"),
-        ({"status": "success", "balance": 0, "currency": "INR"}, "0 INR"),
-        ({"balance": "1.50", "message": "Welcome"}, "1.50"),
-        ({"balance": "1\x1b[31m\n", "currency": None}, "1[31m"),
+        ({"balance": "1.50", "currency": "EUR"}, ("1.50 EUR", "EUR")),
+        ({"balance": 12.3456789}, ("12.3456789", "")),
+        ({"status": "success", "balance": 0, "currency": "inr "}, ("0 inr", "INR")),
+        ({"balance": "1.50", "message": "Welcome"}, ("1.50", "")),
+        ({"balance": "1.50 USD"}, ("1.50 USD", "USD")),
+        ({"balance": "1\x1b[31m\n", "currency": None}, ("1[31m", "")),
     ],
     ids=str,
 )
 def test_a_balance_is_told_as_the_provider_writes_it(
-    faulty: FaultyProvider, answer: Any, expected: str
+    faulty: FaultyProvider, answer: Any, expected: tuple[str, str]
 ) -> None:
     faulty.plan("balance", Fault(says(answer)))
-    assert connect(faulty).account() == expected
+    account = connect(faulty).account()
+    assert (account.balance, account.currency) == expected
 
 
 STATE = {
@@ -189,77 +209,188 @@ STATE = {
 }  # fmt: skip
 
 
+CHARGED = Charge(270_000, 10_000, True, "0.27 USD")
+READ = ProviderStatus("In progress", 3572, 57, CHARGED, word="In progress")
+
+
+def charged(micros: int | None, step: int, named: bool, text: str) -> ProviderStatus:
+    return READ._replace(charge=Charge(micros, step, named, text))
+
+
+def word(word: str, status: str | None = None) -> ProviderStatus:
+    return READ._replace(status=status, word=word)
+
+
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
-        (STATE, ProviderStatus("In progress", 3572, 57, Charge(270_000))),
-        (
-            {**STATE, "start_count": 3572, "remains": 57},
-            ProviderStatus("In progress", 3572, 57, Charge(270_000)),
-        ),
-        ({**STATE, "start_count": None}, ProviderStatus("In progress", None, 57, Charge(270_000))),
-        (
-            {**STATE, "start_count": "", "remains": ""},
-            ProviderStatus("In progress", None, None, Charge(270_000)),
-        ),
-        ({"status": "Completed"}, ProviderStatus("Completed")),
-        (
-            {**STATE, "status": "Inprogress"},
-            ProviderStatus("In progress", 3572, 57, Charge(270_000)),
-        ),
-        ({**STATE, "status": "COMPLETED"}, ProviderStatus("Completed", 3572, 57, Charge(270_000))),
-        ({**STATE, "status": "cancelled"}, ProviderStatus("Canceled", 3572, 57, Charge(270_000))),
-        (
-            {**STATE, "status": "Fail"},
-            ProviderStatus(None, 3572, 57, Charge(270_000), "status 'Fail'"),
-        ),
-        ({**STATE, "status": None}, ProviderStatus(None, 3572, 57, Charge(270_000), "status ''")),
-        ({**STATE, "status": 3}, ProviderStatus(None, 3572, 57, Charge(270_000), "status '3'")),
-        ({**STATE, "remains": -3}, ProviderStatus("In progress", 3572, -3, Charge(270_000))),
-        (
-            {**STATE, "remains": "Unknown"},
-            ProviderStatus("In progress", 3572, None, Charge(270_000), "remains 'Unknown'"),
-        ),
-        (
-            {**STATE, "start_count": 1.5, "remains": "9" * 19},
-            ProviderStatus(
-                "In progress",
-                None,
-                None,
-                Charge(270_000),
-                f"start_count '1.5', remains '{'9' * 19}'",
-            ),
-        ),
-        ({**STATE, "charge": "0.0000001"}, ProviderStatus("In progress", 3572, 57, Charge(1))),
-        ({**STATE, "charge": None}, ProviderStatus("In progress", 3572, 57)),
-        ({**STATE, "charge": "-0.5"}, ProviderStatus("In progress", 3572, 57)),
-        ({**STATE, "charge": "free"}, ProviderStatus("In progress", 3572, 57)),
-        ({**STATE, "charge": "Infinity"}, ProviderStatus("In progress", 3572, 57)),
-        # What another currency's charge is in ours, nobody said: but nothing is nothing.
-        ({**STATE, "currency": "INR"}, ProviderStatus("In progress", 3572, 57)),
-        (
-            {**STATE, "currency": "INR", "charge": "0.00"},
-            ProviderStatus("In progress", 3572, 57, Charge(0)),
-        ),
-        ({**STATE, "currency": None}, ProviderStatus("In progress", 3572, 57, Charge(270_000))),
-        ({**STATE, "error": None}, ProviderStatus("In progress", 3572, 57, Charge(270_000))),
+        (STATE, READ),
+        ({**STATE, "start_count": 3572, "remains": 57}, READ),
+        ({**STATE, "start_count": None}, READ._replace(start_count=None)),
+        ({**STATE, "start_count": "", "remains": ""},
+         READ._replace(start_count=None, remains=None)),
+        ({"status": "Completed"}, ProviderStatus("Completed", word="Completed")),
+        ("Completed", ProviderStatus("Completed", word="Completed")),
+        ({**STATE, "status": "Inprogress"}, word("Inprogress", "In progress")),
+        ({**STATE, "status": "COMPLETED"}, word("COMPLETED", "Completed")),
+        ({**STATE, "status": "cancelled"}, word("cancelled", "Canceled")),
+        ({**STATE, "status": "Fail"}, word("Fail")),
+        ({**STATE, "status": None}, word("")._replace(odd="no status")),
+        ({**STATE, "status": {"name": "Completed"}}, word("")._replace(odd="no status")),
+        ({**STATE, "status": 3}, word("3")),
+        ({**STATE, "status": 2, "status_name": "Completed"}, word("Completed", "Completed")),
+        ({**STATE, "status": "2", "status_name": "Fertig"}, word("Fertig")),
+        ({**STATE, "status": "Pending", "status_name": "Completed"}, word("Pending", "Pending")),
+        ({**STATE, "status": "\u672acompleted"}, word("\u672acompleted")),
+        ({**STATE, "remains": -3}, READ._replace(remains=-3)),
+        ({**STATE, "remains": "Unknown"}, READ._replace(remains=None, odd="remains 'Unknown'")),
+        ({**STATE, "start_count": 1.5, "remains": "9" * 19},
+         READ._replace(start_count=None, remains=None,
+                       odd=f"start_count '1.5', remains '{'9' * 19}'")),
+        ({**STATE, "quantity": 1000}, READ._replace(quantity=1000)),
+        ({**STATE, "error": None}, READ),
         ("Incorrect order ID", ProviderStatus(odd="the provider says: Incorrect order ID")),
-        (
-            {"error": "Incorrect order ID"},
-            ProviderStatus(odd="the provider says: Incorrect order ID"),
-        ),
+        ({"error": "Incorrect order ID"},
+         ProviderStatus(odd="the provider says: Incorrect order ID")),
         ({"error": "no\x1b[31m"}, ProviderStatus(odd="the provider says: no[31m")),
+        ({"error": {"message": "gone"}}, ProviderStatus(odd="the provider says: gone")),
         ({"error": {"code": 5}}, ProviderStatus(odd="the provider says: ")),
         (None, ProviderStatus(odd="the provider says: ")),
         ([], ProviderStatus(odd="the provider says: ")),
+        # Charges. What another currency's is in ours, nobody said: but nothing is nothing.
+        ({**STATE, "charge": "0.0000001"}, charged(1, 1, True, "0.0000001 USD")),
+        ({**STATE, "charge": 3}, charged(3_000_000, 1_000_000, True, "3 USD")),
+        ({**STATE, "charge": "5400", "currency": "INR"}, charged(None, 1, True, "5400 INR")),
+        ({**STATE, "charge": "0.00", "currency": "INR"}, charged(0, 10_000, True, "0.00 INR")),
+        ({**STATE, "currency": None}, charged(270_000, 10_000, False, "0.27")),
+        ({**STATE, "currency": "usd"}, READ),
+        ({**STATE, "charge": None}, READ._replace(charge=None)),
+        ({**STATE, "charge": ""}, READ._replace(charge=None)),
+        # A charge that cannot be read is one all the same.
+        ({**STATE, "charge": "-0.5"}, charged(None, 1, True, "-0.5 USD")),
+        ({**STATE, "charge": "$0.27"}, charged(None, 1, True, "$0.27 USD")),
+        ({**STATE, "charge": "0,27"}, charged(None, 1, True, "0,27 USD")),
+        ({**STATE, "charge": "Infinity"}, charged(None, 1, True, "Infinity USD")),
+        ({**STATE, "charge": {"amount": 5}}, charged(None, 1, True, "USD")),
+        # The orders inside a subscription or a drip-feed.
+        ({**STATE, "orders": [901, "902", 901]}, READ._replace(children=("901", "902"))),
+        ({**STATE, "posts": [901]}, READ._replace(children=("901",))),
+        ({**STATE, "posts": 10, "orders": [901]}, READ._replace(children=("901",))),
+        ({**STATE, "posts": 10, "orders": []}, READ),
+        ({**STATE, "posts": 10}, READ._replace(runs=10, odd="posts 10, without their orders")),
+        ({**STATE, "posts": 0}, READ),
+        ({**STATE, "posts": [{"order": "5", "quantity": 20}, {"order": 6}]},
+         READ._replace(posts=(("5", 20),), children=("6",))),
+        ({**STATE, "orders": [{"id": 901, "quantity": "40"}]},
+         READ._replace(posts=(("901", 40),))),
+        ({**STATE, "orders": {"901": {"quantity": 40}, "902": {}, "count": 2}},
+         READ._replace(posts=(("901", 40),), children=("902",))),
+        ({**STATE, "orders": [None, True, {}, "", "a b", "0", [5]]}, READ),
+        ({**STATE, "runs": 3, "orders": [1, 2, 3]},
+         READ._replace(runs=3, children=("1", "2", "3"))),
     ],
     ids=str,
-)
+)  # fmt: skip
 def test_a_status_is_read_as_far_as_it_can_be_understood(
     faulty: FaultyProvider, entry: Any, expected: ProviderStatus
 ) -> None:
     faulty.plan("status", Fault(says({"7": entry})))
     assert connect(faulty).statuses(["7"]) == {"7": expected}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"7": STATE, "8": STATE},
+        [{**STATE, "order": 7}, {**STATE, "order": "8"}],
+        [{**STATE, "id": 7}, {**STATE, "order_id": "8"}, "text", None],
+        {"status": "success", "data": {"7": STATE, "8": STATE}},
+        {"data": [{**STATE, "order": 7}, {**STATE, "order": 8}]},
+    ],
+    ids=str,
+)
+def test_statuses_are_an_object_or_a_list(faulty: FaultyProvider, answer: Any) -> None:
+    faulty.plan("status", Fault(says(answer)))
+    assert connect(faulty).statuses(["7", "8"]) == {"7": READ, "8": READ}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [STATE, [STATE], {"7": STATE}, [{**STATE, "order": 7}], {"data": STATE},
+     {**STATE, "order": "7"}],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("alone", [False, True])
+def test_the_status_of_one_order_may_stand_by_itself(
+    faulty: FaultyProvider, answer: Any, alone: bool
+) -> None:
+    faulty.plan("status", Fault(says(answer)))
+    assert connect(faulty).statuses(["7"], alone) == {"7": READ}
+    assert faulty.sent("status") == [
+        {"key": KEY, "action": "status", "order" if alone else "orders": "7"}
+    ]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{**STATE, "order": "8"}, [STATE, STATE], {"8": STATE}, {"status": None}, {"status": []},
+     {"message": "Welcome"}],
+    ids=str,
+)  # fmt: skip
+def test_the_status_of_no_order_is_taken_for_one(faulty: FaultyProvider, answer: Any) -> None:
+    faulty.plan("status", Fault(says(answer)))
+    with pytest.raises(OutcomeUnknown):
+        connect(faulty).statuses(["7"], alone=True)
+
+
+def test_one_status_is_never_taken_for_one_of_several(faulty: FaultyProvider) -> None:
+    faulty.plan("status", Fault(says(STATE)))
+    with pytest.raises(OutcomeUnknown):
+        connect(faulty).statuses(["7", "8"])
+
+
+def test_an_order_that_is_told_of_twice_is_not_told_of(faulty: FaultyProvider) -> None:
+    entries = [{**STATE, "order": 7}, {**STATE, "order": 8}, {**STATE, "order": 7, "remains": 1}]
+    faulty.plan("status", Fault(says(entries)))
+    assert list(connect(faulty).statuses(["7", "8"])) == ["8"]
+
+
+def test_a_status_of_error_is_a_status_where_one_order_is_asked_for(
+    faulty: FaultyProvider,
+) -> None:
+    faulty.plan("status", Fault(says({"status": "Error"})))
+    assert connect(faulty).statuses(["7"], alone=True) == {"7": ProviderStatus(word="Error")}
+
+
+RUPEES = Exchange("INR", "USD", 83_200_000_000_000)
+
+
+@pytest.mark.parametrize(
+    ("exchange", "charge", "named", "expected"),
+    [
+        (RUPEES, "0.9", "USD", (74_880_000, 8_320_000, True)),
+        (RUPEES, "0.9", None, (74_880_000, 8_320_000, False)),
+        (RUPEES, "0.90", "INR", (900_000, 10_000, True)),
+        (RUPEES, "0.9", "EUR", (None, 1, True)),
+        (RUPEES, "0.0000001", "USD", (9, 9, True)),
+        (Exchange("INR", "USD"), "0.9", "USD", (None, 1, True)),
+        (Exchange("INR", "USD"), "0.9", None, (None, 1, False)),
+        (Exchange("INR", "USD"), "0.9", "INR", (900_000, 100_000, True)),
+        (Exchange("INR"), "0.9", None, (None, 1, False)),
+        (Exchange("INR"), "0", None, (0, 1_000_000, False)),
+    ],
+)
+def test_a_charge_is_taken_in_our_currency_or_not_at_all(
+    faulty: FaultyProvider,
+    exchange: Exchange,
+    charge: str,
+    named: str | None,
+    expected: tuple[int | None, int, bool],
+) -> None:
+    faulty.plan("status", Fault(says({"7": {**STATE, "charge": charge, "currency": named}})))
+    client = HttpProvider(faulty.url, KEY, exchange, timeout_s=PATIENT_S)
+    told = client.statuses(["7"])["7"].charge
+    assert told == Charge(*expected, f"{charge} {named or ''}".strip())
 
 
 def test_orders_that_were_not_asked_for_are_not_told(faulty: FaultyProvider) -> None:
@@ -277,6 +408,8 @@ def test_orders_that_were_not_asked_for_are_not_told(faulty: FaultyProvider) -> 
         ([{"order": 7, "cancel": 12}, {"order": "8", "cancel": {"error": "no"}}],
          {"7": True, "8": False}),
         ([{"order": 99, "cancel": 1}, "text", {"cancel": 1}], {}),
+        ({"7": {"status": "success"}, "8": {"status": "fail"}}, {"7": True, "8": False}),
+        ({"data": {"7": {"cancel": 1}}}, {"7": True}),
         ({}, {}),
     ],
     ids=str,
@@ -291,23 +424,169 @@ def test_a_cancel_is_answered_by_an_object_or_an_array(
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        ([{"refill": 7, "status": "Completed"}], {"7": "completed"}),
+        ([{"refill": 7, "status": "Completed"}], {"7": ProviderRefill("completed")}),
         ([{"refill": "7", "status": "In progress"}, {"refill": 8, "status": "Rejected"}],
-         {"7": "in progress", "8": "rejected"}),
+         {"7": ProviderRefill("in progress"), "8": ProviderRefill("rejected")}),
         ([{"refill": 7, "status": "Awaiting"}, {"refill": 8, "status": "Fail"}],
-         {"7": "pending", "8": "error"}),
+         {"7": ProviderRefill("pending"), "8": ProviderRefill("error")}),
+        ({"7": {"status": "Completed"}, "8": "Rejected", "9": {"status": "Completed"}},
+         {"7": ProviderRefill("completed"), "8": ProviderRefill("rejected")}),
+        ({"data": [{"id": 7, "status": "Completed"}]}, {"7": ProviderRefill("completed")}),
         ([{"refill": 7, "status": {"error": "Refill not found"}}, {"refill": 8, "status": "?"}],
-         {}),
-        ([{"refill": 99, "status": "Completed"}, "text", None], {}),
+         {"7": ProviderRefill(None, "the provider says: Refill not found"),
+          "8": ProviderRefill(None, "status '?'")}),
+        ([{"refill": 7, "status": "Completed"}, {"refill": 7, "status": "Rejected"}], None),
+        ([{"refill": 99, "status": "Completed"}, "text", None], None),
         ([], {}),
     ],
     ids=str,
 )  # fmt: skip
 def test_refill_statuses_are_read_in_the_words_of_the_trade(
-    faulty: FaultyProvider, answer: Any, expected: dict[str, str]
+    faulty: FaultyProvider, answer: Any, expected: dict[str, ProviderRefill] | None
 ) -> None:
     faulty.plan("refill_status", Fault(says(answer)))
-    assert connect(faulty).refill_statuses(["7", "8"]) == expected
+    if expected is None:
+        with pytest.raises(OutcomeUnknown):
+            connect(faulty).refill_statuses(["7", "8"])
+    else:
+        assert connect(faulty).refill_statuses(["7", "8"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"refill": 12}, "12"),
+        ({"refill": "3f25-04e0"}, "3f25-04e0"),
+        ({"status": "success", "refill": "12"}, "12"),
+        ({"refill": {"id": 12}}, "12"),
+        ([{"order": 7, "refill": 12}], "12"),
+        ([{"refill": 12}], "12"),
+        ({"7": {"refill": 12}}, "12"),
+        ({"7": 12}, None),
+    ],
+    ids=str,
+)
+def test_a_refills_number_is_found_in_every_shape(
+    faulty: FaultyProvider, answer: Any, expected: str | None
+) -> None:
+    faulty.plan("refill", Fault(says(answer)))
+    if expected is None:
+        with pytest.raises(NoNumber):
+            connect(faulty).refill("7")
+    else:
+        assert connect(faulty).refill("7") == expected
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"error": "Cannot refill"},
+        {"refill": {"error": "Cannot refill"}},
+        [{"order": 7, "refill": {"error": "Cannot refill"}}],
+        {"7": {"error": "Cannot refill"}},
+        [{"order": 7, "error": "Cannot refill"}],
+    ],
+    ids=str,
+)
+def test_a_refill_is_refused_in_every_shape(faulty: FaultyProvider, answer: Any) -> None:
+    faulty.plan("refill", Fault(says(answer)))
+    with pytest.raises(ProviderRejected, match=r"^Cannot refill$"):
+        connect(faulty).refill("7")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"status": "success"}, {"refill": True}, {"refill": "success"}, {"refill": None}, {},
+     {"refill": 0}, [], [{"order": 8, "refill": 12}, {"order": 9, "refill": 13}], "done", None],
+    ids=str,
+)  # fmt: skip
+def test_a_refill_without_a_number_is_told_from_one_without_an_answer(
+    faulty: FaultyProvider, answer: Any
+) -> None:
+    faulty.plan("refill", Fault(says(answer)), Fault(UNCLEAR["500"]))
+    client = connect(faulty)
+    with pytest.raises(NoNumber):
+        client.refill("7")
+    with pytest.raises(OutcomeUnknown) as unknown:
+        client.refill("7")
+    assert not isinstance(unknown.value, NoNumber)
+
+
+@pytest.mark.parametrize(
+    ("ask", "sent"),
+    [
+        (lambda client: client.cancel(["7"], alone=True), {"action": "cancel", "order": "7"}),
+        (lambda client: client.refill("7"), {"action": "refill", "order": "7"}),
+        (lambda client: client.refill("7", listed=True), {"action": "refill", "orders": "7"}),
+        (
+            lambda client: client.refill_statuses(["7"], alone=True),
+            {"action": "refill_status", "refill": "7"},
+        ),
+        (
+            lambda client: client.refill_statuses(["7"]),
+            {"action": "refill_status", "refills": "7"},
+        ),
+    ],
+)
+def test_one_thing_can_be_asked_for_in_either_form(
+    faulty: FaultyProvider, ask: Callable[[HttpProvider], Any], sent: dict[str, str]
+) -> None:
+    faulty.plan(sent["action"], Fault(says({})))
+    with suppress(ERRORS):
+        ask(connect(faulty))
+    assert faulty.requests == [{"key": KEY, **sent}]
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted"),
+    [({"status": "success"}, True), ({"cancel": 1}, True), ({"cancel": 0}, False),
+     ({"success": True, "message": "done"}, True), ({"7": {"cancel": 5}}, True),
+     ({"cancel": {"error": "Cannot cancel"}}, False)],
+    ids=str,
+)  # fmt: skip
+def test_the_cancel_of_one_order_may_be_answered_by_itself(
+    faulty: FaultyProvider, answer: Any, accepted: bool
+) -> None:
+    faulty.plan("cancel", Fault(says(answer)))
+    assert connect(faulty).cancel(["7"], alone=True) == {"7": accepted}
+
+
+def test_the_status_of_one_refill_may_stand_by_itself(faulty: FaultyProvider) -> None:
+    faulty.plan("refill_status", Fault(says({"status": "Completed"})))
+    client = connect(faulty)
+    assert client.refill_statuses(["7"], alone=True) == {"7": ProviderRefill("completed")}
+
+
+# Redirects
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("action", ["balance", "services", "add", "status", "refill"])
+def test_a_panel_that_moved_took_nothing_and_is_not_followed(
+    faulty: FaultyProvider, action: str, status: int
+) -> None:
+    where = {"Location": f"https://me:{KEY}@new.example/{KEY}/v2?key={KEY}&a=b#top"}
+    faulty.plan(action, Fault(says(b"", status, "text/html", **where)))
+    with pytest.raises(ProviderMoved) as moved:
+        CALLS[action](connect(faulty))
+    assert moved.value.address == "https://new.example/KEY/v2"
+    assert KEY not in repr(moved.value)
+    assert len(faulty.requests) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    "location",
+    ["", "/api/v2", "/api/v2?order=5", "http://[::1/", "javascript:alert(1)", "https:///x",
+     "ftp://new.example/", "//", "https://new.example/" + "a" * 300],
+)  # fmt: skip
+def test_a_redirect_that_leads_nowhere_else_leaves_it_unknown(
+    faulty: FaultyProvider, location: str, status: int
+) -> None:
+    faulty.plan("add", Fault(says(b"", status, "text/html", Location=location)))
+    with pytest.raises(RedirectedUnclear):
+        connect(faulty).add(order())
+    assert len(faulty.requests) == 1
 
 
 # What becomes of an order
@@ -419,7 +698,7 @@ def test_an_order_never_goes_over_a_connection_that_was_kept() -> None:
     forgetful = Forgetful()
     try:
         client = connect(forgetful)
-        assert client.account() == "1.00"
+        assert client.account().balance == "1.00"
         assert [client.add(order()) for _ in range(3)] == ["123"] * 3
         with pytest.raises(OutcomeUnknown):  # what the orders were spared
             client.account()
@@ -472,7 +751,7 @@ def test_every_action_can_be_refused(faulty: FaultyProvider, action: str, status
     [
         ("services", {}), ("balance", []), ("balance", {"balance": None, "currency": "USD"}),
         ("status", []), ("status", {}), ("status", {"9": STATE}), ("refill", {"refill": 0}),
-        ("refill", {"refill": {"error": "Cannot refill"}}), ("refill_status", {}),
+        ("refill", {"status": "success"}), ("refill_status", {}),
     ],
     ids=str,
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import pytest
 
+from panel.orders.refusal import Refusal
 from upstream import vocabulary
 
 PASSES = [
@@ -134,7 +135,6 @@ FINAL = [
     "Not enough quantity",
     "Minimum quantity is 50",
     "Min: 50, Max: 1000",
-    "Maximum limit exceeded for this link",
     "neworder.error.min_quantity",
     "neworder.error.max_quantity",
     "neworder.error.quantity",
@@ -155,7 +155,6 @@ FINAL = [
     # The rest of the request.
     "Incorrect request",
     "Bad request",
-    "Invalid action",
     "Invalid parameters",
     "Missing required parameter: link",
     "Runs or interval is incorrect",
@@ -165,11 +164,46 @@ FINAL = [
     "neworder.error.keywords",
     "Invalid keywords",
     "Keyword is required",
-    "refused without a reason",
+]
+
+
+UNKNOWN = [
+    "Daily limit reached",
+    "Max limit reached for today",
+    "Daily quantity limit exceeded",
+    "Maximum limit exceeded for this link",
+    "User not found",
+    "Provider error",
+    "Unable to place order",
+    "Contact support",
+    "Price changed",
+    "Verification required",
+    "Minimum deposit is 10",
+    "Invalid action",
+    "Order failed",
     "Cannot translate the link",
+    "refused without a reason",
     "",
 ]
 
+FUNDS = [
+    "Insufficient wallet",
+    "Insufficient wallet balance",
+    "insufficient_wallet",
+    "Not enough funds on balance",
+    "neworder.error.not_enough_funds",
+    "Not enough money",
+    "You don't have enough credits",
+    "Low credit",
+    "Low balance",
+    "Your wallet is empty",
+    "Your balance is too low, try again later",
+    "Out of credits",
+    "Order amount exceeds your available balance",
+    "Credit limit reached",
+    "Please top up your account",
+    "Payment Required",
+]
 
 UNCLEAR = [
     "Something went wrong, please try again later",
@@ -198,8 +232,59 @@ def test_a_refusal_that_passes_by_itself_is_tried_again(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", FINAL)
-def test_every_other_refusal_is_the_last_word(text: str) -> None:
+def test_a_refusal_that_the_trade_knows_is_the_last_word(text: str) -> None:
+    assert vocabulary.refusal(text) in (Refusal.FINAL, Refusal.RANGE)
+    assert vocabulary.refusal(text.upper()) == vocabulary.refusal(text)
+
+
+@pytest.mark.parametrize("text", UNKNOWN)
+def test_a_refusal_that_is_not_known_is_not_guessed_at(text: str) -> None:
+    assert vocabulary.refusal(text) == Refusal.UNKNOWN
     assert not vocabulary.is_temporary(text)
+
+
+@pytest.mark.parametrize("text", FUNDS)
+def test_a_lack_of_funds_is_told_from_other_refusals(text: str) -> None:
+    assert vocabulary.refusal(text) == Refusal.FUNDS
+    assert vocabulary.is_temporary(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "refusal"),
+    [
+        ("Quantity less than minimum 500", Refusal.RANGE),
+        ("Quantity must be between 10 and 500", Refusal.RANGE),
+        ("Min quantity is 50, please try again", Refusal.RANGE),
+        ("neworder.error.max_quantity", Refusal.RANGE),
+        ("Incorrect service ID", Refusal.RANGE),
+        ("This service is no longer available", Refusal.RANGE),
+        ("Invalid link, please try again later", Refusal.FINAL),
+        ("Private account. Make it public and wait", Refusal.FINAL),
+        ("Too many requests, please try again later", Refusal.TEMPORARY),
+        ("Please try again later", Refusal.TEMPORARY),
+        ("Service temporarily disabled", Refusal.TEMPORARY),
+        ("You have an active order with this link", Refusal.TEMPORARY),
+    ],
+)
+def test_what_weighs_most_in_a_refusal_decides(text: str, refusal: Refusal) -> None:
+    assert vocabulary.refusal(text) == refusal
+
+
+@pytest.mark.parametrize(
+    ("text", "refuses"),
+    [
+        ("Incorrect request", True),
+        ("Invalid parameters", True),
+        ("Missing parameter orders", True),
+        ("orders is required", True),
+        ("Invalid action", True),
+        ("Cannot refill", False),
+        ("Incorrect order ID", False),
+        ("Order not found", False),
+    ],
+)
+def test_a_refused_form_is_told_from_a_refused_order(text: str, refuses: bool) -> None:
+    assert vocabulary.refuses_the_form(text) is refuses
 
 
 @pytest.mark.parametrize("text", UNCLEAR)
@@ -247,6 +332,22 @@ def test_capitals_and_what_stands_around_a_text_do_not_matter(text: str) -> None
         ("Error", None),
         ("error", None),
         ("Incompleted", None),
+        ("Not completed", None),
+        ("Completed 50%", None),
+        ("\u672acompleted", None),
+        ("cancel", "Canceled"),
+        ("Refunds", "Canceled"),
+        ("Refund", "Canceled"),
+        ("process", "Processing"),
+        ("In process", "Processing"),
+        ("Progress", "In progress"),
+        ("Queued", "Pending"),
+        ("Done", "Completed"),
+        ("Finished", "Completed"),
+        ("Cancelling", None),
+        ("Partially refunded", None),
+        ("Success", None),
+        ("2", None),
         ("Unknown", None),
         ("3", None),
         ("", None),

@@ -89,7 +89,7 @@ def send_all(shop: SimpleNamespace) -> None:
             if outgoing is None:
                 break
             try:
-                send.send(shop.client, outgoing, 15, 0)
+                send.send(shop.client, outgoing, 15, 0, 0)
             except OutcomeUnknown:
                 pass
             except ProviderUnreachable:
@@ -214,7 +214,7 @@ def test_a_fault_of_our_own_while_sending_waits_for_a_person(
     outgoing = dispatch.claim(shop.provider)
     assert outgoing is not None
     with pytest.raises(AttributeError):
-        send.send(None, outgoing, 15, 0)  # type: ignore[arg-type]
+        send.send(None, outgoing, 15, 0, 0)  # type: ignore[arg-type]
     assert lookup.get(order_id).warning == "an internal error (AttributeError)"
     assert forwards([order_id]) == ["review"]
 

@@ -1,6 +1,6 @@
 """What a provider's answer means for an order and its money: as tables, without a database."""
 
-from decimal import Decimal
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import pytest
@@ -11,7 +11,7 @@ from panel.orders.interpret import interpret
 from panel.orders.lookup import StoredOrder
 from panel.orders.provider_status import Charge, ProviderStatus
 from panel.providers.currency import Exchange
-from upstream.answers import read_statuses
+from upstream.statuses import read_statuses
 
 COST = 900_000
 """What 1000 should cost us: 0.90."""
@@ -199,7 +199,7 @@ def test_a_charge_that_is_too_high_is_told_until_the_end() -> None:
 
 
 def test_a_charge_in_the_providers_currency_is_converted() -> None:
-    cost = exchanged(Decimal("0.9"), 83_200_000_000_000)
+    cost = exchanged(Fraction("0.9"), 83_200_000_000_000)
     order = order_of(cost_micros=cost)
     for entry in ({"charge": "0.9"}, {"charge": "0.9", "currency": "USD"}):
         assert answered(order, {"status": "Completed", **entry}, RUPEES).cost_micros == cost

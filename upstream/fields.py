@@ -1,0 +1,51 @@
+"""Single values of a decoded answer, whose numbers are still texts."""
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+MAX_DIGITS = 18
+"""A longer whole number is not believed."""
+MAX_DECIMALS = 40
+"""Of an amount, and its digits as well; one with more is not believed."""
+
+
+def text(value: Any) -> str:
+    """A text or a number as it was written; '' for anything else."""
+    return value if isinstance(value, str) else ""
+
+
+def printable(value: Any) -> str:
+    """A text without what could move a terminal's cursor, and not endless."""
+    return "".join(c for c in text(value) if c.isprintable()).strip()[:500]
+
+
+def integer(value: Any) -> int | None:
+    """A whole number; None if it is none."""
+    written = text(value).strip()
+    digits = written.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS):
+        return None
+    return int(written)
+
+
+def amount(value: Any) -> Decimal | None:
+    """An amount that is not negative; None if it is none."""
+    try:
+        number = Decimal(text(value).strip())
+    except InvalidOperation:
+        return None
+    if not number.is_finite() or not 0 <= number <= 10**9:
+        return None
+    _, digits, exponent = number.as_tuple()
+    # Exact sums of a number such as 1e-999999 would take all the memory there is.
+    return number if len(digits) <= MAX_DECIMALS and int(exponent) >= -MAX_DECIMALS else None
+
+
+def flag(value: Any) -> bool:
+    """Whether a value says yes."""
+    return value is True or text(value).lower() in ("1", "true", "yes")
+
+
+def first_text(entry: dict[str, Any], names: tuple[str, ...]) -> str:
+    """The first of these fields that holds a text or a number."""
+    return next((text(entry[name]) for name in names if text(entry.get(name))), "")

@@ -1,0 +1,143 @@
+"""What providers say of orders, in every shape that panels give it."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from panel.money import ONE_PPT, exchanged
+from panel.orders import dispatch
+from panel.orders.provider_status import Charge, ProviderStatus
+from panel.providers.currency import Exchange, currency_code
+from upstream import vocabulary
+from upstream.answers import NUMBERS, by_number, error_words, not_understood
+from upstream.fields import amount, first_text, integer, printable, text
+
+_FIELDS = ("status", "charge", "remains", "start_count")
+_NAMES = ("status_name", "status_text", "order_status")
+"""Where panels write a status as a word whose `status` is a number of their own."""
+
+
+def read_statuses(
+    answer: Any, provider_orders: list[str], exchange: Exchange
+) -> dict[str, ProviderStatus]:
+    """The statuses of these orders, as far as the answer holds them.
+
+    The status of a single one may stand by itself.
+    """
+    entries = by_number(answer, provider_orders, NUMBERS)
+    if not entries and len(provider_orders) == 1:
+        entries = {provider_orders[0]: _lone_entry(answer, provider_orders[0])}
+    if not entries:
+        raise not_understood(answer)
+    return {order: _read_status(entry, exchange) for order, entry in entries.items()}
+
+
+def _lone_entry(answer: Any, order: str) -> dict[str, Any]:
+    """The status that is the whole answer, unless it names another order."""
+    entry = answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
+    if isinstance(entry, dict) and isinstance(entry.get("data"), dict):
+        entry = entry["data"]
+    if not isinstance(entry, dict) or not any(text(entry.get(name)) for name in _FIELDS):
+        raise not_understood(answer)
+    if text(entry.get("order")) not in ("", order):
+        raise not_understood(answer)
+    return entry
+
+
+def _read_status(entry: Any, exchange: Exchange) -> ProviderStatus:
+    """One order's status; what is not understood in it is told in `odd`."""
+    if isinstance(entry, str) and vocabulary.status(entry):
+        entry = {"status": entry}
+    if not isinstance(entry, dict) or entry.get("error"):
+        words = error_words(entry.get("error")) if isinstance(entry, dict) else entry
+        return ProviderStatus(odd=f"the provider says: {printable(words)[:200]}")
+    word = _word(entry)
+    status = vocabulary.status(word)
+    odd = [] if status or word else ["no status"]
+    for name in ("start_count", "remains"):
+        raw = entry.get(name)
+        if integer(raw) is None and raw not in (None, ""):
+            odd.append(f"{name} {text(raw)[:50]!r}")
+    posts = dict(_posts(entry))
+    counted = _counted(entry)
+    if counted:
+        odd.append(f"posts {counted}, without their orders")
+    return ProviderStatus(
+        status,
+        integer(entry.get("start_count")),
+        integer(entry.get("remains")),
+        _charge(entry, exchange),
+        ", ".join(odd),
+        tuple((order, quantity) for order, quantity in posts.items() if quantity is not None),
+        word=word,
+        children=tuple(order for order, quantity in posts.items() if quantity is None),
+        runs=integer(entry.get("runs")) or counted,
+        quantity=integer(entry.get("quantity")),
+    )
+
+
+def _word(entry: dict[str, Any]) -> str:
+    """The provider's word for a status: beside a number of its own, the name of that number."""
+    word = printable(entry.get("status"))
+    return word if vocabulary.status(word) else printable(first_text(entry, _NAMES)) or word
+
+
+def _charge(entry: dict[str, Any], exchange: Exchange) -> Charge | None:
+    """The charge in our currency; zero is the same in every currency.
+
+    What stands there and is no amount is a charge that nobody can convert.
+    """
+    raw = entry.get("charge")
+    if raw in (None, "", False):
+        return None
+    named = currency_code(text(entry.get("currency")))
+    words = printable(f"{text(raw)} {named}".strip())[:50]
+    charged = amount(raw)
+    if charged is None:
+        return Charge(None, 1, bool(named), words)
+    ratio = exchange.ratio(named) if charged else ONE_PPT
+    last_digit = Decimal((0, (1,), min(int(charged.as_tuple().exponent), 0)))
+    return Charge(
+        None if ratio is None else exchanged(Fraction(charged), ratio),
+        1 if ratio is None else exchanged(Fraction(last_digit), ratio),
+        bool(named),
+        words,
+    )
+
+
+class _Part(NamedTuple):
+    """A post of a subscription or a run of a drip-feed, with its quantity where it is told."""
+
+    order: str
+    quantity: int | None
+
+
+def _posts(entry: dict[str, Any]) -> Iterator[_Part]:
+    """The orders inside an order: its `posts` or its `orders`, as panels of both families say.
+
+    Where either is a number, it counts them, and tells nothing that could be asked for.
+    """
+    for name in ("orders", "posts"):
+        for part in _listed(entry.get(name)):
+            if dispatch.is_order_number(part.order):
+                yield part
+
+
+def _counted(entry: dict[str, Any]) -> int | None:
+    """How many posts there are, where the provider tells that and lists none."""
+    if isinstance(entry.get("orders"), dict | list):
+        return None
+    return integer(entry.get("posts")) or integer(entry.get("orders")) or None
+
+
+def _listed(value: Any) -> Iterator[_Part]:
+    if isinstance(value, dict):  # by number
+        for order, inner in value.items():
+            if isinstance(inner, dict):
+                yield _Part(order, integer(inner.get("quantity")))
+    for item in value if isinstance(value, list) else ():
+        if isinstance(item, dict):
+            yield _Part(first_text(item, NUMBERS), integer(item.get("quantity")))
+        else:
+            yield _Part(text(item), None)

@@ -1,0 +1,39 @@
+"""A provider as the worker asks it, with what it learned of its answers."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
+
+from panel.providers import abilities
+from upstream.provider import Provider
+from worker.inquiry import Ask, Inquiry
+
+T = TypeVar("T")
+
+
+class Contact(NamedTuple):
+    """A provider and how to ask it.
+
+    wait: waits until its rate limit lets a request through; False once the worker stops.
+    odd: by action, the numbers that spoiled a list, and are asked for alone from then on.
+    """
+
+    provider_id: int
+    provider: Provider
+    wait: Callable[[], bool]
+    odd: dict[str, set[str]]
+
+
+def inquire(contact: Contact, action: str, ask: Ask[T], numbers: Sequence[str]) -> Inquiry[T]:
+    """Ask for up to 100 numbers, and remember what the answers tell of the provider."""
+    odd = contact.odd.setdefault(action, set())
+    singly = abilities.asked_singly(contact.provider_id, action)
+    inquiry = Inquiry(ask, contact.wait)
+    inquiry.run(numbers, singly, odd)
+    if inquiry.lists is False:
+        if not singly:
+            abilities.learn(contact.provider_id, action)
+        return inquiry
+    if singly:
+        abilities.forget(contact.provider_id, action)
+    odd |= inquiry.odd
+    return inquiry

@@ -1,0 +1,179 @@
+"""Asking a provider for many things at once, and getting every answer that it has.
+
+A list that fails is split until what is odd stands alone. Some providers know no lists: then
+everything is asked for alone.
+"""
+
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from typing import Generic, TypeVar
+
+from upstream import vocabulary
+from upstream.provider import (
+    OutcomeUnknown,
+    ProviderRejected,
+    ProviderUnreachable,
+    RedirectedUnclear,
+)
+
+T = TypeVar("T")
+
+MAX_FAULTS = 7
+"""After so many faults in a row without any answer the provider is left alone for a while."""
+REFUSED, UNCLEAR = 1, 2
+"""How many faults each kind of failure is: a provider that refuses is not down."""
+MAX_REQUESTS = 40
+"""For one inquiry: what is left then stays due."""
+PROBES_WITHOUT_LISTS = 2
+"""So many numbers must be answered alone, and not as a list of one, to tell of all lists."""
+
+SILENCE = "the provider says nothing of it"
+
+Failure = ProviderUnreachable | ProviderRejected | OutcomeUnknown
+
+
+Ask = Callable[[list[str], bool], dict[str, T]]
+"""A request for a list, or in the form for one thing alone: the answers; it raises a Failure."""
+
+
+class _EnoughError(Exception):
+    """No more is asked for now."""
+
+
+class Inquiry(Generic[T]):
+    """What came of asking for some numbers.
+
+    found: the answers. refused: where the provider clearly says no to one alone, its words.
+    unclear: what was seen instead of an answer to one alone. What is in none of the three was
+    not asked for alone.
+    odd: what spoils a list. lists: whether lists are answered; None where nothing tells.
+    gave_up: whether too little was answered to go on. failure: why nothing at all was.
+    """
+
+    def __init__(self, ask: Ask[T], wait: Callable[[], bool]) -> None:
+        self.found: dict[str, T] = {}
+        self.refused: dict[str, str] = {}
+        self.unclear: dict[str, str] = {}
+        self.odd: set[str] = set()
+        self.lists: bool | None = None
+        self.gave_up = False
+        self.failure: Failure | None = None
+        self._ask = ask
+        self._wait = wait
+        self._requests = 0
+        self._faults = 0
+        self._last_fault: Failure | None = None
+        self._refused_lists: dict[str, Failure] = {}
+        self._without_lists = 0
+
+    def run(self, numbers: Sequence[str], singly: bool, odd: Collection[str]) -> None:
+        """Ask for all these numbers, as far as the provider answers at all.
+
+        :param singly: whether it is known to answer no lists.
+        :param odd: what spoiled a list before, and is asked for alone.
+        """
+        self.lists = False if singly else None
+        apart = [number for number in numbers if singly or number in odd]
+        try:
+            self._ask_list([number for number in numbers if number not in apart])
+            for number in apart:
+                self._ask_alone(number)
+        except _EnoughError:
+            pass
+        except (ProviderUnreachable, ProviderRejected, OutcomeUnknown) as failure:
+            self.gave_up = True
+            # That what was odd before still is tells nothing of all else.
+            known = self.found or (len(apart) == len(numbers) and not singly)
+            self.failure = None if known and failure is self._last_fault else failure
+
+    def is_settled(self, number: str) -> bool:
+        """Whether this number has an answer, or has none though it was asked for alone."""
+        return number in self.found or number in self.refused or number in self.unclear
+
+    def _ask_list(self, numbers: list[str]) -> None:
+        """Ask for a list; where it fails, find out first whether lists are answered at all."""
+        if not numbers:
+            return
+        self._request(numbers)
+        left = [number for number in numbers if number not in self.found]
+        for number in _spread(left):
+            if self.lists is None:
+                self._ask_alone(number)
+        self._split([number for number in left if not self.is_settled(number)])
+
+    def _split(self, numbers: list[str]) -> None:
+        """Ask for ever shorter lists until what is odd stands alone."""
+        parts = deque(_halves(numbers))
+        while parts:
+            part = parts.popleft()
+            if self.lists is False or len(part) == 1:
+                for number in part:
+                    self._ask_alone(number)
+            else:
+                self._request(part)
+                parts.extend(_halves([number for number in part if number not in self.found]))
+
+    def _ask_alone(self, number: str) -> None:
+        """Ask for one number in both forms, as far as it is not known that one is of no use."""
+        error = self._request([number], alone=True)
+        other_form = error is not None and vocabulary.refuses_the_form(str(error))
+        if self.lists is None or (error is not None and (self.lists or other_form)):
+            as_list = self._refused_lists.get(number) or self._request([number])
+            if as_list is None:
+                return
+            self._without_lists += error is None
+            if self._without_lists >= PROBES_WITHOUT_LISTS:
+                self.lists = False
+            error = as_list if other_form else error
+        self.odd.add(number)
+        if isinstance(error, ProviderRejected):
+            self.refused[number] = str(error)
+        elif error is not None:
+            self.unclear[number] = str(error)
+
+    def _request(self, numbers: list[str], alone: bool = False) -> Failure | None:
+        """Send one request; what is wrong with it, where it brought nothing.
+
+        :raises ProviderUnreachable, ProviderRejected, OutcomeUnknown: if it concerns everything
+            that could be asked for, or nothing was answered for too long.
+        """
+        if self._last_fault is not None and self._faults >= MAX_FAULTS:
+            raise self._last_fault
+        if self._requests >= MAX_REQUESTS or not self._wait():
+            raise _EnoughError
+        self._requests += 1
+        error = self._try(numbers, alone)
+        if error is None:
+            self._faults = 0
+            self.lists = self.lists if alone else True
+            return None
+        self._last_fault = error
+        self._faults += REFUSED if isinstance(error, ProviderRejected) else UNCLEAR
+        if not alone and len(numbers) == 1:
+            self._refused_lists[numbers[0]] = error
+        return error
+
+    def _try(self, numbers: list[str], alone: bool) -> Failure | None:
+        try:
+            answers = self._ask(numbers, alone)
+        except RedirectedUnclear:
+            raise
+        except ProviderRejected as error:
+            if vocabulary.is_temporary(str(error)):
+                raise
+            return error
+        except OutcomeUnknown as error:
+            return error
+        self.found.update(answers)
+        return None if answers else OutcomeUnknown(SILENCE)
+
+
+def _spread(numbers: list[str]) -> list[str]:
+    """The first, one in the middle and the last, each once."""
+    picked = {0, len(numbers) - 1, len(numbers) // 2} if numbers else set()
+    return [numbers[index] for index in sorted(picked)]
+
+
+def _halves(numbers: list[str]) -> list[list[str]]:
+    middle = (len(numbers) + 1) // 2
+    return [part for part in (numbers[:middle], numbers[middle:]) if part]
