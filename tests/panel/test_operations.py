@@ -19,7 +19,7 @@ from support.faulty import KEY, Call, Fault, FaultyProvider, says
 
 from database.backup import backup
 from database.connection import close_database, database
-from models import Order, Provider
+from models import Order, Provider, Source
 from panel import accounts, operators, pricing, services
 from panel.errors import OperatorError, ProviderFailed
 from panel.money import MICROS
@@ -28,9 +28,10 @@ from panel.operations import services as service_operations
 from panel.operations.audit import Actor, audited
 from panel.orders import cancels, refills, transition
 from panel.orders.place import OrderRequest, place_order
-from panel.providers import registry
+from panel.providers import pending, registry
 from panel.providers.changes import CatalogueChange, Kind
 from panel.providers.listing import Listing
+from panel.providers.pending import PendingKind
 from panel.providers.policy import USUAL
 from panel.providers.registry import ProviderAccount
 
@@ -41,7 +42,8 @@ OLGA = Actor("olga", "10.0.0.9")
 def filled(cast: SimpleNamespace) -> SimpleNamespace:
     """Orders 1 in review, 2 pending, 3 to cancel, 4 to refill, 5 a subscription by hand.
 
-    Service 1 is bought from the sandbox; another sandbox is called spare.
+    Service 1 is bought from the sandbox, at a cost that waits to be confirmed; another sandbox
+    is called spare, and waits to be confirmed as a whole. The provider dear is far away.
     """
     operators.add("olga", PASSWORD)
     put_in_review(cast)
@@ -60,7 +62,11 @@ def filled(cast: SimpleNamespace) -> SimpleNamespace:
     assert offer is not None
     wanted = OrderRequest("", details={"username": "bob", "min": 20, "max": 50, "delay": 5})
     place_order(bob, offer, wanted)
-    registry.add("spare", registry.SANDBOX_URL, "", 60)
+    spare = registry.add("spare", registry.SANDBOX_URL, "", 60).id
+    registry.add("dear", "https://p.example/api/v2", KEY, 60, "EUR")
+    source = Source.get(Source.service == 1)
+    pending.add(source.provider_id, PendingKind.FALL, "1000000", "1", source.id)
+    pending.add(spare, PendingKind.LOSS, "9", "1")
     return cast
 
 
@@ -144,6 +150,15 @@ COMMAND_ONLY = {
     "order post 5 25": ["order 5: charge a post of 25"],
     "service source 3 spare 2": ["service 3: source spare, service 2"],
     "service source 1 spare 2 --second": ["service 1: second source spare, service 2"],
+    "service confirm 1": ["services 1: confirm"],
+    "provider confirm spare": ["provider spare: confirm"],
+    "provider exchange dear 83.20": ["provider dear: exchange 83.2"],
+    "provider exchange dear 1.5 --currency EUR": ["provider dear: exchange EUR 1.5"],
+    "provider currency dear EUR": ["provider dear: currency EUR"],
+    "provider resume dear --url https://new.example/api/v2": [
+        "provider dear: resume at https://new.example/api/v2"
+    ],
+    "provider resume dear": ["provider dear: resume"],
     "operator add otto": ["operator otto: add"],
     "operator password olga": ["operator olga: new password"],
     "operator remove olga": ["operator olga: remove"],
@@ -336,7 +351,7 @@ def test_a_key_that_was_pasted_into_the_address_is_not_audited(url: str, app: Fl
 def test_no_secret_is_audited(filled: SimpleNamespace, app: Flask) -> None:
     key = customers.add(OLGA, "carol")
     new = customers.rotate_key(OLGA, "carol")
-    providers.add(OLGA, "dear", "https://p.example/api/v2", KEY, 60)
+    providers.add(OLGA, "far", "https://p.example/api/v2", KEY, 60)
     run(app, "operator password olga")
     for secret in (key, new, KEY, PASSWORD):
         assert secret not in str(audit())
