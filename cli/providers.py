@@ -256,7 +256,8 @@ def exchange(name: str, rate: int, code: str | None) -> None:
     changes = providers.set_exchange(COMMAND_LINE, name, rate, ours, sync_policy(), code or "")
     theirs = registry.get(name).currency
     click.echo(f"1 {theirs} of {name} is {format_ratio(rate)} {ours}.")
-    show_changes(changes)
+    if changes:
+        show_changes(changes)
 
 
 @group.command("currency")

@@ -205,12 +205,12 @@ def funds_micros(balance: str) -> int | None:
 
     Thousands may be set apart by commas, and a currency's sign may stand before it.
     """
-    match = re.match(r"\D{0,5}?(-?)([0-9][0-9,]{0,15})(?:\.([0-9]{1,6}))?", balance, re.ASCII)
+    match = re.match(r"(\D{0,5}?)([0-9][0-9,]{0,15})(?:\.([0-9]+))?(?![0-9])", balance, re.ASCII)
     if match is None:
         return None
-    sign, units, decimals = match.groups()
-    micros = int(units.replace(",", "")) * money.MICROS + int((decimals or "").ljust(6, "0"))
-    return -micros if sign else micros
+    before, units, decimals = match.groups()
+    micros = int(units.replace(",", "")) * money.MICROS + int((decimals or "")[:6].ljust(6, "0"))
+    return -micros if "-" in before else micros
 
 
 def is_low(provider: Provider, threshold_micros: int) -> bool:

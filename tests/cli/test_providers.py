@@ -5,13 +5,16 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from support.apps import free_port, make_app
+from support.apps import free_port, listed, make_app
+from support.clock import Clock
 from support.commands import FlaskCommand, bad, commands_of, good
 from support.faulty import KEY, Fault, FaultyProvider, says
+from support.orders import new_order
 
-from models import Provider
+from models import Order, Provider
 from panel import services
-from panel.providers import registry
+from panel.orders import lookup
+from panel.providers import registry, sources
 
 ENV = {"UPSTREAM_KEY": KEY}
 
@@ -95,8 +98,12 @@ def test_providers_are_listed_and_shown_without_their_keys(
 ) -> None:
     (row,) = json.loads(good(flask("provider", "list", "--json")))
     assert row == json.loads(good(flask("provider", "show", "upstream", "--json")))
-    assert list(row) == ["name", "url", "requests_per_minute", "balance", "balance_at", "added"]
+    assert list(row) == [
+        "name", "url", "requests_per_minute", "balance", "balance_at", "currency", "exchange",
+        "exchange_at", "added", "note",
+    ]  # fmt: skip
     assert (row["name"], row["url"], row["balance"]) == ("upstream", upstream.url, "12.5000 USD")
+    assert (row["currency"], row["exchange"], row["note"]) == ("USD", None, "")
     for table in (flask("provider", "list"), flask("provider", "show", "upstream")):
         assert upstream.url in good(table)
 
@@ -160,7 +167,8 @@ def test_their_catalogue_is_shown_as_they_sell_it(
     (row,) = json.loads(good(flask("provider", "services", "upstream", "views", "--json")))
     assert row == {
         "service": "2", "name": "Views", "category": "Video", "type": "Default",
-        "rate": "0.0033", "min": 100, "max": 1_000_000, "refill": False, "cancel": False,
+        "rate": "0.0033", "currency": "USD", "min": 100, "max": 1_000_000, "refill": False,
+        "cancel": False,
     }  # fmt: skip
 
 
@@ -276,6 +284,216 @@ def test_a_service_below_its_cost_is_disabled_where_that_is_set(
     faulty.services[0]["rate"] = "1.00"
     assert "disabled: its rate is below its cost" in good(flask("provider", "sync", "upstream"))
     assert not services.get(1).active
+
+
+# Another currency than ours
+
+
+@pytest.fixture
+def in_rupees(
+    app: Flask, faulty: FaultyProvider, tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> FlaskCommand:
+    """Commands of a panel that counts in rupees, on the test's database."""
+    return commands_of(make_app(tmp_path / "panel.db", PANEL_CURRENCY="INR"), caplog)
+
+
+def add(flask: FlaskCommand, faulty: FaultyProvider, *options: str) -> Any:
+    return flask("provider", "add", "up", faulty.url, *options, typed=f"{KEY}\n")
+
+
+NO_RATE = (
+    "the provider's prices are in USD and ours in INR: give the rate of exchange, INR for 1 USD, "
+    "with: flask provider exchange up RATE"
+)
+NO_NAME = (
+    "the provider does not name its currency, and ours is INR: say which it is with: "
+    "flask provider currency up CODE"
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [({"balance": "1.00", "currency": "USD"}, NO_RATE), ({"balance": "1.00"}, NO_NAME)],
+    ids=["another", "none"],
+)
+def test_nothing_is_bought_in_a_currency_that_cannot_be_converted(
+    in_rupees: FlaskCommand, faulty: FaultyProvider, answer: dict[str, str], why: str
+) -> None:
+    faulty.plan("balance", Fault(says(answer)), forever=True)
+    added = add(in_rupees, faulty)
+    assert (added.exit_code, added.stderr) == (
+        1, f"Error: nothing can be bought there yet: {why}\n"
+    )  # fmt: skip
+    services.add(name="Mine", category="Social", rate_micros=1, min=1, max=10)
+    for args in (
+        ["provider", "import", "up", "--markup", "25"],
+        ["provider", "import", "up", "--markup", "25", "--dry-run"],
+        ["provider", "sync", "up"],
+        ["service", "source", "1", "up", "1"],
+    ):
+        assert bad(in_rupees(*args)) == why
+    assert [row.name for row in services.listing()] == ["Mine"]
+    assert faulty.sent("services") == []
+
+
+def test_a_rate_of_exchange_makes_their_prices_ours(
+    in_rupees: FlaskCommand, faulty: FaultyProvider
+) -> None:
+    add(in_rupees, faulty)
+    assert good(in_rupees("provider", "exchange", "up", "83.20")) == "1 USD of up is 83.2 INR.\n"
+    good(in_rupees("provider", "import", "up", "--markup", "25", "--id", "1"))
+    row = json.loads(good(in_rupees("service", "show", "1", "--json")))
+    assert (row["cost"], row["rate"]) == ("74.88", "93.60")
+    assert "cost 74.88 → 83.20" not in good(in_rupees("provider", "sync", "up"))
+    assert "rate 93.60 → 101.25" in good(in_rupees("provider", "exchange", "up", "90"))
+    assert good(in_rupees("provider", "sync", "up")) == "Nothing has changed.\n"
+    (theirs,) = json.loads(good(in_rupees("provider", "services", "up", "followers", "--json")))
+    assert (theirs["rate"], theirs["currency"]) == ("0.90", "USD")
+
+
+def test_a_currency_and_its_rate_can_be_said_when_a_provider_is_added(
+    in_rupees: FlaskCommand, faulty: FaultyProvider
+) -> None:
+    faulty.plan("balance", Fault(says({"balance": "1.00"})), forever=True)
+    good(add(in_rupees, faulty, "--currency", "usd", "--exchange", "83.20"))
+    good(in_rupees("provider", "import", "up", "--markup", "25", "--id", "1"))
+    assert services.get(1).rate_micros == 93_600_000
+
+
+def test_a_currency_that_the_provider_does_not_name_is_said_later(
+    in_rupees: FlaskCommand, faulty: FaultyProvider
+) -> None:
+    faulty.plan("balance", Fault(says({"balance": "1.00"})), forever=True)
+    add(in_rupees, faulty)
+    assert good(in_rupees("provider", "currency", "up", "inr")) == "The prices of up are in INR.\n"
+    good(in_rupees("provider", "import", "up", "--markup", "25", "--id", "1"))
+    assert services.get(1).rate_micros == 1_125_000
+
+
+def test_a_provider_that_tells_no_balance_is_believed_in_the_currency_that_was_said(
+    in_rupees: FlaskCommand, faulty: FaultyProvider
+) -> None:
+    faulty.plan("balance", Fault(says({"error": "Incorrect request"})), forever=True)
+    add(in_rupees, faulty)
+    assert "Incorrect request" in bad(in_rupees("provider", "sync", "up"), 1)
+    good(in_rupees("provider", "currency", "up", "INR"))
+    good(in_rupees("provider", "import", "up", "--markup", "25", "--id", "1"))
+
+
+def test_a_currency_that_changes_holds_what_is_bought_there(
+    flask: FlaskCommand, upstream: FaultyProvider
+) -> None:
+    good(flask("provider", "import", "upstream", "--markup", "25%"))
+    upstream.plan("balance", Fault(says({"balance": "900", "currency": "INR"})), forever=True)
+    for _ in range(2):
+        assert bad(flask("provider", "sync", "upstream")) == (
+            "the provider's prices were in USD and are in INR now, ours are in USD: give the rate "
+            "of exchange, USD for 1 INR, with: flask provider exchange upstream RATE"
+        )
+        assert all(service.held for service in services.listing())
+    row = json.loads(good(flask("provider", "show", "upstream", "--json")))
+    assert row["note"] == (
+        "its prices are in INR now, and were in USD: nothing is sold from there: "
+        "flask provider exchange upstream RATE"
+    )
+    good(flask("provider", "exchange", "upstream", "0.012"))
+    upstream.services[0]["rate"] = "75"
+    assert good(flask("provider", "sync", "upstream")).count("cost 0.90 → 0.90") == 0
+    assert not services.get(1).held
+
+
+def test_an_old_rate_of_exchange_is_warned_about(
+    in_rupees: FlaskCommand, faulty: FaultyProvider, clock: Clock
+) -> None:
+    add(in_rupees, faulty, "--exchange", "83.20")
+    assert json.loads(good(in_rupees("provider", "show", "up", "--json")))["note"] == ""
+    clock.move(seconds=31 * 86400)
+    assert "older than 30 days: flask provider exchange up RATE" in good(
+        in_rupees("provider", "list")
+    )
+
+
+# What waits for the operator
+
+
+def test_what_waits_is_confirmed_for_a_service_and_for_a_provider(
+    flask: FlaskCommand, upstream: FaultyProvider
+) -> None:
+    good(flask("provider", "import", "upstream", "--markup", "25%"))
+    upstream.services[0]["rate"] = "9.00"
+    upstream.services[1]["rate"] = "0"
+    report = good(flask("provider", "sync", "upstream"))
+    assert "not sold from there until you confirm it: cost 0.90 → 9.00" in report
+    assert "not followed until you confirm it: cost 0.0033 → 0.00" in report
+    rows = json.loads(good(flask("service", "list", "--json")))
+    assert [row["note"] for row in rows] == [
+        "held; not sold from there until you confirm it: cost 0.90 → 9.00",
+        "not followed until you confirm it: cost 0.0033 → 0.00",
+        "",
+    ]
+    row = json.loads(good(flask("service", "show", "1", "--json")))
+    assert row["to_settle"] == ["flask service confirm 1"]
+    assert "rate 1.125 → 11.25" in good(flask("service", "confirm", "1"))
+    assert "cost 0.0033 → 0.00" in good(flask("service", "confirm", "--provider", "upstream"))
+    assert bad(flask("service", "confirm", "1")) == "nothing of service 1 waits to be confirmed"
+    assert bad(flask("service", "confirm")) == "no services were given"
+    assert bad(flask("provider", "confirm", "upstream")) == (
+        "nothing of upstream as a whole waits to be confirmed"
+    )
+
+
+def test_a_catalogue_that_moved_is_confirmed_as_a_whole(
+    flask: FlaskCommand, upstream: FaultyProvider
+) -> None:
+    plain = upstream.services[0]
+    upstream.services[:] = [{**plain, "service": n, "name": f"Likes {n}"} for n in range(1, 8)]
+    good(flask("provider", "import", "upstream", "--markup", "25%"))
+    for item in upstream.services:
+        item["service"] += 100
+    assert good(flask("provider", "sync", "upstream")).count("7 names stand under other") == 1
+    assert bad(flask("service", "confirm", "1")).startswith(
+        "nothing of service 1 waits to be confirmed; but of upstream: 7 names stand under other"
+    )
+    row = json.loads(good(flask("service", "show", "1", "--json")))
+    assert row["to_settle"] == ["flask provider confirm upstream"]
+    assert good(flask("provider", "confirm", "upstream")).count("their number") == 7
+    assert good(flask("provider", "sync", "upstream")) == "Nothing has changed.\n"
+
+
+def test_a_provider_that_was_stopped_is_resumed_at_its_new_address(
+    flask: FlaskCommand, upstream: FaultyProvider
+) -> None:
+    new = "https://new.example/api/v2"
+    registry.stop(registry.get("upstream").id, "it redirects to another address", new)
+    row = json.loads(good(flask("provider", "show", "upstream", "--json")))
+    assert row["note"] == (
+        f"it redirects to another address: flask provider resume upstream --url {new}"
+    )
+    assert "cannot be used" in bad(flask("provider", "resume", "upstream", "--url", "new"))
+    assert good(flask("provider", "resume", "upstream", "--url", new)) == (
+        "Provider upstream is in use; 0 orders that waited for funds are sent now.\n"
+    )
+    row = registry.get("upstream")
+    assert (row.url, row.stopped_because, row.moved_to, row.key) == (new, "", "", KEY)
+
+
+def test_orders_that_wait_for_funds_are_sent_when_their_provider_is_resumed(
+    flask: FlaskCommand, upstream: FaultyProvider, cast: Any
+) -> None:
+    provider = registry.get("upstream")
+    sources.set_source(cast.followers, provider.id, listed("1", 900_000), 1)
+    waits, other = new_order(cast.followers), new_order(cast.followers)
+    Order.update(send_at=2**40).execute()
+    Order.update(held_because="funds").where(Order.id == waits).execute()
+    assert "1 orders that waited" in good(flask("provider", "resume", "upstream"))
+    assert lookup.get(waits).send_at < lookup.get(other).send_at == 2**40
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "83,20", "1e2", "", "0.0000000000001", "9000001"])
+def test_what_is_no_rate_of_exchange_is_refused(
+    flask: FlaskCommand, upstream: FaultyProvider, rate: str
+) -> None:
+    assert "rate" in bad(flask("provider", "exchange", "upstream", "--", rate))
 
 
 def test_an_empty_catalogue_is_refused(flask: FlaskCommand, upstream: FaultyProvider) -> None:

@@ -42,7 +42,8 @@ OLGA = Actor("olga", "10.0.0.9")
 def filled(cast: SimpleNamespace) -> SimpleNamespace:
     """Orders 1 in review, 2 pending, 3 to cancel, 4 to refill, 5 a subscription by hand.
 
-    Service 1 is bought from the sandbox; another sandbox is called spare.
+    Service 1 is bought from the sandbox, at a cost that waits to be confirmed; another sandbox
+    is called spare, and waits to be confirmed as a whole. The provider dear is far away.
     """
     operators.add("olga", PASSWORD)
     put_in_review(cast)
@@ -61,12 +62,12 @@ def filled(cast: SimpleNamespace) -> SimpleNamespace:
     assert offer is not None
     wanted = OrderRequest("", details={"username": "bob", "min": 20, "max": 50, "delay": 5})
     place_order(bob, offer, wanted)
-    spare = registry.add("spare", registry.SANDBOX_URL, "", 60)
-    registry.add("far", "https://far.example/api/v2", KEY, 60, currency="EUR")
+    spare = registry.add("spare", registry.SANDBOX_URL, "", 60).id
     words.teach("spare", "Done!", "Completed")
-    pending.add(spare.id, PendingKind.LOSS, "9", "1")
-    source = Source.get(Source.service == cast.followers)
-    pending.add(source.provider_id, PendingKind.FALL, "1000000", "10", source.id)
+    registry.add("dear", "https://p.example/api/v2", KEY, 60, "EUR")
+    source = Source.get(Source.service == 1)
+    pending.add(source.provider_id, PendingKind.FALL, "1000000", "1", source.id)
+    pending.add(spare, PendingKind.LOSS, "9", "1")
     return cast
 
 
@@ -143,20 +144,20 @@ BOTH = [
      ("providers/spare/import", {"act": "preview", "markup": "25"}), []),
     ("provider sync spare", ("providers/spare/sync", {}), ["provider spare: sync"]),
     ("provider confirm spare", ("providers/spare/confirm", {}), ["provider spare: confirm"]),
-    ("provider exchange far 1.0825", ("providers/far/exchange", {"rate": "1.0825"}),
-     ["provider far: exchange 1.0825"]),
-    ("provider exchange far 1.0825 --currency eur",
-     ("providers/far/exchange", {"rate": "1.0825", "currency": "eur"}),
-     ["provider far: exchange EUR 1.0825"]),
-    ("provider currency far usd", ("providers/far/currency", {"currency": "usd"}),
-     ["provider far: currency USD"]),
-    ("provider resume far", ("providers/far/resume", {}), ["provider far: resume"]),
-    ("provider resume far --url https://new.example/api/v2",
-     ("providers/far/resume", {"url": "https://new.example/api/v2"}),
-     ["provider far: resume at https://new.example/api/v2"]),
-    ("provider word far Success Completed",
-     ("providers/far/words", {"word": "Success", "meaning": "Completed"}),
-     ["provider far: word 'Success' means Completed"]),
+    ("provider exchange dear 1.0825", ("providers/dear/exchange", {"rate": "1.0825"}),
+     ["provider dear: exchange 1.0825"]),
+    ("provider exchange dear 1.0825 --currency eur",
+     ("providers/dear/exchange", {"rate": "1.0825", "currency": "eur"}),
+     ["provider dear: exchange EUR 1.0825"]),
+    ("provider currency dear usd", ("providers/dear/currency", {"currency": "usd"}),
+     ["provider dear: currency USD"]),
+    ("provider resume dear", ("providers/dear/resume", {}), ["provider dear: resume"]),
+    ("provider resume dear --url https://new.example/api/v2",
+     ("providers/dear/resume", {"url": "https://new.example/api/v2"}),
+     ["provider dear: resume at https://new.example/api/v2"]),
+    ("provider word dear Success Completed",
+     ("providers/dear/words", {"word": "Success", "meaning": "Completed"}),
+     ["provider dear: word 'Success' means Completed"]),
     ("provider word spare DONE! --forget", ("providers/spare/words/forget", {"word": "DONE!"}),
      ["provider spare: forget the word 'DONE!'"]),
     ("service confirm 1", ("services/act", {"service": "1", "act": "confirm"}),
@@ -362,7 +363,7 @@ def test_a_key_that_was_pasted_into_the_address_is_not_audited(url: str, app: Fl
 def test_no_secret_is_audited(filled: SimpleNamespace, app: Flask) -> None:
     key = customers.add(OLGA, "carol")
     new = customers.rotate_key(OLGA, "carol")
-    providers.add(OLGA, "dear", "https://p.example/api/v2", KEY, 60)
+    providers.add(OLGA, "far", "https://p.example/api/v2", KEY, 60)
     run(app, "operator password olga")
     for secret in (key, new, KEY, PASSWORD):
         assert secret not in str(audit())

@@ -12,11 +12,13 @@ from support.catalogue import (
 )
 from support.orders import everything
 
+from models import Source
 from panel import services
 from panel.errors import OperatorError
 from panel.money import MICROS, marked_up
-from panel.providers import import_services, sources
+from panel.providers import import_services, pending, sources
 from panel.providers.changes import CatalogueChange, Kind, Price, describe
+from panel.providers.listing import Listing
 
 
 def test_a_service_is_taken_over_with_its_cost_range_and_flags(upstream: int) -> None:
@@ -60,16 +62,19 @@ def test_a_rate_is_the_cost_and_the_markup_rounded_up(
 def test_taking_over_again_updates_and_adds_nothing(upstream: int) -> None:
     import_from(upstream, listing(), listing("8"))
     changed = listing(
-        rate=900_000, name="Better likes", category="New", min=20, max=30, cancel=True
+        rate=900_000, name="⭐ LIKES 7 ⭐", category="social", min=20, max=30, cancel=True
     )
     changes = import_from(upstream, changed, markup_ppm=MICROS, round_micros=500_000)
     before, after = Price(1_000_000, 800_000), Price(2_000_000, 900_000)
-    updated = CatalogueChange(1, "7", "Better likes", Kind.UPDATED, before, after)
-    assert changes == [updated]
+    updated = CatalogueChange(1, "7", "⭐ LIKES 7 ⭐", Kind.UPDATED, before, after)
+    assert changes[0] == updated
+    assert [describe(change) for change in changes[1:]] == [
+        "their name 'Likes 7' → '⭐ LIKES 7 ⭐'", "their category 'Social' → 'social'"
+    ]  # fmt: skip
     assert describe(updated) == "updated at 2.00, cost 0.90"
     assert len(services.listing()) == 2
     taken = service()
-    assert (taken.name, taken.category, taken.cancel) == ("Better likes", "New", True)
+    assert (taken.name, taken.category, taken.cancel) == ("⭐ LIKES 7 ⭐", "social", True)
     assert (taken.rate_micros, taken.min, taken.max) == (2_000_000, 20, 30)
     assert (cost(1), cost(2)) == (900_000, 800_000)
 
@@ -112,6 +117,12 @@ def test_what_another_provider_sells_under_the_same_number_is_another_service(
             1_250_000_000_000,
             "the rate 1250000.00 is above the maximum, 1000000",
         ),
+        (
+            {"rate_micros": 0},
+            Kind.SKIPPED_FREE,
+            None,
+            "its cost is 0, and nothing is sold at 0",
+        ),
     ],
     ids=str,
 )
@@ -126,12 +137,14 @@ def test_what_cannot_be_sold_is_skipped_and_named(
 
 
 def test_a_dry_run_changes_nothing(upstream: int) -> None:
-    import_from(upstream, listing())
+    import_from(upstream, listing(), listing("9"))
     before = everything()
-    dry = import_from(upstream, listing(rate=1), listing("8"), dry_run=True)
+    again, far, new = listing(rate=800_001), listing("9", rate=1), listing("8")
+    dry = import_from(upstream, again, far, new, dry_run=True)
     assert everything() == before
     assert [(change.service_id, describe(change)) for change in dry] == [
-        (1, "updated at 0.000002, cost 0.000001"),
+        (1, "updated at 1.000002, cost 0.800001"),
+        (2, "skipped: not followed until you confirm it: cost 0.80 → 0.000001"),
         (None, "added at 1.00, cost 0.80"),
     ]
 
@@ -140,3 +153,38 @@ def test_a_dry_run_changes_nothing(upstream: int) -> None:
 def test_a_markup_that_cannot_be_is_refused(markup: tuple[int, int], cast: Any) -> None:
     with pytest.raises(OperatorError):
         import_services.mark_up([cast.followers], *markup)
+
+
+@pytest.mark.parametrize(
+    ("now", "why"),
+    [
+        (listing(rate=399_999), "not followed until you confirm it: cost 0.80 → 0.399999"),
+        (listing(rate=0), "not followed until you confirm it: cost 0.80 → 0.00"),
+        (
+            listing(rate=1_600_001),
+            "not sold from there until you confirm it: cost 0.80 → 1.600001",
+        ),
+        (
+            listing(name="Comments 7"),
+            "not sold from there until you confirm it: their name 'Likes 7' → 'Comments 7'",
+        ),
+    ],
+    ids=["a fall", "to nothing", "a rise", "another service"],
+)
+def test_an_import_takes_over_nothing_that_a_sync_would_not_follow(
+    upstream: int, now: Listing, why: str
+) -> None:
+    import_from(upstream, listing())
+    before = service().__data__
+    (change,) = import_from(upstream, now)
+    assert (change.service_id, describe(change)) == (1, f"skipped: {why}")
+    assert {**service().__data__, "held": False} == before
+    assert len(pending.of_service(1)) == 1
+
+
+def test_a_markup_makes_no_service_free(upstream: int) -> None:
+    import_from(upstream, listing())
+    Source.update(cost_micros=0).execute()
+    (change,) = import_services.mark_up([1], QUARTER)
+    assert describe(change) == "skipped: its cost is 0, and nothing is sold at 0"
+    assert service().rate_micros == 1_000_000

@@ -1,8 +1,16 @@
 """Following a provider's prices and ranges."""
 
 import pytest
-from support.apps import listed
-from support.catalogue import OTHERS, QUARTER, cost, import_from, listing, service, sync
+from support.catalogue import (
+    OTHERS,
+    QUARTER,
+    boundless,
+    cost,
+    import_from,
+    listing,
+    service,
+    sync,
+)
 from support.orders import everything
 
 from panel import services
@@ -28,9 +36,10 @@ def test_a_cost_that_changes_moves_the_rate_by_the_markup(upstream: int) -> None
 
 def test_ranges_and_flags_are_followed_but_not_names(upstream: int) -> None:
     import_from(upstream, listing())
-    moved = listing(min=50, max=60, refill=False, cancel=True, name="Other", category="Other")
+    moved = listing(min=50, max=60, refill=False, cancel=True, name="LIKES 7!", category="social")
     assert sync(upstream, moved) == [
-        "min 10 → 50", "max 5000 → 60", "refill yes → no", "cancel no → yes"
+        "their name 'Likes 7' → 'LIKES 7!'", "their category 'Social' → 'social'",
+        "min 10 → 50", "max 5000 → 60", "refill yes → no", "cancel no → yes",
     ]  # fmt: skip
     assert (service().name, service().category) == ("Likes 7", "Social")
 
@@ -54,7 +63,7 @@ def test_a_rate_that_was_set_by_hand_follows_again_after_it_was_taken_over_again
 
 def test_a_rate_never_moves_past_what_the_panel_can_hold(upstream: int) -> None:
     import_from(upstream, listing())
-    sync(upstream, listing(rate=10**12))
+    boundless(upstream, listing(rate=10**12))
     assert service().rate_micros == 10**12
 
 
@@ -164,7 +173,7 @@ def test_a_service_that_returns_below_its_cost_is_not_enabled(fixed: int) -> Non
 
 
 def test_the_dearest_source_is_the_cost_of_a_service(fixed: int, elsewhere: int) -> None:
-    sources.set_source(1, elsewhere, listed("70", 1_500_000), 2)
+    sources.set_source(1, elsewhere, listing("70", 1_500_000), 2)
     assert cost() == 1_500_000
     assert sync(fixed, listing(), disable=True) == [
         "disabled: its rate is below its cost",
@@ -181,7 +190,7 @@ def test_the_dearest_source_is_the_cost_of_a_service(fixed: int, elsewhere: int)
 def test_a_dear_first_source_is_not_forgotten_for_a_cheap_second(
     fixed: int, elsewhere: int
 ) -> None:
-    sources.set_source(1, elsewhere, listed("70", 700_000), 2)
+    sources.set_source(1, elsewhere, listing("70", 700_000), 2)
     sync(fixed, listing(rate=1_500_000), disable=True)
     assert sync(elsewhere, listing("70", 600_000), disable=True) == ["cost 0.70 → 0.60", BELOW]
     assert not service().active
@@ -189,17 +198,17 @@ def test_a_dear_first_source_is_not_forgotten_for_a_cheap_second(
 
 def test_a_second_source_decides_neither_range_nor_life(upstream: int, elsewhere: int) -> None:
     import_from(upstream, listing())
-    sources.set_source(1, elsewhere, listed("70", 700_000), 2)
+    sources.set_source(1, elsewhere, listing("70", 700_000), 2)
     assert sync(elsewhere, listing("70", 700_000, min=1, max=2, cancel=True)) == []
     assert sync(elsewhere, OTHERS) == []
     assert service().active
 
 
 def test_both_sources_may_be_at_one_provider(fixed: int) -> None:
-    sources.set_source(1, fixed, listed("8", 700_000), 2)
+    sources.set_source(1, fixed, listing("8", 700_000), 2)
     services.edit(1, markup_ppm=QUARTER)
-    whats = sync(fixed, listing(rate=2 * MICROS, min=50), listing("8", 600_000))
-    assert whats == ["cost 0.80 → 2.00", "rate 1.00 → 2.50", "min 10 → 50", "cost 0.70 → 0.60"]
-    assert (service().rate_micros, service().min) == (2_500_000, 50)
+    whats = sync(fixed, listing(rate=1_600_000, min=50), listing("8", 600_000))
+    assert whats == ["cost 0.80 → 1.60", "rate 1.00 → 2.00", "min 10 → 50", "cost 0.70 → 0.60"]
+    assert (service().rate_micros, service().min) == (2_000_000, 50)
     sync(fixed, listing("8", 9 * MICROS), disable=True)
     assert (service().active, service().inactive_because) == (False, "vanished")

@@ -29,8 +29,8 @@ def test_a_provider_is_added_tested_imported_and_synced(olga: Operator) -> None:
     new = Service.get(Service.name == "Channel members")
     assert (new.rate_micros, new.markup_ppm, new.round_micros) == (1_130_000, 250_000, 10_000)
 
-    models.Source.update(cost_micros=1).where(models.Source.service == new.id).execute()
-    assert "cost 0.000001 → 0.90" in olga.post(f"{at}/sync").text
+    models.Source.update(cost_micros=800_000).where(models.Source.service == new.id).execute()
+    assert "cost 0.80 → 0.90" in olga.post(f"{at}/sync").text
     assert "Nothing has changed." in olga.post(f"{at}/sync").text
     olga.post(f"{at}/remove")
     assert registry.listing() == []
