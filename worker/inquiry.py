@@ -19,7 +19,9 @@ from upstream.provider import (
 T = TypeVar("T")
 
 MAX_FAULTS = 7
-"""After so many faults in a row without any answer the provider is left alone for a while."""
+MAX_FAULTS_ALIVE = 20
+"""After so many faults in a row the provider is left alone for a while: more where it answered
+something before, for odd things may stand together."""
 REFUSED, UNCLEAR = 1, 2
 """How many faults each kind of failure is: a provider that refuses is not down."""
 MAX_REQUESTS = 40
@@ -137,7 +139,8 @@ class Inquiry(Generic[T]):
         :raises ProviderUnreachable, ProviderRejected, OutcomeUnknown: if it concerns everything
             that could be asked for, or nothing was answered for too long.
         """
-        if self._last_fault is not None and self._faults >= MAX_FAULTS:
+        most = MAX_FAULTS_ALIVE if self.found else MAX_FAULTS
+        if self._last_fault is not None and self._faults >= most:
             raise self._last_fault
         if self._requests >= MAX_REQUESTS or not self._wait():
             raise _EnoughError

@@ -66,6 +66,9 @@ class FaultyProvider:
     """A provider in this process, on a port of its own; it works well until told otherwise.
 
     `orders` holds what it took, by number: a test may move an order on there.
+    forms: how it can be asked about orders and refills: with lists, and alone.
+    spoils: how it answers every request that names one of these numbers.
+    funds: the balance that it tells.
     """
 
     def __init__(self) -> None:
@@ -86,6 +89,9 @@ class FaultyProvider:
         self.orders: dict[int, dict[str, Any]] = {}
         self.refills: dict[int, str] = {}
         self.requests: list[dict[str, str]] = []
+        self.forms = {"list", "alone"}
+        self.spoils: dict[str, Fault] = {}
+        self.funds = "12.5000"
         self._faults: dict[str, Iterator[Fault | None]] = {}
 
     def close(self) -> None:
@@ -121,15 +127,23 @@ class FaultyProvider:
         with self._lock:
             self.requests.append(request)
             fault = next(self._faults.get(request.get("action", ""), repeat(None)))
+            fault = fault or self._spoiled(request)
             status, answer = (200, {"order": 77})
             if fault is None or fault.takes:
                 status, answer = self._do(request)
         call = Call(self.ended, environ["werkzeug.socket"], start, status, answer)
         return (fault.reply if fault else honest)(call)
 
+    def _spoiled(self, request: dict[str, str]) -> Fault | None:
+        asked = [*_numbers(request, "order"), *_numbers(request, "refill")]
+        return next((self.spoils[number] for number in asked if number in self.spoils), None)
+
     def _do(self, request: dict[str, str]) -> tuple[int, Any]:
         if request.get("key") != KEY:
             return self._error(401, "Invalid API key")
+        form = "list" if {"orders", "refills"} & request.keys() else "alone"
+        if request["action"] in ("status", "cancel", "refill_status") and form not in self.forms:
+            return self._error(422, "Incorrect request")
         action = getattr(self, f"_{request['action']}")
         status, answer = action(request)
         return status, _as_texts(answer) if self.dialect == "perfectpanel" else answer
@@ -141,7 +155,7 @@ class FaultyProvider:
         return 200, self.services
 
     def _balance(self, request: dict[str, str]) -> tuple[int, Any]:
-        return 200, {"balance": "12.5000", "currency": "USD"}
+        return 200, {"balance": self.funds, "currency": "USD"}
 
     def _add(self, request: dict[str, str]) -> tuple[int, Any]:
         if request["service"] not in {str(service["service"]) for service in self.services}:
@@ -158,19 +172,24 @@ class FaultyProvider:
         return 200, {"order": number}
 
     def _status(self, request: dict[str, str]) -> tuple[int, Any]:
-        return 200, {sent: self._state(sent) for sent in request["orders"].split(",")}
+        if "order" in request:
+            state = self._state(request["order"])
+            return self._error(404, state["error"]) if "error" in state else (200, state)
+        return 200, {sent: self._state(sent) for sent in _numbers(request, "order")}
 
     def _state(self, sent: str) -> dict[str, Any]:
-        order = self.orders.get(int(sent))
+        order = self.orders.get(int(sent)) if sent.isdigit() else None
         if order is None:
             return {"error": "Incorrect order ID"}
         return {name: value for name, value in order.items() if name != "link"}
 
     def _cancel(self, request: dict[str, str]) -> tuple[int, Any]:
         answers: dict[str, Any] = {}
-        for sent in request["orders"].split(","):
+        for sent in _numbers(request, "order"):
             known = int(sent) in self.orders
             answers[sent] = {"cancel": "requested"} if known else {"error": "Incorrect order ID"}
+        if "order" in request:
+            return 200, answers[request["order"]]
         if self.dialect != "perfectpanel":
             return 200, answers
         return 200, [
@@ -179,20 +198,29 @@ class FaultyProvider:
         ]
 
     def _refill(self, request: dict[str, str]) -> tuple[int, Any]:
-        if int(request["order"]) not in self.orders:
+        (order,) = _numbers(request, "order")
+        if int(order) not in self.orders:
             return self._error(404, "Incorrect order ID")
         number = len(self.refills) + 1
         self.refills[number] = "pending"
         return 200, {"refill": str(number) if self.dialect == "perfectpanel" else number}
 
     def _refill_status(self, request: dict[str, str]) -> tuple[int, Any]:
+        if "refill" in request:
+            return 200, {"status": self.refills[int(request["refill"])]}
         answers = []
-        for sent in request["refills"].split(","):
+        for sent in _numbers(request, "refill"):
             status: Any = self.refills.get(int(sent), {"error": "Refill not found"})
             if self.dialect == "perfectpanel" and isinstance(status, str):
                 status = status.capitalize()
             answers.append({"refill": int(sent), "status": status})
         return 200, answers
+
+
+def _numbers(request: dict[str, str], name: str) -> list[str]:
+    """The numbers that a request names, alone or in a list."""
+    sent = request.get(f"{name}s") or request.get(name) or ""
+    return sent.split(",") if sent else []
 
 
 def _as_texts(answer: Any) -> Any:

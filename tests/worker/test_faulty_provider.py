@@ -1,22 +1,16 @@
 """Orders through the worker's own parts to a provider that fails in every way: none goes twice."""
 
 import random
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
-from support.apps import free_port, listed, make_app
+from support.apps import free_port
 from support.faulty import (
     DOLLARS,
     FAULTS,
     KEY,
-    PATIENT_S,
     SLOW,
     Fault,
     FaultyProvider,
@@ -25,59 +19,29 @@ from support.faulty import (
     patience_s,
     says,
 )
-from support.orders import new_order
+from support.shop import (
+    SOME,
+    OpenLane,
+    come_due,
+    forwards,
+    last_event,
+    none_waits,
+    open_shop,
+    place,
+    refunded,
+    resumed,
+    until,
+)
 
-from database.compiled_query import rows
 from database.connection import close_database
-from models import LedgerEntry, Order, OrderEvent, Service
-from panel import accounts, ledger, queries, services
-from panel.money import MICROS
+from models import Order, OrderEvent, Service
+from panel import queries
 from panel.orders import dispatch, lookup
-from panel.providers import registry, sources
-from upstream import http
+from panel.providers import registry
 from upstream.http import HttpProvider
 from upstream.provider import OutcomeUnknown, ProviderUnreachable
 from worker import lane as lanes_module
 from worker import send
-from worker.lane import Lane, Pace
-
-SOME = 3
-links = (f"https://a.example/{n}" for n in count())
-"""No link is ordered twice here, so each tells how often its order was taken."""
-shops = count()
-
-
-@pytest.fixture(scope="module")
-def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One panel for all of these tests; each looks only at the orders that it placed."""
-    path = tmp_path_factory.mktemp("faulty") / "panel.db"
-    make_app(path, PANEL_SYNCHRONOUS="OFF")
-    accounts.add("alice", 10**6 * MICROS)
-    yield path
-    close_database()
-
-
-@pytest.fixture
-def shop(
-    panel: Path, faulty: FaultyProvider, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[SimpleNamespace]:
-    """A service that is bought from the faulty provider."""
-    monkeypatch.setattr(http, "MAX_ANSWER_BYTES", 1_000_000)
-    yield open_shop(faulty.url)
-    assert list(ledger.check()) == []
-
-
-def open_shop(url: str) -> SimpleNamespace:
-    """A service, and a provider of its own."""
-    row = registry.add(f"upstream-{next(shops)}", url, KEY, 10**6)
-    service = services.add(name="Views", category="Video", rate_micros=MICROS, min=1, max=1000)
-    sources.set_source(service, row.id, listed("2", 3300), 1)
-    client = HttpProvider(url, KEY, DOLLARS, timeout_s=PATIENT_S)
-    return SimpleNamespace(provider=row.id, row=row, service=service, client=client)
-
-
-def place(shop: SimpleNamespace, number: int = SOME) -> list[int]:
-    return [new_order(shop.service, link=next(links)) for _ in range(number)]
 
 
 def send_all(shop: SimpleNamespace) -> None:
@@ -98,21 +62,6 @@ def send_all(shop: SimpleNamespace) -> None:
 
     with ThreadPoolExecutor(SOME) as pool:
         list(pool.map(send_some, range(SOME)))
-
-
-def come_due(placed: list[int]) -> None:
-    Order.update(send_at=0, poll_at=0).where(Order.id.in_(placed)).execute()
-
-
-def forwards(placed: list[int]) -> list[str]:
-    return [lookup.get(order_id).dispatch_state for order_id in placed]
-
-
-def refunded(placed: list[int]) -> list[int]:
-    query = LedgerEntry.select(LedgerEntry.order).where(
-        LedgerEntry.order.in_(placed), LedgerEntry.kind == "refund"
-    )
-    return sorted(number for (number,) in rows(query.tuples()))
 
 
 def numbers(faulty: FaultyProvider) -> dict[str, str]:
@@ -222,47 +171,6 @@ def test_a_fault_of_our_own_while_sending_waits_for_a_person(
 # The lane, which is the worker for one provider
 
 
-OpenLane = Callable[[SimpleNamespace], tuple[threading.Event, Lane]]
-
-
-def until(true: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENT_S
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
-
-
-def none_waits(placed: list[int]) -> bool:
-    left = Order.select().where(
-        Order.id.in_(placed), Order.dispatch_state.in_(("waiting", "sending"))
-    )
-    return not left.exists()
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lanes that pause for no time."""
-    monkeypatch.setattr(lanes_module, "FIRST_PAUSE_S", 0)
-    monkeypatch.setattr(lanes_module, "IDLE_S", 0.01)
-
-
-@pytest.fixture
-def open_lane() -> Iterator[OpenLane]:
-    """Open lanes, each with the event that stops it; all end with the test."""
-    lanes: list[tuple[threading.Event, Lane]] = []
-
-    def open_one(shop: SimpleNamespace) -> tuple[threading.Event, Lane]:
-        stop = threading.Event()
-        lane = Lane(shop.row, shop.client, Pace(15, 0), stop)
-        lanes.append((stop, lane))
-        return lanes[-1]
-
-    yield open_one
-    for stop, lane in lanes:
-        stop.set()
-        lane.join()
-
-
 @pytest.mark.usefixtures("impatient")
 def test_a_lane_sends_nothing_twice_whatever_the_provider_does(
     shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane
@@ -273,7 +181,7 @@ def test_a_lane_sends_nothing_twice_whatever_the_provider_does(
     faulty.plan("add", *faults)
     placed = place(shop, len(faults))
     stop, lane = open_lane(shop)
-    until(lambda: none_waits(placed))
+    until(lambda: resumed(shop) and none_waits(placed))
     stop.set()
     lane.join()
 
@@ -333,16 +241,17 @@ def test_a_lane_outlives_what_goes_wrong_with_everything_but_orders(
 def test_a_lane_that_is_stopped_records_the_requests_under_way(
     shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane
 ) -> None:
-    faulty.plan("add", Fault(hang, takes=True), forever=True)
+    faulty.plan("add", None, Fault(hang, takes=True), forever=True)
     placed = place(shop, 20)
     stop, lane = open_lane(shop)
-    faulty.await_sent("add", lanes_module.CONNECTIONS)
+    faulty.await_sent("add", 1 + lanes_module.CONNECTIONS)
     stop.set()
     faulty.ended.set()
     lane.join()
     left = forwards(placed)
-    assert left.count("review") == lanes_module.CONNECTIONS == faulty.taken().total()
-    assert left.count("waiting") == 20 - lanes_module.CONNECTIONS
+    assert left.count("sent") == 1
+    assert left.count("review") == lanes_module.CONNECTIONS == faulty.taken().total() - 1
+    assert left.count("waiting") == 19 - lanes_module.CONNECTIONS
 
 
 @pytest.fixture
@@ -358,16 +267,16 @@ def test_a_provider_that_hangs_does_not_hold_up_another(
     other: FaultyProvider,
     open_lane: OpenLane,
 ) -> None:
-    other.plan("add", Fault(hang), forever=True)
+    other.plan("add", None, Fault(hang), forever=True)
     slow = open_shop(other.url)
-    stuck, good = place(slow, 10), place(shop, 40)
+    stuck, good = place(slow, 11), place(shop, 40)
     stop, lane = open_lane(slow)
-    other.await_sent("add", lanes_module.CONNECTIONS)
+    other.await_sent("add", 1 + lanes_module.CONNECTIONS)
 
     open_lane(shop)
     until(lambda: none_waits(good))
     assert forwards(good) == ["sent"] * 40
-    assert set(forwards(stuck)) == {"sending", "waiting"}
+    assert set(forwards(stuck)) == {"sent", "sending", "waiting"}
 
     stop.set()
     other.ended.set()
@@ -396,11 +305,6 @@ def test_a_provider_that_is_down_does_not_hold_up_another(
     assert forwards(good) == ["sent"] * 40
     assert forwards(stuck) == ["waiting"] * 10
     assert refunded(stuck) == []
-
-
-def last_event(placed: list[int], kind: str) -> int:
-    query = OrderEvent.select().where(OrderEvent.order.in_(placed), OrderEvent.kind == kind)
-    return max((event.id for event in query), default=0)
 
 
 @pytest.mark.usefixtures("impatient")
