@@ -21,7 +21,7 @@ from actions import ACTIONS
 from actions.add import DRIPFEED
 from api.dialects import DIALECTS
 from models import Order
-from panel import errors
+from panel import attention, errors
 from panel.orders import state, transition
 from panel.service_types import SERVICE_TYPES
 
@@ -280,6 +280,16 @@ def test_every_command_that_is_named_exists(app: Flask) -> None:
         if not {" ".join(words[:2]), " ".join(words[:3])} & known
     ]
     assert unknown == []
+
+
+def test_the_table_of_what_waits_has_every_kind() -> None:
+    rows = table(
+        section("docs/resell.md", "What waits for you"),
+        "kind",
+        "what happened, and what the panel does",
+        "what to do",
+    )
+    assert list(dict.fromkeys(code(kind)[0] for kind, _, _ in rows)) == list(attention.Kind)
 
 
 # The states and columns of an order.
