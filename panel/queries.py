@@ -23,7 +23,8 @@ FOUND = 200
 class OrderFilter(NamedTuple):
     """Which orders to list; None and "" narrow nothing.
 
-    Times are seconds since 1970; `until` is the first that is no longer wanted.
+    Times are seconds since 1970; `until` is the first that is no longer wanted. `only` is "held"
+    for orders that wait for the operator or for funds, or "warning" for those with a warning.
     """
 
     status: str = ""
@@ -33,6 +34,7 @@ class OrderFilter(NamedTuple):
     since: int | None = None
     until: int | None = None
     text: str = ""
+    only: str = ""
 
 
 _UNINDEXED_ID = Order.id + SQL("0")
@@ -155,34 +157,41 @@ def order_page(wanted: OrderFilter, before: int | None = None) -> Page:
         found = _search(wanted.text)
         if not found:
             return Page([], None)
-        conditions += [Order.id.in_(found), *_times(wanted)]
+        conditions += [Order.id.in_(found), *_times(wanted), *_only(wanted)]
         return Page(_orders_where(conditions, FOUND), None)
     window = _window(wanted, before)
-    if len(_narrowing(wanted)) > 1:
-        return _narrowed_page(_narrowing(wanted), window)
-    conditions = [_COLUMNS[name] == value for name, value in _narrowing(wanted)]
+    narrowing = _narrowing(wanted)
+    conditions = [_COLUMNS[name] == value for name, value in narrowing]
+    if only := _only(wanted):
+        return _narrowed_page(only[0], narrowing, window)
+    if len(narrowing) > 1:
+        return _narrowed_page(conditions[0], narrowing[1:], window)
     return paging.cut(_orders_where([*conditions, *window], paging.PAGE + 1))
 
 
-def _narrowed_page(narrowing: list[tuple[str, Any]], window: list[Any]) -> Page:
+def _only(wanted: OrderFilter) -> list[Any]:
+    """The condition on few orders, written as their indexes have it."""
+    if wanted.only == "held":
+        few = Order.alias()  # by themselves, or SQLite would walk through all orders by number
+        return [Order.id.in_(few.select(few.id).where(few.held_because != literal("")))]
+    return [Order.warning != literal("")] if wanted.only == "warning" else []
+
+
+def _narrowed_page(first: Any, others: list[tuple[str, Any]], window: list[Any]) -> Page:
     """A page by several conditions, which few orders may meet together.
 
     At most SCAN orders that meet the first condition are checked against the others. After
     them, the page ends, and `next` continues from there.
     """
-    (name, value), *others = narrowing
     columns = (Order.id, Order.status, Order.account, Order.service, Order.provider)
-    ids = Order.select(*columns).where(_COLUMNS[name] == value, *window).order_by(Order.id.desc())
+    ids = Order.select(*columns).where(first, *window).order_by(Order.id.desc())
     candidate = ids.limit(SCAN).alias("candidate")
-    query = (
-        Order.select(candidate.c.id)
-        .from_(candidate)
-        .where(*[getattr(candidate.c, name) == value for name, value in others])
-        .order_by(candidate.c.id.desc())
-        .limit(paging.PAGE + 1)
-    )
+    query = Order.select(candidate.c.id).from_(candidate)
+    for name, value in others:
+        query = query.where(getattr(candidate.c, name) == value)
+    query = query.order_by(candidate.c.id.desc()).limit(paging.PAGE + 1)
     chosen = [row[0] for row in rows(query.tuples())]
-    page = _orders_where([Order.id.in_(chosen[: paging.PAGE])], paging.PAGE)
+    page = _orders_where([Order.id.in_(chosen[: paging.PAGE])], paging.PAGE) if chosen else []
     if len(chosen) > paging.PAGE:
         return Page(page, chosen[paging.PAGE - 1])
     last = rows(ids.select(Order.id).offset(SCAN - 1).limit(1).tuples())

@@ -49,6 +49,10 @@ ACTS = {
 }
 """What can be done with one order and with several."""
 
+IN_REVIEW = (
+    "Nobody knows whether the provider has it. Look it up there, by its link and time: attach the "
+    "provider's number, or send it again if they do not have it, or give it up."
+)
 HELD = {
     "refusal": "The provider refused it with words that are not known. It is canceled and paid "
     "back when its time is over, unless you decide otherwise.",
@@ -93,6 +97,7 @@ def _filter() -> queries.OrderFilter:
         since=_day("from"),
         until=None if until is None else until + DAY_S,
         text=args.get("q", "").strip()[:2048],
+        only=args["only"] if args.get("only") in ("held", "warning") else "",
     )
 
 
@@ -123,10 +128,17 @@ def order_page(order_id: int) -> str:
         events=events.events(order_id),
         provider=queries.provider_names().get(order["provider"], ""),
         refill_follows=refills.REFILL_FOLLOWS,
-        held=HELD.get(order["held_because"], ""),
+        held=_why_it_waits(order),
         meanings=_meanings(order),
         **queries.order_records(order_id),
     )
+
+
+def _why_it_waits(order: dict[str, Any]) -> str:
+    """Why an order waits for the operator, and what to do; or ''."""
+    if order["dispatch_state"] == state.IN_REVIEW and state.is_open(order["status"]):
+        return IN_REVIEW
+    return HELD.get(order["held_because"], "")
 
 
 def _takes_posts(order: dict[str, Any]) -> bool:

@@ -192,6 +192,8 @@ def test_held_orders_are_marked_in_the_list(olga: Operator, up: SimpleNamespace)
     assert "s-held" not in olga.text("/admin/orders")
     refused(up, "Daily limit reached")
     assert olga.text("/admin/orders").count("s-held") == 1
+    links = [olga.text(f"/admin/orders?only={only}") for only in ("held", "warning", "no such")]
+    assert [page.count('name="order"') for page in links] == [1, 1, 2]
 
 
 # Services
@@ -236,7 +238,8 @@ def test_a_provider_that_moved_is_resumed_at_its_new_address(
 ) -> None:
     provider(stopped_because="it redirects", moved_to="https://new.example/api")(up)
     page = olga.text("/admin/providers/up")
-    assert "Resume at https://new.example/api" in page
+    assert "Resume at its new address" in page
+    assert 'name="url" value="https://new.example/api"' in page
     assert "s-stopped" in page
     assert "s-stopped" in olga.text("/admin")
     olga.post("/admin/providers/up/resume", url="https://new.example/api")
