@@ -140,6 +140,12 @@ class Border(RuleBasedStateMachine):
                 sources.set_source(number, self.providers[1], listing, 2)
         if keys:
             registry.record_account(self.providers[0], ProviderAccount("", True), "USD")
+        for number in WANTED:
+            self.place(number)
+        for _ in range(2):  # once more for the first part of a drip-feed
+            while self._take(0):
+                pass
+            dripfeed.run_due(0)
 
     # What the customer and the clock do
 
@@ -168,9 +174,12 @@ class Border(RuleBasedStateMachine):
 
     @rule(provider=st.integers(0, 1), fresh=st.integers(0, 9))
     def take(self, provider: int, fresh: int) -> None:
+        self._take(provider, fresh)
+
+    def _take(self, provider: int, fresh: int = 1) -> bool:
         order_id = self._claim(provider)
         if order_id is None:
-            return
+            return False
         was_in_doubt = lookup.get(order_id).may_be_at_provider
         self.number += fresh > 0  # now and then a number that was given before
         dispatch.record_accepted(order_id, f"n{self.number}", 0)
@@ -178,6 +187,7 @@ class Border(RuleBasedStateMachine):
         # Under one key a provider takes an order once: to ask again is to buy once.
         if was_in_doubt:
             self.bought[order_id] = 1
+        return True
 
     @rule(
         provider=st.integers(0, 1),
@@ -208,8 +218,11 @@ class Border(RuleBasedStateMachine):
 
     # What it answers to `status`
 
-    def _pick(self, chosen: int) -> StoredOrder | None:
-        numbers = [row.id for row in Order.select(Order.id)]
+    def _pick(self, chosen: int, sent: bool = False) -> StoredOrder | None:
+        query = Order.select(Order.id)
+        if sent:
+            query = query.where(Order.dispatch_state == state.SENT)
+        numbers = [row.id for row in query]
         return lookup.get(numbers[chosen % len(numbers)]) if numbers else None
 
     def _apply(self, order: StoredOrder, said: ProviderStatus) -> None:
@@ -230,14 +243,13 @@ class Border(RuleBasedStateMachine):
 
     @rule(chosen=which, said=reported)
     def tell(self, chosen: int, said: ProviderStatus) -> None:
-        order = self._pick(chosen)
-        if order is not None and order.dispatch_state == state.SENT:
+        if order := self._pick(chosen, sent=True):
             self._apply(order, said)
 
     @rule(chosen=which, entry=entries | anything)
     def answer(self, chosen: int, entry: Any) -> None:
-        order = self._pick(chosen)
-        if order is None or order.dispatch_state != state.SENT or not order.provider_order:
+        order = self._pick(chosen, sent=True)
+        if order is None or order.provider_order is None:
             return
         text = json.dumps({order.provider_order: entry})
         raw = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
