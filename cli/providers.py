@@ -49,10 +49,10 @@ def _row(provider: Provider) -> dict[str, Any]:
         "requests_per_minute": provider.requests_per_minute,
         "balance": provider.balance,
         "balance_at": when(provider.balance_at) if provider.balance_at else None,
+        "added": when(provider.created_at),
         "currency": provider.currency,
         "exchange": format_ratio(provider.exchange_ppt) if provider.exchange_ppt else None,
         "exchange_at": when(provider.exchange_at) if provider.exchange_at else None,
-        "added": when(provider.created_at),
         "note": _note(provider),
     }
 

@@ -92,6 +92,9 @@ USER = "id name status balance discount dialect created"
 
 SERVICE = "id name category type rate min max refill cancel dripfeed one_per_link active cost note"
 
+PROVIDER = (
+    "name url requests_per_minute balance balance_at added currency exchange exchange_at note"
+)
 ORDER = (
     "id user service service_name link quantity charge refunded status start_count remains "
     "forward provider_order cost warning parameters runs interval part_of created updated"
@@ -101,15 +104,15 @@ KEYS = {
     "user list": USER,
     "user show alice": f"{USER} rates",
     "service list": SERVICE,
-    "service show 1": f"{SERVICE} bought_from created",
+    "service show 1": f"{SERVICE} bought_from created to_settle",
     "order list": ORDER,
     "order show 2": f"{ORDER} events",
     "refill list": "id order user service link status created updated",
     "cancel list": "id order user service link status created updated",
     "ledger list": "id user kind amount balance order note created",
     "ledger list alice": "id user kind amount balance order note created",
-    "provider list": "name url requests_per_minute balance balance_at added",
-    "provider show shop": "name url requests_per_minute balance balance_at added",
+    "provider list": PROVIDER,
+    "provider show shop": PROVIDER,
     "operator list": "name added",
 }
 """Every list and show, and what its JSON holds."""

@@ -99,8 +99,8 @@ def test_providers_are_listed_and_shown_without_their_keys(
     (row,) = json.loads(good(flask("provider", "list", "--json")))
     assert row == json.loads(good(flask("provider", "show", "upstream", "--json")))
     assert list(row) == [
-        "name", "url", "requests_per_minute", "balance", "balance_at", "currency", "exchange",
-        "exchange_at", "added", "note",
+        "name", "url", "requests_per_minute", "balance", "balance_at", "added", "currency",
+        "exchange", "exchange_at", "note",
     ]  # fmt: skip
     assert (row["name"], row["url"], row["balance"]) == ("upstream", upstream.url, "12.5000 USD")
     assert (row["currency"], row["exchange"], row["note"]) == ("USD", None, "")
