@@ -151,7 +151,12 @@ def show(name: str, as_json: bool) -> None:
 @click.argument("name")
 def balance(name: str) -> None:
     """Ask for our balance there; this also tests the connection."""
-    click.echo(providers.test(COMMAND_LINE, name, ask_account, current_settings().currency))
+    ours = current_settings().currency
+    click.echo(providers.test(COMMAND_LINE, name, ask_account, ours))
+    try:
+        currency.require(registry.get(name).id, ours)
+    except OperatorError as error:
+        click.echo(f"Nothing can be bought there for now: {error}", err=True)
 
 
 @group.command("remove")
