@@ -49,10 +49,10 @@ def _row(provider: Provider) -> dict[str, Any]:
         "requests_per_minute": provider.requests_per_minute,
         "balance": provider.balance,
         "balance_at": when(provider.balance_at) if provider.balance_at else None,
+        "added": when(provider.created_at),
         "currency": provider.currency,
         "exchange": format_ratio(provider.exchange_ppt) if provider.exchange_ppt else None,
         "exchange_at": when(provider.exchange_at) if provider.exchange_at else None,
-        "added": when(provider.created_at),
         "note": _note(provider),
     }
 
@@ -151,7 +151,12 @@ def show(name: str, as_json: bool) -> None:
 @click.argument("name")
 def balance(name: str) -> None:
     """Ask for our balance there; this also tests the connection."""
-    click.echo(providers.test(COMMAND_LINE, name, ask_account, current_settings().currency))
+    ours = current_settings().currency
+    click.echo(providers.test(COMMAND_LINE, name, ask_account, ours))
+    try:
+        currency.require(registry.get(name).id, ours)
+    except OperatorError as error:
+        click.echo(f"Nothing can be bought there for now: {error}", err=True)
 
 
 @group.command("remove")

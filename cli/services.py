@@ -128,8 +128,8 @@ def show(id: int, as_json: bool) -> None:
     shown = bought_from if as_json else ", then ".join(bought_from)
     more = {
         "bought_from": shown,
-        "to_settle": todo if as_json else " or ".join(todo),
         "created": when(service.created_at),
+        "to_settle": todo if as_json else " or ".join(todo),
     }
     show_one({**row, **more}, as_json)
 

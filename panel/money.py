@@ -13,6 +13,7 @@ MAX_AMOUNT_MICROS = 10**15
 MAX_RATIO_PPT = 9 * 10**18
 """The largest rate of exchange that is read, nine million."""
 
+_RATIO = re.compile(r"([0-9]{1,7})(?:\.([0-9]{1,12}))?", re.ASCII)
 _AMOUNT = re.compile(r"(-?)([0-9]{1,10})(?:\.([0-9]{1,6}))?", re.ASCII)
 
 
@@ -43,9 +44,6 @@ def parse_percent(text: str) -> int:
     if rest:
         raise ValueError(f"{text!r} has more than 4 decimals")
     return millionths
-
-
-_RATIO = re.compile(r"([0-9]{1,7})(?:\.([0-9]{1,12}))?", re.ASCII)
 
 
 def parse_ratio(text: str) -> int:

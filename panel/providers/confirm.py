@@ -58,4 +58,5 @@ def _take_over(source: Source, waiting: Waiting, policy: SyncPolicy) -> list[Fin
             found.append((Kind.SETTLED, describe_pending(item), None))
     pending.remove_all_of_source(source.id)
     registry.want_sync(source.provider_id)
-    return found + follow(source, cost_micros, {}, policy, {})
+    service = services.get(source.service_id)
+    return found + follow(service, source, cost_micros, {}, policy, {})

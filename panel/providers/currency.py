@@ -1,6 +1,6 @@
 """The currencies that providers count in, and what their amounts are in ours."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from database.clock import now
 from models import Provider
@@ -118,17 +118,19 @@ def record(provider: Provider, named: str, ours: str) -> None:
     if provider.url == SANDBOX_URL:
         named = ours
     if named and (not provider.currency or provider.url == SANDBOX_URL):
-        _set(provider, named)
+        _set(provider, named, ours)
     judge(provider, named, ours)
 
 
-def _set(provider: Provider, currency: str) -> None:
+def _set(provider: Provider, currency: str, ours: str) -> None:
     """Its prices are to be read at once: before they could not be."""
-    if provider.currency != currency:
-        provider.currency = currency
-        Provider.update(currency=currency, sync_wanted=True).where(
-            Provider.id == provider.id
-        ).execute()
+    if provider.currency == currency:
+        return
+    values: dict[str, Any] = {"currency": currency, "sync_wanted": True}
+    if currency == ours:
+        values |= {"exchange_ppt": None, "exchange_at": None}
+    Provider.update(**values).where(Provider.id == provider.id).execute()
+    provider.currency = currency
 
 
 def judge(provider: Provider, named: str, ours: str) -> None:

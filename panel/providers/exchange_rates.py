@@ -3,6 +3,7 @@
 from database.clock import now
 from database.transactions import immediate
 from models import Provider, Source
+from panel import services
 from panel.errors import OperatorError
 from panel.money import ONE_PPT, format_exact, rescaled
 from panel.providers import currency as currencies
@@ -12,7 +13,6 @@ from panel.providers.currency import SANDBOX_URL
 from panel.providers.follow import as_changes, follow, waiting_of
 from panel.providers.pending import Pending, PendingKind
 from panel.providers.policy import SyncPolicy
-from panel.services import MAX_RATE_MICROS
 
 
 def set_exchange(
@@ -106,11 +106,13 @@ def _rescale(
     query = Source.select().where(Source.provider == provider.id)
     for source in list(query.order_by(Source.service, Source.source_rank)):
         cost_micros = rescaled(source.cost_micros, before_ppt, after_ppt)
-        if cost_micros > MAX_RATE_MICROS:
+        if cost_micros > services.MAX_RATE_MICROS:
             raise OperatorError(
                 f"service {source.service_id} would cost {format_exact(cost_micros)}: "
                 "the rate of exchange is too high"
             )
-        findings = follow(source, cost_micros, {}, policy, waiting.get(source.id, {}))
+        service = services.get(source.service_id)
+        known = waiting.get(source.id, {})
+        findings = follow(service, source, cost_micros, {}, policy, known)
         changes += as_changes(source, findings)
     return changes

@@ -48,17 +48,22 @@ def as_changes(source: Source, findings: list[Finding]) -> list[CatalogueChange]
 
 
 def follow(
-    source: Source, cost_micros: int, taken: dict[str, Any], policy: SyncPolicy, waiting: Waiting
+    service: Service,
+    source: Source,
+    cost_micros: int,
+    taken: dict[str, Any],
+    policy: SyncPolicy,
+    waiting: Waiting,
 ) -> list[Finding]:
     """Give a source a cost and its service what it takes over; to be called inside immediate().
 
     A service whose rate is below its cost is told of, and disabled where the policy says so.
 
+    :param service: as it stands, read in the same transaction.
     :param taken: the service's columns that change; its rate follows the cost besides, where it
         has a markup and this is its first source.
     :param waiting: what is pending for the source.
     """
-    service = services.get(source.service_id)
     before = {name: getattr(service, name) for name in _FOLLOWED}
     after = before | taken
     if source.source_rank == 1:

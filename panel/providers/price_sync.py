@@ -157,7 +157,9 @@ def _sync_source(
     service = services.get(source.service_id)
     if listing is None:
         settle(source, (*OF_IDENTITY, *OF_COST), waiting)  # judged anew if it returns
-        return follow(source, source.cost_micros, _vanish(service, source), policy, waiting)
+        return follow(
+            service, source, source.cost_micros, _vanish(service, source), policy, waiting
+        )
     is_doubtful, found = _judge_identity(source, listing, waiting)
     if is_doubtful:
         return found
@@ -166,11 +168,11 @@ def _sync_source(
     if not _is_sellable(service, listing):
         settle(source, OF_COST, waiting)
         gone = _vanish(service, source)
-        return found + follow(source, source.cost_micros, gone, policy, waiting)
+        return found + follow(service, source, source.cost_micros, gone, policy, waiting)
     cost, told = _judge_cost(source, listing, policy, waiting)
     told += settle_charge(source, cost, waiting)
     taken = _take(service, listing) if source.source_rank == 1 else {}
-    return found + told + follow(source, cost, taken, policy, waiting)
+    return found + told + follow(service, source, cost, taken, policy, waiting)
 
 
 def _judge_identity(

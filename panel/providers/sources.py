@@ -27,14 +27,13 @@ def link(service_id: int, provider_id: int, listing: Listing, source_rank: int =
         "name": listing.name,
         "category": listing.category,
     }
-    Source.insert(service=service_id, source_rank=source_rank, **values).on_conflict(
-        conflict_target=[Source.service, Source.source_rank], update=values
-    ).execute()
-    source = Source.get(Source.service == service_id, Source.source_rank == source_rank)
-    pending.remove_all_of_source(source.id)
+    known = Source.get_or_none(Source.service == service_id, Source.source_rank == source_rank)
+    if known is None:
+        Source.create(service=service_id, source_rank=source_rank, **values)
+    else:
+        pending.remove_all_of_source(known.id)
+        Source.update(**values).where(Source.id == known.id).execute()
     pending.update_held([service_id])
-    # Whether it is sold depends on its cost, and the catalogue's version counts services alone.
-    Service.update(held=Service.held).where(Service.id == service_id).execute()
 
 
 def set_source(service_id: int, provider_id: int, listing: Listing, source_rank: int) -> None:
@@ -51,6 +50,8 @@ def set_source(service_id: int, provider_id: int, listing: Listing, source_rank:
         if source_rank == 2 and first is None:
             raise OperatorError(f"service {service_id} has no first source yet")
         link(service_id, provider_id, listing, source_rank)
+        # Whether it is sold depends on its cost, and the catalogue's version counts services.
+        Service.update(held=Service.held).where(Service.id == service_id).execute()
 
 
 def sources(service_id: int) -> list[dict[str, Any]]:

@@ -93,9 +93,8 @@ USER = "id name status balance discount dialect created"
 SERVICE = "id name category type rate min max refill cancel dripfeed one_per_link active cost note"
 
 PROVIDER = (
-    "name url requests_per_minute balance balance_at currency exchange exchange_at added note"
+    "name url requests_per_minute balance balance_at added currency exchange exchange_at note"
 )
-
 ORDER = (
     "id user service service_name link quantity charge refunded status start_count remains "
     "forward provider_order cost warning held held_text parameters runs interval part_of "
@@ -106,7 +105,7 @@ KEYS = {
     "user list": USER,
     "user show alice": f"{USER} rates",
     "service list": SERVICE,
-    "service show 1": f"{SERVICE} bought_from to_settle created",
+    "service show 1": f"{SERVICE} bought_from created to_settle",
     "order list": ORDER,
     "order show 2": f"{ORDER} events",
     "refill list": "id order user service link status created updated",

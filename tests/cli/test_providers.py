@@ -99,8 +99,8 @@ def test_providers_are_listed_and_shown_without_their_keys(
     (row,) = json.loads(good(flask("provider", "list", "--json")))
     assert row == json.loads(good(flask("provider", "show", "upstream", "--json")))
     assert list(row) == [
-        "name", "url", "requests_per_minute", "balance", "balance_at", "currency", "exchange",
-        "exchange_at", "added", "note",
+        "name", "url", "requests_per_minute", "balance", "balance_at", "added", "currency",
+        "exchange", "exchange_at", "note",
     ]  # fmt: skip
     assert (row["name"], row["url"], row["balance"]) == ("upstream", upstream.url, "12.5000 USD")
     assert (row["currency"], row["exchange"], row["note"]) == ("USD", None, "")
@@ -114,11 +114,21 @@ def test_a_panel_without_providers_says_so(flask: FlaskCommand) -> None:
 
 
 def test_a_balance_is_asked_for_and_kept(flask: FlaskCommand, upstream: FaultyProvider) -> None:
-    upstream.plan("balance", Fault(says({"balance": "7.01", "currency": "EUR"})))
-    assert good(flask("provider", "balance", "upstream")) == "7.01 EUR\n"
+    upstream.plan("balance", Fault(says({"balance": "7.01", "currency": "USD"})))
+    assert good(flask("provider", "balance", "upstream")) == "7.01 USD\n"
     assert json.loads(good(flask("provider", "show", "upstream", "--json")))["balance"] == (
-        "7.01 EUR"
+        "7.01 USD"
     )
+
+
+def test_a_balance_in_another_currency_is_told_with_what_to_do(
+    flask: FlaskCommand, upstream: FaultyProvider
+) -> None:
+    upstream.plan("balance", Fault(says({"balance": "7.01", "currency": "EUR"})))
+    result = flask("provider", "balance", "upstream")
+    assert (result.exit_code, result.stdout) == (0, "7.01 EUR\n")
+    assert "in USD and are in EUR now" in result.stderr
+    assert "flask provider exchange upstream RATE" in result.stderr
 
 
 def test_a_removed_provider_is_gone_with_its_key(

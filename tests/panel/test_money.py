@@ -201,3 +201,28 @@ def test_refund_and_kept_make_the_charge(charge: int, quantity: int, data: st.Da
 def test_more_remains_never_refund_less(charge: int, quantity: int, data: st.DataObject) -> None:
     remains = data.draw(st.integers(0, quantity - 1))
     assert money.refund(charge, remains, quantity) <= money.refund(charge, remains + 1, quantity)
+
+
+@pytest.mark.parametrize(
+    ("text", "ppt", "shown"),
+    [
+        ("83.20", 83_200_000_000_000, "83.2"),
+        (" 1 ", 10**12, "1"),
+        ("0.000000000001", 1, "0.000000000001"),
+        ("9000000", 9 * 10**18, "9000000"),
+        ("0.012019230769", 12_019_230_769, "0.012019230769"),
+        ("100", 10**14, "100"),
+    ],
+)
+def test_a_rate_of_exchange_is_exact(text: str, ppt: int, shown: str) -> None:
+    assert money.parse_ratio(text) == ppt
+    assert money.format_ratio(ppt) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "0", "0.0", "-1", "1e2", "83,20", "nan", "1/83", "0.0000000000001", "9000001", "."],
+)
+def test_what_is_no_rate_of_exchange_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="rate"):
+        money.parse_ratio(text)

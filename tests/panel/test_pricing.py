@@ -4,13 +4,17 @@ from types import SimpleNamespace
 
 import pytest
 from flask.testing import FlaskClient
-from support.orders import balance
+from support.apps import listed
+from support.orders import assert_changes_nothing, balance
 from support.pricing import ask
 
-from panel import accounts, ledger, pricing
+from database.transactions import immediate
+from panel import accounts, ledger, pricing, services
 from panel.errors import OperatorError
 from panel.money import MICROS
 from panel.orders import lookup, transition
+from panel.providers import pending, registry, sources
+from panel.providers.pending import PendingKind
 
 
 def rates(client: FlaskClient, key: str) -> dict[str, str]:
@@ -95,3 +99,72 @@ def test_a_refund_is_of_what_this_customer_paid(
     transition.change(1, status="Partial", remains=50)
     assert lookup.get(1).refunded_micros == 225_000
     assert list(ledger.check()) == []
+
+
+# Nothing that costs something is given away, and nothing is sold that is held
+
+
+@pytest.fixture
+def bought(cast: SimpleNamespace) -> SimpleNamespace:
+    """The cast; the followers are bought at a cost."""
+    cast.shop = registry.add("shop", "https://p.example/api/v2", "key", 60).id
+    sources.set_source(cast.followers, cast.shop, listed("1", 1), 1)
+    return cast
+
+
+def is_sold(client: FlaskClient, cast: SimpleNamespace) -> bool:
+    """Whether Alice is shown the followers; whether she can order them is the same."""
+    shown = "Followers" in rates(client, cast.alice)
+    wanted = {"service": cast.followers, "quantity": 100, "link": "https://a.example"}
+    answer = ask(client, cast.alice, "add", **wanted)
+    assert answer.get("error") == (None if shown else "Incorrect service ID")
+    return shown
+
+
+def test_a_discount_of_everything_gives_away_nothing_that_costs_something(
+    client: FlaskClient, bought: SimpleNamespace
+) -> None:
+    accounts.set_discount("alice", MICROS)
+    assert not is_sold(client, bought)
+    assert "Views" in rates(client, bought.alice)
+    assert "Followers" in rates(client, bought.bob)
+    accounts.set_discount("alice", MICROS - 1)
+    assert is_sold(client, bought)
+
+
+@pytest.mark.parametrize("source_rank", [1, 2])
+def test_a_rate_of_0_is_not_sold_from_when_on_it_costs_something(
+    client: FlaskClient, cast: SimpleNamespace, source_rank: int
+) -> None:
+    services.edit(cast.followers, rate_micros=0)
+    shop = registry.add("shop", "https://p.example/api/v2", "key", 60).id
+    sources.set_source(cast.followers, shop, listed("1", 0), 1)
+    assert is_sold(client, cast)
+    sources.set_source(cast.followers, shop, listed("2", 1), source_rank)
+    assert not is_sold(client, cast)
+
+
+def test_a_rate_of_0_is_refused_for_what_costs_something(bought: SimpleNamespace) -> None:
+    alice = accounts.get("alice").id
+    for act in (
+        lambda: services.edit(bought.followers, rate_micros=0),
+        lambda: pricing.set_account_rate(alice, bought.followers, 0),
+    ):
+        assert_changes_nothing(
+            act, OperatorError, "service 1 costs something, and is not sold at 0"
+        )
+    services.edit(bought.followers, rate_micros=1)
+    services.edit(bought.views, rate_micros=0)
+    pricing.set_account_rate(alice, bought.views, 0)
+
+
+def test_what_is_held_is_not_sold_until_it_is_no_longer(
+    client: FlaskClient, bought: SimpleNamespace
+) -> None:
+    assert is_sold(client, bought)
+    with immediate():
+        pending.add(bought.shop, PendingKind.CURRENCY, "USD", "INR")
+    assert not is_sold(client, bought)
+    with immediate():
+        pending.remove(bought.shop, (PendingKind.CURRENCY,))
+    assert is_sold(client, bought)

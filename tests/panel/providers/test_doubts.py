@@ -5,11 +5,12 @@ from support.catalogue import OTHERS, cost, import_from, listing, service, sync
 from support.clock import Clock
 from support.orders import everything
 
+import settings
 from models import Source
 from panel import services
 from panel.errors import OperatorError
 from panel.money import MICROS
-from panel.providers import confirm, pending, registry, sources
+from panel.providers import confirm, pending, policy, registry, sources
 from panel.providers.changes import describe
 from panel.providers.listing import NO_CATEGORY, Listing
 from panel.providers.pending import PendingKind
@@ -20,8 +21,8 @@ def waiting(service_id: int = 1) -> list[tuple[str, str, str]]:
     return [(item.kind, item.before, item.after) for item in pending.of_service(service_id)]
 
 
-def confirmed(*service_ids: int, policy: SyncPolicy = USUAL) -> list[str]:
-    return [describe(change) for change in confirm.confirm_services(service_ids, policy)]
+def confirmed(*service_ids: int, followed: SyncPolicy = USUAL) -> list[str]:
+    return [describe(change) for change in confirm.confirm_services(service_ids, followed)]
 
 
 def charged(upstream: int, before: str, after: str) -> None:
@@ -72,6 +73,15 @@ def test_the_limits_are_settings(upstream: int) -> None:
     assert (cost(), waiting()) == (720_000, [])
 
 
+def test_the_settings_give_the_limits() -> None:
+    assert policy.from_settings(settings.read({})) == USUAL
+    variables = {
+        "PANEL_BELOW_COST": "disable", "PANEL_COST_FALL": "1", "PANEL_COST_RISE": "2",
+        "PANEL_CATALOGUE_LOSS": "3",
+    }  # fmt: skip
+    assert policy.from_settings(settings.read(variables)) == SyncPolicy(True, 1, 2, 3)
+
+
 def test_a_service_that_cost_nothing_is_held_when_it_costs_something(upstream: int) -> None:
     import_from(upstream, listing())
     Source.update(cost_micros=0).execute()
@@ -113,7 +123,7 @@ def test_a_rise_above_a_rate_by_hand_is_sold_as_the_policy_says(
     fixed: int, disable: bool, active: bool
 ) -> None:
     sync(fixed, listing(rate=8 * MICROS))
-    told = confirmed(1, policy=SyncPolicy(disable))
+    told = confirmed(1, followed=SyncPolicy(disable))
     assert "its rate 1.00 is below its cost 8.00" in told
     assert (service().held, service().active) == (False, active)
 
