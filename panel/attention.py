@@ -207,8 +207,7 @@ def _free_services() -> Iterator[Item]:
     query = (
         Service.select(Service.id, Service.name, fn.MAX(Source.cost_micros))
         .join(Source)
-        .where(Service.active, Service.rate_micros == 0, Source.source_rank == 1)
-        .where(Source.cost_micros > 0)
+        .where(Service.active, Service.rate_micros == 0, Source.cost_micros > 0)
         .group_by(Service.id)
         .order_by(Service.id)
     )

@@ -68,8 +68,8 @@ def provider_resume(name: str) -> Any:
     url = request.form.get("url", "").strip() or None
     done = perform(providers.resume, name, url)
     if done.done:
-        sent = f"; {done.value} orders that waited for funds are sent" if done.value else ""
-        tell(f"Provider {name} is resumed{sent}.", "done")
+        sent = f" Orders for funds that are sent now: {done.value}." if done.value else ""
+        tell(f"Provider {name} is resumed.{sent}", "done")
     return back_to("admin.provider_page", name=name)
 
 
@@ -79,7 +79,9 @@ def provider_word(name: str) -> Any:
     word, meaning = request.form.get("word", ""), request.form.get("meaning", "")
     done = perform(words.teach, name, word, meaning)
     if done.done:
-        tell(f"{word!r} of {name} means {meaning}: {done.value.orders} orders waited.", "done")
+        tell(
+            f"{word!r} of {name} means {meaning}. Orders that waited: {done.value.orders}.", "done"
+        )
     return back_to("admin.provider_page", name=name)
 
 

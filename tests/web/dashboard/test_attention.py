@@ -126,7 +126,7 @@ def test_a_status_is_taught_on_the_providers_page_once(
     assert "of 2 orders" in page
     olga.post("/admin/providers/up/words", word="Success", meaning="Completed")
     page = olga.text("/admin/providers/up")
-    assert said(page) == ["&#39;Success&#39; of up means Completed: 2 orders waited."]
+    assert said(page) == ["&#39;Success&#39; of up means Completed. Orders that waited: 2."]
     assert "<q>success</q> means Completed" in page
     says(1, word="Success")
     assert lookup.get(1).status == "Completed"
@@ -256,7 +256,7 @@ def test_orders_that_wait_for_funds_are_sent_by_hand(olga: Operator, up: SimpleN
     olga.post("/admin/providers/up/resume")
     assert Order.get_by_id(1).send_at < before
     (message,) = said(olga.text("/admin/providers/up"))
-    assert "1 orders that waited for funds" in message
+    assert message == "Provider up is resumed. Orders for funds that are sent now: 1."
 
 
 def test_a_rate_of_exchange_is_given_and_its_costs_follow(
