@@ -160,6 +160,16 @@ class Provider(FlaskForm):
         render_kw={"autocomplete": "off"},
     )
     requests_per_minute = IntegerField("Requests per minute", REQUIRED, default=120)
+    currency = StringField(
+        "Currency of its prices",
+        description="Only where the provider does not name it.",
+        render_kw={"autocomplete": "off"},
+    )
+    exchange = RatioField(
+        "Rate of exchange",
+        description="Units of our currency for one of theirs, where that is another one.",
+        render_kw=DECIMAL,
+    )
 
 
 class Exchange(FlaskForm):

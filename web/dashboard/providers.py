@@ -51,6 +51,8 @@ def provider_add() -> Any:
         form.url.data,
         form.key.data or "",
         form.requests_per_minute.data,
+        currency.currency_code(form.currency.data or ""),
+        form.exchange.data,
         said=f"Provider {name} is added.",
     )
     if not added.done:

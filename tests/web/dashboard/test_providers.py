@@ -67,6 +67,21 @@ def test_a_provider_that_does_not_answer_is_told_and_nothing_changes(olga: Opera
     assert "a-secret-key" not in shown + str(lines())
 
 
+def test_a_provider_is_added_with_its_currency_and_a_rate_of_exchange(olga: Operator) -> None:
+    fields = {
+        "name": "far", "url": "http://127.0.0.1:9/api/v2", "key": "a-key",
+        "requests_per_minute": "60", "currency": " inr", "exchange": "0.012",
+    }  # fmt: skip
+    olga.post("/admin/providers", **fields)
+    row = registry.get("far")
+    assert (row.currency, row.exchange_ppt) == ("INR", 12 * 10**9)
+    assert lines()[0][1] == (
+        "provider far: add http://127.0.0.1:9/api/v2, currency INR, exchange 0.012"
+    )
+    page = olga.text("/admin/providers/far")
+    assert "0.012 USD for 1 INR" in page
+
+
 def test_a_provider_that_exists_is_not_given_another_key(olga: Operator) -> None:
     registry.add("dear", "https://p.example/api/v2", "first", 60)
     fields = {"url": "https://p.example/api/v2", "key": "other", "requests_per_minute": "60"}
