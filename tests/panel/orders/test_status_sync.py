@@ -27,6 +27,7 @@ from panel.providers import pending, registry, sources, words
 from upstream.http import HttpProvider
 from upstream.provider import OutcomeUnknown, ProviderRejected, ProviderUnreachable
 from worker import poll
+from worker.contact import Contact
 
 
 def took(micros: int | None, step_micros: int = 10_000, is_named: bool = True) -> Charge:
@@ -424,9 +425,8 @@ def test_one_order_that_cannot_be_handled_stops_only_itself(
 
 
 def ask(shop: SimpleNamespace, *order_ids: int) -> None:
-    poll.poll_statuses(
-        shop.client, [(order_id, str(1000 + order_id)) for order_id in order_ids], 15
-    )
+    contact = Contact(shop.provider, shop.client, lambda: True, {})
+    poll.poll_statuses(contact, [(order_id, str(1000 + order_id)) for order_id in order_ids], 15)
 
 
 STATE = {"charge": "0.09", "start_count": 3, "status": "Completed", "remains": 0}
@@ -488,7 +488,7 @@ def test_an_answer_that_tells_of_no_order_changes_none(
 ) -> None:
     order_id = place()
     before = queries.order_details(order_id)
-    faulty.plan("status", Fault(answer))
+    faulty.plan("status", Fault(answer), forever=True)
     with pytest.raises(error):
         ask(shop, order_id)
     assert_only_put_off(order_id, before)
@@ -581,7 +581,7 @@ def test_a_word_that_is_taught_is_applied_to_the_orders_that_wait_with_it_and_to
 ) -> None:
     waiting, other, later = place(), place(), place()
     told(waiting, Status(word="Success"))
-    told(other, Status(word="Refunds"))
+    told(other, Status(word="Returned"))
     assert lookup.get(waiting).poll_at > 0
     words.teach("upstream", "SUCCESS", "Completed")
     assert status_sync.poll_taught(shop.provider) == 1
@@ -605,10 +605,10 @@ def test_what_was_taught_goes_before_what_a_word_seems_to_mean(
 def test_a_word_that_is_taught_to_pay_back_needs_what_every_refund_needs(
     shop: SimpleNamespace, place: Place
 ) -> None:
-    words.teach("upstream", "Refunds", "Partial")
-    order = told(place(), Status(word="Refunds"))
+    words.teach("upstream", "Returned", "Partial")
+    order = told(place(), Status(word="Returned"))
     assert (order.status, order.held_because, refunds(order.id)) == ("Pending", "status", [])
-    order = told(order.id, Status(word="Refunds", remains=40))
+    order = told(order.id, Status(word="Returned", remains=40))
     assert (order.status, order.held_because, refunds(order.id)) == ("Partial", "", [200_000])
 
 
