@@ -486,12 +486,13 @@ def test_an_answer_that_tells_of_no_order_changes_none(
     answer: Any,
     error: type[Exception],
 ) -> None:
-    order_id = place()
-    before = queries.order_details(order_id)
+    orders = [place() for _ in range(4)]
+    before = [queries.order_details(order_id) for order_id in orders]
     faulty.plan("status", Fault(answer), forever=True)
     with pytest.raises(error):
-        ask(shop, order_id)
-    assert_only_put_off(order_id, before)
+        ask(shop, *orders)
+    for order_id, was in zip(orders, before, strict=True):
+        assert_only_put_off(order_id, was)
 
 
 def assert_only_put_off(order_id: int, before: dict[str, Any]) -> None:
