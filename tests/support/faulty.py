@@ -162,7 +162,7 @@ class FaultyProvider:
             return self._error(404, "Incorrect service ID")
         number = len(self.orders) + 1
         self.orders[number] = {
-            "link": request["link"],
+            "link": request.get("link", ""),
             "charge": "0.500000",
             "start_count": 0,
             "status": "Pending",

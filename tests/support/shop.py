@@ -13,7 +13,7 @@ from panel import services
 from panel.money import MICROS
 from panel.orders import lookup
 from panel.providers import registry, sources
-from support.apps import listed
+from panel.providers.listing import Listing
 from support.faulty import DOLLARS, KEY, PATIENT_S
 from support.orders import new_order
 from upstream.http import HttpProvider
@@ -21,6 +21,9 @@ from worker.lane import Lane
 
 SOME = 3
 """How many orders a test places that needs more than one."""
+
+LISTING = Listing("2", "Views", "Video", "Default", 3300, 1, 1000, False, False)
+"""The service that is bought, as the faulty provider lists it."""
 
 links = (f"https://a.example/{n}" for n in count())
 """No link is ordered twice here, so each tells how often its order was taken."""
@@ -31,7 +34,7 @@ def open_shop(url: str) -> SimpleNamespace:
     """A service, and a provider of its own."""
     row = registry.add(f"upstream-{next(shops)}", url, KEY, 10**6)
     service = services.add(name="Views", category="Video", rate_micros=MICROS, min=1, max=1000)
-    sources.set_source(service, row.id, listed("2", 3300), 1)
+    sources.set_source(service, row.id, LISTING, 1)
     client = HttpProvider(url, KEY, DOLLARS, timeout_s=PATIENT_S)
     return SimpleNamespace(provider=row.id, row=row, service=service, client=client)
 

@@ -1,0 +1,481 @@
+"""A lane, which is the worker for one provider: what fails there stops only itself."""
+
+import logging
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from support.faulty import KEY, Call, Fault, FaultyProvider, hang, says
+from support.orders import account_id
+from support.shop import OpenLane, come_due, forwards, none_waits, place, refunded, until
+
+from models import AskedSingly, Cancel, Order, Provider, Refill, Service
+from panel import accounts, pricing
+from panel.orders import cancels, lookup, refills, transition
+from panel.orders.place import OrderRequest, place_order
+from panel.providers import abilities, registry
+from worker import lane as lanes_module
+from worker import send
+
+MOVED = "https://new.example/api/v2"
+
+
+def moved(status: int = 301, location: str = f"{MOVED}?key={KEY}") -> Fault:
+    return Fault(says(b"", status, "text/html", Location=location))
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lanes that look for work all the time, and pause so long that a test sees no second try."""
+    monkeypatch.setattr(lanes_module, "FIRST_PAUSE_S", 600)
+    monkeypatch.setattr(lanes_module, "LONGEST_PAUSE_S", 600)
+    monkeypatch.setattr(lanes_module, "IDLE_S", 0.01)
+
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+
+def row_of(shop: SimpleNamespace) -> Provider:
+    return Provider.get_by_id(shop.provider)
+
+
+def sent_there(shop: SimpleNamespace, number: int = 3) -> list[int]:
+    """Orders that the provider has, as its 1, 2, 3 …, and that are asked for at once."""
+    placed = place(shop, number)
+    for order_id in placed:
+        outgoing = send.dispatch.claim(shop.provider)
+        assert outgoing is not None
+        assert outgoing.order_id == order_id
+        send.send(shop.client, outgoing, 0, 0, 0)
+    return placed
+
+
+def complete(faulty: FaultyProvider) -> None:
+    for order in faulty.orders.values():
+        order |= {"status": "Completed", "remains": 0, "charge": "0.00033"}
+
+
+def statuses(placed: Iterable[int]) -> list[str]:
+    return [lookup.get(order_id).status for order_id in placed]
+
+
+# A panel that moved
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_panel_that_moved_is_sent_one_order_and_stops_its_lane(
+    shop: SimpleNamespace,
+    faulty: FaultyProvider,
+    open_lane: OpenLane,
+    caplog: pytest.LogCaptureFixture,
+    status: int,
+) -> None:
+    faulty.plan("add", moved(status), forever=True)
+    placed = place(shop, 8)
+    with caplog.at_level(logging.INFO, "panel.worker"):
+        open_lane(shop)
+        until(lambda: row_of(shop).stopped_because)
+        asked = len(faulty.requests)
+        come_due(placed)
+        faulty.plan("status", None)
+    assert len(faulty.sent("add")) == 1
+    assert forwards(placed) == ["waiting"] * 8
+    row = row_of(shop)
+    assert (row.moved_to, KEY in row.stopped_because) == (MOVED, False)
+    (alarm,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert f"flask provider resume {shop.row.name} --url {MOVED}" in alarm.getMessage()
+    assert KEY not in caplog.text
+    # Nothing more is asked, whatever is due.
+    more = place(shop, 2)
+    Order.update(poll_at=0).execute()
+    assert not faulty.ended.wait(0.2)
+    assert len(faulty.requests) <= asked + 1  # the balance may have been under way
+
+    faulty.plan("add", None)
+    registry.resume(shop.row.name)
+    come_due(placed)
+    until(lambda: none_waits([*placed, *more]))
+    assert sorted(faulty.taken().values()) == [1] * 10
+    assert refunded(placed) == []
+
+
+@pytest.mark.parametrize("action", ["balance", "status", "services", "cancel", "refill"])
+def test_a_redirect_of_any_request_stops_the_lane(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane, action: str
+) -> None:
+    (order_id,) = sent_there(shop, 1)
+    Service.update(cancel=True, refill=True).where(Service.id == shop.service).execute()
+    if action == "refill":
+        transition.change(order_id, status="Completed")
+        refills.request(account_id(), [order_id])
+    if action == "cancel":
+        transition.change(order_id, status="In progress")
+        cancels.request(account_id(), [order_id])
+    wanted = action == "services"
+    Provider.update(sync_wanted=wanted, currency="USD").where(
+        Provider.id == shop.provider
+    ).execute()
+    shop.row = row_of(shop)
+    faulty.plan(action, moved(), forever=True)
+    open_lane(shop)
+    until(lambda: row_of(shop).moved_to == MOVED)
+    assert len(faulty.sent(action)) == 1
+
+
+def test_a_redirect_that_may_come_after_the_work_leaves_one_order_in_review(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane
+) -> None:
+    faulty.plan("add", moved(302, "/login"), forever=True)
+    placed = place(shop, 8)
+    open_lane(shop)
+    until(lambda: row_of(shop).stopped_because)
+    assert forwards(placed) == ["review"] + ["waiting"] * 7
+    assert len(faulty.sent("add")) == 1
+    assert row_of(shop).moved_to == ""
+
+
+# One order first
+
+
+@pytest.mark.parametrize("reply", [says(b"no", 500), says(b"<html>"), says({"status": "success"})])
+def test_a_provider_whose_answers_are_unclear_is_sent_one_order_at_a_time(
+    shop: SimpleNamespace,
+    faulty: FaultyProvider,
+    open_lane: OpenLane,
+    reply: Callable[[Call], Iterable[bytes]],
+) -> None:
+    faulty.plan("add", Fault(reply), forever=True)
+    placed = place(shop, 8)
+    open_lane(shop)
+    until(lambda: "review" in forwards(placed))
+    assert not faulty.ended.wait(0.2)
+    assert len(faulty.sent("add")) == 1
+    assert sorted(forwards(placed)) == ["review"] + ["waiting"] * 7
+
+
+# Kinds of requests
+
+ODD: dict[str, Callable[[Call], Iterable[bytes]]] = {
+    "500": says(b"no", 500),
+    "HTML": says(b"<html>"),
+    "a text": says("Welcome"),
+    "a wrong object": says({"message": "Welcome"}),
+    "a refusal": says({"error": "Invalid action"}),
+    "a refusal that passes": says({"error": "Too many requests"}, 429),
+    "silence": hang,
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize(
+    "action", ["balance", "status", "services", "cancel", "refill", "refill_status"]
+)
+def test_a_kind_of_request_that_fails_holds_up_no_other(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane, action: str, name: str
+) -> None:
+    Service.update(cancel=True, refill=True).where(Service.id == shop.service).execute()
+    faulty.services[1] |= {"min": 1, "max": 1000, "cancel": True, "refill": True}
+    stays, canceled, refilled, refilling = placed = sent_there(shop, 4)
+    for order_id in (refilled, refilling):
+        transition.change(order_id, status="Completed")
+        refills.request(account_id(), [order_id])
+    (running,) = Refill.select().where(Refill.order == refilling)
+    faulty.refills[1] = "completed"
+    refills.record_accepted(running.id, "1", 0)
+    transition.change(canceled, status="In progress")
+    cancels.request(account_id(), [canceled])
+    Provider.update(sync_wanted=True, currency="USD").where(Provider.id == shop.provider).execute()
+    shop.row = row_of(shop)
+    faulty.plan(action, Fault(ODD[name]), forever=True)
+
+    open_lane(shop)
+    more = place(shop, 8)
+    until(lambda: none_waits(more))
+    assert forwards(more) == ["sent"] * 8
+    others = {"balance", "services", "cancel", "refill", "refill_status"} - {action}
+    if action == "balance":
+        others.remove("services")  # no price is believed whose currency is not known
+    for other in others:
+        until(lambda other=other: faulty.sent(other))
+    if action != "status":
+        complete(faulty)
+        Order.update(poll_at=0).where(Order.id.in_(placed)).execute()
+        until(lambda: statuses([stays]) == ["Completed"])
+    if action != "refill_status":
+        until(lambda: Refill.get_by_id(running.id).status == "completed")
+    if action not in ("cancel", "status"):
+        until(lambda: Cancel.get(Cancel.order == canceled).status != "pending")
+    assert row_of(shop).stopped_because == ""
+    faulty.ended.set()
+
+
+def test_a_fault_of_our_own_pauses_its_kind_alone(
+    shop: SimpleNamespace,
+    faulty: FaultyProvider,
+    open_lane: OpenLane,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def breaks(*_: Any) -> None:
+        raise KeyError
+
+    monkeypatch.setattr("worker.poll.poll_statuses", breaks)
+    sent_there(shop)
+    open_lane(shop)
+    more = place(shop, 5)
+    until(lambda: none_waits(more))
+    assert forwards(more) == ["sent"] * 5
+
+
+# Lists
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault(says(b"no", 500)), Fault(says({"error": "Incorrect order ID"}, 404))]
+)
+def test_one_odd_order_holds_up_no_others(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane, fault: Fault
+) -> None:
+    placed = sent_there(shop, 9)
+    complete(faulty)
+    faulty.spoils["5"] = fault
+    open_lane(shop)
+    rest = [order_id for order_id in placed if order_id != placed[4]]
+    until(lambda: statuses(rest) == ["Completed"] * 8)
+    until(lambda: lookup.get(placed[4]).warning)
+    assert statuses([placed[4]]) == ["Pending"]
+
+    # From now on it spoils no list.
+    more = place(shop, 4)
+    until(lambda: none_waits(more))
+    complete(faulty)
+    before = len(faulty.sent("status"))
+    Order.update(poll_at=0).where(Order.id.in_([placed[4], *more])).execute()
+    until(lambda: statuses(more) == ["Completed"] * 4)
+    lists = [sent["orders"] for sent in faulty.sent("status")[before:] if "orders" in sent]
+    assert all("5" not in listed.split(",") or listed == "5" for listed in lists)
+    # And it is well as soon as the provider says so.
+    del faulty.spoils["5"]
+    come_due(placed)
+    until(lambda: statuses([placed[4]]) == ["Completed"])
+
+
+@pytest.mark.parametrize("form", ["alone", "list"])
+def test_a_provider_that_knows_one_form_only_is_followed_in_it(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane, form: str
+) -> None:
+    Service.update(cancel=True, refill=True).where(Service.id == shop.service).execute()
+    faulty.forms = {form}
+    placed = sent_there(shop, 6)
+    canceled, kept = sent_there(shop, 2)
+    for order_id in (canceled, kept):
+        transition.change(order_id, status="In progress")
+    cancels.request(account_id(), [canceled, kept])
+    for order_id in placed[:3]:
+        transition.change(order_id, status="Completed")
+    refills.request(account_id(), placed[:3])
+    complete(faulty)
+    for number in (7, 8):
+        faulty.orders[number] |= {"status": "In progress", "remains": 50}
+    open_lane(shop)
+    until(lambda: statuses(placed) == ["Completed"] * 6)
+    until(lambda: len(faulty.refills) == 3)
+    for number in faulty.refills:
+        faulty.refills[number] = "completed"
+
+    def refills_are_completed() -> bool:
+        Refill.update(poll_at=0).execute()
+        done = Refill.select().where(Refill.order.in_(placed), Refill.status == "completed")
+        return done.count() == 3
+
+    until(refills_are_completed)
+    waiting = Cancel.select().where(Cancel.order.in_([canceled, kept]), Cancel.passed_on == 0)
+    until(lambda: not waiting.exists())
+    learned = AskedSingly.select().where(AskedSingly.provider == shop.provider)
+    known = {row.action for row in learned}
+    assert "status" in known if form == "alone" else known == set()
+
+
+def test_what_a_provider_cannot_do_is_kept_and_tried_again_after_a_day(
+    shop: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not abilities.asked_singly(shop.provider, "status")
+    abilities.learn(shop.provider, "status")
+    abilities.learn(shop.provider, "status")
+    assert abilities.asked_singly(shop.provider, "status")
+    assert not abilities.asked_singly(shop.provider, "cancel")
+    later = abilities.now() + abilities.RELEARN_S
+    with monkeypatch.context() as patch:
+        patch.setattr(abilities, "now", lambda: later)
+        assert not abilities.asked_singly(shop.provider, "status")
+    abilities.forget(shop.provider, "status")
+    assert not abilities.asked_singly(shop.provider, "status")
+
+
+# Refills
+
+
+@pytest.fixture
+def refillable(shop: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Two completed orders whose customer asked for refills; nothing is put off for long."""
+    monkeypatch.setattr(lanes_module, "FIRST_PAUSE_S", 0)
+    Service.update(refill=True).where(Service.id == shop.service).execute()
+    placed = sent_there(shop, 2)
+    for order_id in placed:
+        transition.change(order_id, status="Completed")
+    return [number for number in refills.request(account_id(), placed) if isinstance(number, int)]
+
+
+def come_due_again(wanted: list[int]) -> bool:
+    Refill.update(send_at=0).where(Refill.id.in_(wanted)).execute()
+    return True
+
+
+@pytest.mark.parametrize(
+    ("reply", "most"),
+    [
+        (says({"status": "success"}), refills.MAX_UNNUMBERED),
+        (says({"refill": True}), refills.MAX_UNNUMBERED),
+        (says([]), refills.MAX_UNNUMBERED),
+        (says(b"no", 500), refills.MAX_UNCLEAR),
+    ],
+)
+def test_a_refill_without_a_number_waits_for_a_person_and_holds_up_no_other(
+    shop: SimpleNamespace,
+    faulty: FaultyProvider,
+    open_lane: OpenLane,
+    refillable: list[int],
+    reply: Callable[[Call], Iterable[bytes]],
+    most: int,
+) -> None:
+    odd, good = refillable
+    faulty.spoils["1"] = Fault(reply)
+    open_lane(shop)
+    until(lambda: come_due_again(refillable) and Refill.get_by_id(odd).warning)
+    until(lambda: Refill.get_by_id(good).provider_refill == "1")
+    asked = [sent for sent in faulty.sent("refill") if sent["order"] == "1"]
+    come_due_again(refillable)
+    assert not faulty.ended.wait(0.1)
+    assert len(asked) == most
+    assert len([sent for sent in faulty.sent("refill") if sent["order"] == "1"]) == most
+    assert Refill.get_by_id(odd).status == "pending"
+    # A person who knows what became of it says so; or has it asked for again.
+    faulty.spoils.clear()
+    refills.set_status(odd, "pending")
+    until(lambda: Refill.get_by_id(odd).provider_refill == "2")
+    assert Refill.get_by_id(odd).warning == ""
+
+
+def test_a_refill_is_asked_for_with_a_list_where_the_other_form_is_refused(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane, refillable: list[int]
+) -> None:
+    faulty.plan("refill", Fault(says({"error": "Incorrect request"}, 422)), None)
+    open_lane(shop)
+    until(lambda: all(Refill.get_by_id(number).provider_refill for number in refillable))
+    first, second, *_ = faulty.sent("refill")
+    assert (first["order"], second["orders"]) == ("1", "1")
+
+
+def test_a_refill_whose_word_is_not_known_says_so_and_is_asked_for_again(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane, refillable: list[int]
+) -> None:
+    open_lane(shop)
+    until(lambda: len(faulty.refills) == 2)
+    faulty.refills |= {1: "Refilling now", 2: "completed"}
+
+    def is_asked_again(wanted: Callable[[Refill], bool]) -> bool:
+        Refill.update(poll_at=0).where(Refill.id.in_(refillable)).execute()
+        return wanted(Refill.get_by_id(refillable[0]))
+
+    until(lambda: is_asked_again(lambda refill: refill.warning == "status 'Refilling now'"))
+    until(lambda: Refill.get_by_id(refillable[1]).status == "completed")
+    faulty.refills[1] = "completed"
+    until(lambda: is_asked_again(lambda refill: refill.status == "completed"))
+    assert Refill.get_by_id(refillable[0]).warning == ""
+
+
+# Funds and prices
+
+
+def test_orders_that_wait_for_funds_go_out_once_each_when_funds_have_risen(
+    shop: SimpleNamespace,
+    faulty: FaultyProvider,
+    open_lane: OpenLane,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lanes_module, "FUNDS_EVERY_S", 0)
+    faulty.funds = "0.0010"
+    refusal = Fault(says({"error": "Insufficient wallet"}))
+    faulty.plan("add", refusal, forever=True)
+    placed = place(shop, 8)
+    open_lane(shop)
+    until(lambda: all(lookup.get(order_id).held_because == "funds" for order_id in placed))
+    read = len(faulty.sent("balance"))
+    until(lambda: len(faulty.sent("balance")) > read + 2)
+    assert forwards(placed) == ["waiting"] * 8
+    assert len(faulty.sent("add")) == 8
+    faulty.plan("add", None)
+    faulty.funds = "50.0000"
+    until(lambda: none_waits(placed))
+    assert forwards(placed) == ["sent"] * 8
+    links = [sent["link"] for sent in faulty.sent("add")[8:]]
+    assert links[0] == lookup.get(placed[0]).link
+    assert sorted(faulty.taken().values()) == [1] * 8
+    assert refunded(placed) == []
+
+
+def test_prices_that_are_wanted_are_read_at_once_and_not_all_the_time(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane
+) -> None:
+    Provider.update(currency="USD").where(Provider.id == shop.provider).execute()
+    shop.row = row_of(shop)
+    open_lane(shop)
+    until(lambda: faulty.sent("balance"))
+    assert faulty.sent("services") == []
+    for _ in range(2):
+        Provider.update(sync_wanted=True).where(Provider.id == shop.provider).execute()
+        until(lambda: faulty.sent("services"))
+    assert not faulty.ended.wait(0.2)
+    assert len(faulty.sent("services")) == 1
+    assert row_of(shop).sync_wanted
+
+
+def test_a_quantity_that_the_provider_refuses_has_its_range_read_again(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane
+) -> None:
+    Provider.update(currency="USD").where(Provider.id == shop.provider).execute()
+    shop.row = row_of(shop)
+    faulty.services[1]["min"] = 500
+    faulty.plan("add", Fault(says({"error": "Quantity less than minimum 500"})))
+    (order_id,) = place(shop, 1)
+    open_lane(shop)
+    until(lambda: Service.get_by_id(shop.service).min == 500)
+    assert statuses([order_id]) == ["Canceled"]
+    assert refunded([order_id]) == [order_id]
+
+
+# Subscriptions
+
+
+def test_the_orders_inside_a_subscription_are_asked_for_and_charged_once_each(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane
+) -> None:
+    Service.update(type="Subscriptions").where(Service.id == shop.service).execute()
+    details = {"username": "a", "min": 10, "max": 200, "delay": 5, "posts": 10}
+    caller = accounts.caller(account_id())
+    offer = pricing.find_offer(caller, shop.service)
+    assert offer is not None
+    order_id = place_order(caller.id, offer, OrderRequest("", None, details))
+    outgoing = send.dispatch.claim(shop.provider)
+    assert outgoing is not None
+    send.send(shop.client, outgoing, 0, 0, 0)
+    faulty.orders[1] |= {"status": "Active", "expiry": True, "posts": 10, "orders": [901, 902]}
+    for number, quantity in ((901, 50), (902, 100)):
+        faulty.orders[number] = {"status": "Pending", "remains": quantity, "quantity": quantity}
+    open_lane(shop)
+    until(lambda: len(lookup.parts_of(order_id)) == 2)
+    come_due([order_id])
+    until(lambda: len([sent for sent in faulty.sent("status") if "1" in str(sent)]) > 2)
+    posts = lookup.parts_of(order_id)
+    assert [(post.provider_order, post.quantity) for post in posts] == [("901", 50), ("902", 100)]
+    assert [post.charge_micros for post in posts] == [50_000, 100_000]
