@@ -21,15 +21,18 @@ def poll_statuses(contact: Contact, batch: list[tuple[int, str]], poll_every_s: 
     """
     inquiry = _ask(contact, [number for _, number in batch])
     found, unpriced = _with_children(contact, batch, inquiry)
-    odd = _odd_words(inquiry)
     status_sync.apply_statuses(found, poll_every_s)
-    status_sync.apply_statuses(
-        {order: ProviderStatus(odd=odd[number]) for order, number in batch if number in odd},
-        poll_every_s * ODD_SLOWER,
-    )
-    left = [order for order, number in batch if not inquiry.is_settled(number)]
-    status_sync.poll_later(unpriced + (left if inquiry.gave_up else []), poll_every_s)
-    if inquiry.failure is not None:
+    if inquiry.failure is None:
+        odd = _odd_words(inquiry)
+        status_sync.apply_statuses(
+            {order: ProviderStatus(odd=odd[number]) for order, number in batch if number in odd},
+            poll_every_s * ODD_SLOWER,
+        )
+        left = [order for order, number in batch if not inquiry.is_settled(number)]
+        status_sync.poll_later(unpriced + (left if inquiry.gave_up else []), poll_every_s)
+    else:  # the provider is at fault, not one of these orders
+        unanswered = [order for order, number in batch if number not in inquiry.found]
+        status_sync.poll_later(unpriced + unanswered, poll_every_s)
         raise inquiry.failure
 
 
