@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from peewee import fn
 
+from database.clock import now
 from database.compiled_query import rows
 from models import Provider, Service, Source
 from panel import money, queries
@@ -22,6 +23,8 @@ from settings import Settings
 
 LIMIT = 100
 """The most lines of one kind, unless another number is asked for."""
+WARNINGS_S = 7 * 86400
+"""Warnings of orders that were placed longer ago are left out."""
 MAX_SAID = 300
 """The most characters of what a provider said that a line repeats."""
 
@@ -41,6 +44,7 @@ class Kind(StrEnum):
     POSTS = "posts"
     REFILL = "refill"
     CANCEL = "cancel"
+    WARNING = "warning"
 
 
 class Item(NamedTuple):
@@ -97,6 +101,7 @@ def _all(settings: Settings, limit: int) -> Iterator[Item]:
     yield from _unclear(limit)
     yield from _refills(limit)
     yield from _cancels(limit)
+    yield from _warnings()
 
 
 def of_provider(settings: Settings, name: str) -> list[Item]:
@@ -343,6 +348,23 @@ def _cancels(limit: int) -> Iterator[Item]:
             f"A customer asks to cancel order {order_id}, which is fulfilled by hand.",
             (f"flask cancel accept {number}", f"flask cancel reject {number}"),
             order_id=order_id,
+        )
+
+
+# Warnings
+
+
+def _warnings() -> Iterator[Item]:
+    """What is odd about orders that go on or ended all the same: to look at, not to settle."""
+    for name, count, newest in waiting.with_warnings(now() - WARNINGS_S):
+        yield Item(
+            Kind.WARNING,
+            f"{_count(count, 'order', 'orders')} of the last 7 days at {name} "
+            f"{'has' if count == 1 else 'have'} a warning, the newest is {newest}.",
+            ("flask order list --warnings", f"flask order show {newest}"),
+            count,
+            provider=name,
+            order_id=newest,
         )
 
 

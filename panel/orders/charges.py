@@ -48,14 +48,13 @@ def is_something(charge: Charge | None) -> bool:
 
 
 def too_high(order: StoredOrder, reported: ProviderStatus) -> int | None:
-    """A believed charge that is more than an open order should cost, in micros."""
+    """A charge that is more than an open order should cost, in micros, believed or not."""
     charge = reported.charge
-    micros = believed(charge, order.cost_micros)
-    if charge is None or micros is None or not state.is_open(order.status):
+    if charge is None or charge.micros is None or not state.is_open(order.status):
         return None
     if state.is_subscription(order.quantity):
         return None
-    return micros if _exceeds(micros, charge, order.cost_micros) else None
+    return charge.micros if _exceeds(charge.micros, charge, order.cost_micros) else None
 
 
 def delivered_cost(order: StoredOrder, remains: int) -> int:
@@ -78,7 +77,7 @@ def with_cost(order: StoredOrder, reported: ProviderStatus, change: Change) -> C
     charge = reported.charge
     micros = believed(charge, order.cost_micros, expected if ends else None)
     result: Change = {**change}
-    high = too_high(order, reported)
+    high = too_high(order, reported) if micros is not None else None
     if ends:
         result["cost_micros"] = expected if micros is None else micros
     elif high is not None:

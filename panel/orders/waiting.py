@@ -98,6 +98,24 @@ def unclear_orders(limit: int) -> list[dict[str, Any]]:
     return rows(query.order_by(Order.id).limit(limit).dicts())
 
 
+def with_warnings(since: int) -> list[tuple[str, int, int]]:
+    """The providers whose orders have a warning, though they are followed and not held.
+
+    :param since: seconds since 1970: orders placed before are left out.
+    :returns: for each its name, how many orders, and the newest of them.
+    """
+    first = Order.select(fn.MIN(Order.id)).where(Order.created_at >= since)
+    query = (
+        Order.select(Provider.name, fn.COUNT(Order.id), fn.MAX(Order.id))
+        .join(Provider)
+        .where(Order.warning != literal(""), Order.id >= first)
+        .where(Order.dispatch_state == state.SENT, Order.held_because == "")
+        .group_by(Provider.id)
+        .order_by(Provider.name)
+    )
+    return rows(query.tuples())
+
+
 def _held(*because: str) -> Any:
     """A query of orders that are held for one of these; the rest is to be chosen."""
     reasons = [literal(reason) for reason in because]

@@ -117,7 +117,7 @@ CASES = {
         {"status": status(charge="0", status="Canceled", remains="157")}, [PAID_BACK]
     ),
     "canceled, and everything was kept": Case(
-        {"status": status(charge="0.9", status="Canceled", remains="1000")}, [UNSEEN], {"order"}
+        {"status": status(charge="0.9", status="Canceled", remains="1000")}, [UNSEEN], {"status"}
     ),
     "a word that is not known": Case(
         {"status": status(status="Success", remains="0")},
@@ -129,10 +129,12 @@ CASES = {
     "charged four times the price": Case(
         {"status": status(charge="3.60")},
         [("In progress", "sent", "0.00", "3.60")],
-        {"order", "charge"},
+        {"service", "warning"},
     ),
     "a charge without a currency": Case(
-        {"status": status(charge="5400", currency=None, **DONE)}, [COMPLETED], {"order", "charge"}
+        {"status": status(charge="5400", currency=None, **DONE)},
+        [COMPLETED],
+        {"service", "warning"},
     ),
     "a refusal that is not known": Case(
         {"add": says({"error": "Daily limit reached"})},
@@ -167,7 +169,7 @@ CASES = {
     "one order spoils every batch": Case(
         {"status": refused_with("2")},
         [COMPLETED, UNSEEN, COMPLETED],
-        {"order"},
+        {"warning"},
     ),
     "a provider that answers one by one": Case(
         {"status": one_by_one}, [COMPLETED, COMPLETED, COMPLETED]
