@@ -94,7 +94,8 @@ SERVICE = "id name category type rate min max refill cancel dripfeed one_per_lin
 
 ORDER = (
     "id user service service_name link quantity charge refunded status start_count remains "
-    "forward provider_order cost warning parameters runs interval part_of created updated"
+    "forward provider_order cost warning held held_text parameters runs interval part_of "
+    "created updated"
 )
 
 KEYS = {

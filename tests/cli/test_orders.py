@@ -1,12 +1,17 @@
 """flask order: the orders in review."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
-from support.commands import Call, FlaskCommand, bad, good
+from support.commands import Call, FlaskCommand, audit, bad, good
+from support.orders import new_order
 
 from panel import accounts, queries
-from panel.orders import lookup
+from panel.orders import dispatch, lookup, status_sync
+from panel.orders.refusal import Refusal
+from panel.orders.status_sync import ProviderStatus
+from panel.providers import registry
 
 
 def test_orders_in_doubt_are_listed_with_what_is_known(flask: FlaskCommand, reviewed: int) -> None:
@@ -81,3 +86,107 @@ def test_an_order_that_was_ended_by_hand_is_failed_as_it_is(reviewed: int, call:
         0,
         f"Order {reviewed} is Completed, 0.00 refunded.\n",
     )
+
+
+# Many at once
+
+
+@pytest.fixture
+def held(reviewed: int, cast: SimpleNamespace) -> list[int]:
+    """Orders that are held for `Success`, and the last for `Refunds`."""
+    provider = registry.get("upstream").id
+    placed = [new_order(cast.followers, link=f"https://a.example/{n}") for n in range(3)]
+    for order_id in placed:
+        dispatch.claim(provider)
+        dispatch.record_accepted(order_id, f"n{order_id}", 0)
+        word = "Refunds" if order_id == placed[-1] else "Success"
+        status_sync.apply_statuses({order_id: ProviderStatus(word=word)}, 15)
+    return placed
+
+
+def test_many_orders_are_set_by_their_numbers(flask: FlaskCommand, held: list[int]) -> None:
+    first, second, _ = held
+    assert good(flask("order", "set", first, second, "--status", "Completed")) == (
+        f"Order {first} is Completed, 0 remain, 0.00 refunded.\n"
+        f"Order {second} is Completed, 0 remain, 0.00 refunded.\n"
+    )
+    assert [act for _, _, act, _ in audit()][-2:] == [
+        f"order {first}: set status Completed", f"order {second}: set status Completed"
+    ]  # fmt: skip
+
+
+def test_what_is_refused_stops_no_other_order(flask: FlaskCommand, held: list[int]) -> None:
+    first, second, last = held
+    flask("order", "set", second, "--status", "Canceled")
+    result = flask("order", "set", first, second, 99, last, "--status", "Completed")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        f"Order {n} is Completed, 0 remain, 0.00 refunded." for n in (first, last)
+    ]
+    assert result.stderr.splitlines() == [
+        f"Error: order {second} is Canceled, which is final",
+        "Error: there is no order 99",
+        "Error: 2 of 4 orders were refused",
+    ]
+
+
+@pytest.mark.parametrize("provider", [[], ["--provider", "upstream"]])
+def test_all_orders_that_wait_with_a_word_are_set(
+    flask: FlaskCommand, held: list[int], provider: list[str]
+) -> None:
+    args = ["--with-word", " SUCCESS ", *provider, "--status", "Completed"]
+    assert len(good(flask("order", "set", *args)).splitlines()) == 2
+    statuses = [lookup.get(order_id).status for order_id in held]
+    assert statuses == ["Completed", "Completed", "Pending"]
+    assert bad(flask("order", "set", *args)) == "no order is held for ' SUCCESS '"
+
+
+def test_orders_that_wait_with_a_refusal_are_sent_again_or_given_up_together(
+    flask: FlaskCommand, reviewed: int, cast: SimpleNamespace
+) -> None:
+    provider = registry.get("upstream").id
+    placed = [new_order(cast.followers, link=f"https://a.example/{n}") for n in range(3)]
+    for order_id in placed:
+        dispatch.claim(provider)
+        dispatch.record_rejected(order_id, f"Limit {order_id} reached", Refusal.UNKNOWN, 60)
+    told = good(flask("order", "resend", "--with-word", "limit 5 reached"))
+    assert told == "".join(f"Order {order_id} will be sent again.\n" for order_id in placed)
+    for _ in placed:
+        outgoing = dispatch.claim(provider)
+        assert outgoing is not None
+        dispatch.record_rejected(outgoing.order_id, "Limit 7 reached", Refusal.UNKNOWN, 60)
+    told = good(flask("order", "fail", "--with-word", "Limit 7 reached"))
+    assert told == "".join(f"Order {n} is Canceled, 0.50 refunded.\n" for n in placed)
+
+
+@pytest.mark.parametrize(
+    ("args", "text"),
+    [
+        (["set", "--status", "Completed"], "Give the orders' numbers, or --with-word."),
+        (["set", "1", "--with-word", "x", "--status", "Completed"], "Give the orders' numbers"),
+        (["set", "1", "--provider", "upstream", "--status", "Completed"], "--provider goes with"),
+        (["set", "--with-word", "x", "--provider", "nobody", "--status", "Completed"],
+         "there is no provider nobody"),
+        (["set", "--with-word", "x"], "Give --status, --start-count or --remains."),
+        (["fail", "--with-word", "never said"], "no order is held for 'never said'"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_orders_are_named_in_one_way(
+    flask: FlaskCommand, held: list[int], args: list[str], text: str
+) -> None:
+    assert text in bad(flask("order", *args))
+    assert [lookup.get(order_id).status for order_id in held] == ["Pending"] * 3
+
+
+def test_held_orders_and_warnings_are_listed(flask: FlaskCommand, held: list[int]) -> None:
+    rows = json.loads(good(flask("order", "list", "--held", "--json")))
+    assert [(row["id"], row["held"], row["held_text"]) for row in rows] == [
+        (held[2], "word", "Refunds"), (held[1], "word", "Success"), (held[0], "word", "Success")
+    ]  # fmt: skip
+    good(flask("order", "set", held[0], "--status", "Completed"))
+    assert len(json.loads(good(flask("order", "list", "--held", "--json")))) == 2
+    warned = json.loads(good(flask("order", "list", "--warnings", "--json")))
+    assert {row["id"] for row in warned} == {1, *held}
+    assert "Refunds" in good(flask("order", "list", "--held"))
+    assert good(flask("order", "list", "--held", "--status", "Canceled")) == "No such orders.\n"

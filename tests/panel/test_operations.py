@@ -25,9 +25,12 @@ from panel.errors import OperatorError, ProviderFailed
 from panel.money import MICROS
 from panel.operations import customers, orders, providers
 from panel.operations import services as service_operations
+from panel.operations import words as word_operations
 from panel.operations.audit import Actor, audited
-from panel.orders import cancels, refills, transition
+from panel.orders import cancels, dispatch, lookup, refills, status_sync, transition
 from panel.orders.place import OrderRequest, place_order
+from panel.orders.refusal import Refusal
+from panel.orders.status_sync import ProviderStatus
 from panel.providers import registry
 from panel.providers.changes import CatalogueChange, Kind
 from panel.providers.listing import Listing
@@ -41,6 +44,7 @@ OLGA = Actor("olga", "10.0.0.9")
 def filled(cast: SimpleNamespace) -> SimpleNamespace:
     """Orders 1 in review, 2 pending, 3 to cancel, 4 to refill, 5 a subscription by hand.
 
+    6 is a subscription at the provider; 7 and 8 were refused with "Limit".
     Service 1 is bought from the sandbox; another sandbox is called spare.
     """
     operators.add("olga", PASSWORD)
@@ -59,7 +63,15 @@ def filled(cast: SimpleNamespace) -> SimpleNamespace:
     offer = pricing.find_offer(accounts.caller(bob), posts)
     assert offer is not None
     wanted = OrderRequest("", details={"username": "bob", "min": 20, "max": 50, "delay": 5})
-    place_order(bob, offer, wanted)
+    for _ in range(2):
+        place_order(bob, offer, wanted)
+    sandbox = registry.get("sandbox").id
+    Order.update(dispatch_state="sent", provider=sandbox, provider_order="s6").where(
+        Order.id == 6
+    ).execute()
+    for order_id in (place(cast, "bob"), place(cast, "bob")):
+        dispatch.claim(sandbox)
+        dispatch.record_rejected(order_id, "Limit", Refusal.UNKNOWN, 7200)
     registry.add("spare", registry.SANDBOX_URL, "", 60)
     return cast
 
@@ -142,6 +154,13 @@ BOTH = [
 
 COMMAND_ONLY = {
     "order post 5 25": ["order 5: charge a post of 25"],
+    "order post 6 25 --theirs 901": ["order 6: charge a post of 25, the provider's 901"],
+    "order set 2 3 --status Completed": [
+        "order 2: set status Completed",
+        "order 3: set status Completed",
+    ],
+    "order resend --with-word Limit": ["order 7: resend", "order 8: resend"],
+    "order fail 7 8": ["order 7: fail", "order 8: fail"],
     "service source 3 spare 2": ["service 3: source spare, service 2"],
     "service source 1 spare 2 --second": ["service 1: second source spare, service 2"],
     "operator add otto": ["operator otto: add"],
@@ -207,6 +226,27 @@ def test_what_only_a_command_does_is_audited_too(
 ) -> None:
     run(app, command)
     assert audit() == [("(command line)", "", act, "done") for act in acts]
+
+
+def test_a_word_is_taught_and_forgotten_with_a_line_of_the_audit(
+    filled: SimpleNamespace,
+) -> None:
+    status_sync.apply_statuses({2: ProviderStatus(word="Success")}, 15)
+    taught = word_operations.teach(OLGA, "sandbox", "Success", "completed")
+    assert (taught.word.meaning, taught.orders) == ("Completed", 1)
+    assert lookup.get(2).poll_at == 0
+    assert word_operations.teach(OLGA, "sandbox", "limit", "cancel").orders == 2
+    assert [lookup.get(order_id).status for order_id in (7, 8)] == ["Canceled"] * 2
+    word_operations.forget(OLGA, "sandbox", "Success")
+    with pytest.raises(OperatorError):
+        word_operations.forget(OLGA, "sandbox", "Success")
+    assert [(act, outcome) for _, _, act, outcome in audit()] == [
+        ("provider sandbox: word 'Success' means completed", "done"),
+        ("provider sandbox: word 'limit' means cancel", "done"),
+        ("provider sandbox: forget the word 'Success'", "done"),
+        ("provider sandbox: forget the word 'Success'",
+         "refused: nothing was taught of 'Success' at sandbox"),
+    ]  # fmt: skip
 
 
 def test_every_command_is_known_to_change_something_or_not(app: Flask) -> None:

@@ -4,9 +4,12 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.orders import stored_order
 
 from panel.money import MICROS, exchanged, parse
+from panel.orders import state
 from panel.orders.interpret import interpret
 from panel.orders.lookup import StoredOrder
 from panel.orders.provider_status import Charge, ProviderStatus
@@ -338,3 +341,64 @@ def test_remains_of_another_quantity_pay_nothing_back() -> None:
 def test_what_a_completed_order_leaves_is_told() -> None:
     order = after(order_of(), ProviderStatus("Completed", remains=300))
     assert (order.status, order.warning) == ("Completed", "Completed, though 300 remain")
+
+
+# Any answer
+
+amounts = st.sampled_from([0, 1, 90_000, 360_000, 450_000, COST, 3_600_000]) | st.integers(
+    0, 10**7
+)
+charges = st.none() | st.builds(
+    Charge, st.none() | amounts, st.sampled_from([1, 10_000]), st.booleans(), st.just("a charge")
+)
+reports = st.builds(
+    ProviderStatus,
+    status=st.none() | st.sampled_from(list(state.FOLLOWS)),
+    remains=st.none() | st.integers(-5, 1100),
+    charge=charges,
+    word=st.sampled_from(["", "Success", "2"]),
+    children=st.lists(st.sampled_from("123456"), max_size=6).map(tuple),
+    runs=st.none() | st.integers(-1, 7),
+    quantity=st.none() | st.sampled_from([1, 100, 500, 1000]),
+)
+orders = st.builds(
+    lambda make, status, cost: make(status=status, cost_micros=cost),
+    st.sampled_from([order_of, dripfeed_of]),
+    st.sampled_from(["Pending", "Processing", "In progress"]),
+    st.sampled_from([0, 1, 90_000, COST]),
+)
+
+
+@given(order=orders, reported=reports)
+def test_nothing_is_paid_back_that_the_provider_kept(
+    order: StoredOrder, reported: ProviderStatus
+) -> None:
+    now = after(order, reported)
+    charge = reported.charge
+    if not state.is_refunded(now.status) or charge is None or not order.cost_micros:
+        return
+    delivered = order.cost_micros * (order.quantity - now.remains) // order.quantity
+    slack = charge.step_micros + order.cost_micros * 6 // 100 + 2
+    kept = charge.micros if charge.is_named or now.remains == order.quantity else None
+    assert kept is None or kept <= delivered + slack
+    assert 0 < now.remains <= order.quantity
+
+
+@given(order=orders, said=st.lists(reports, max_size=6))
+def test_whatever_is_said_an_order_ends_or_goes_on_and_what_we_owe_is_seen(
+    order: StoredOrder, said: list[ProviderStatus]
+) -> None:
+    for reported in said:
+        before, order = order, after(order, reported)
+        assert state.may_follow(order.status, before.status)
+        assert 0 <= order.remains <= order.quantity
+        if not state.is_open(before.status):
+            continue
+        if not state.is_open(order.status):
+            assert order.held_because == ""
+        charge = reported.charge
+        if charge is None or charge.micros == 0:
+            continue
+        slack = charge.step_micros + before.cost_micros // 100
+        seen = charge.micros is not None and order.cost_micros + slack >= charge.micros
+        assert seen or charge.text in order.warning

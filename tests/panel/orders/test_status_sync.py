@@ -14,6 +14,7 @@ from support.faulty import DOLLARS, KEY, Fault, FaultyProvider, says
 from support.orders import new_order, refunds, stored_order
 
 from database.connection import database
+from database.transactions import immediate
 from models import Cancel, Order, Service
 from panel import accounts, ledger, queries
 from panel.money import MICROS, format_exact
@@ -22,7 +23,7 @@ from panel.orders.interpret import interpret
 from panel.orders.lookup import StoredOrder
 from panel.orders.status_sync import POLL_SLOWEST_S, Charge
 from panel.orders.status_sync import ProviderStatus as Status
-from panel.providers import registry, sources
+from panel.providers import pending, registry, sources, words
 from upstream.http import HttpProvider
 from upstream.provider import OutcomeUnknown, ProviderRejected, ProviderUnreachable
 from worker import poll
@@ -342,14 +343,14 @@ def test_only_open_orders_that_are_due_are_asked_for(shop: SimpleNamespace, plac
 
 # Any sequence of reports
 
-words = st.sampled_from([None, *OPEN, "Completed", *FINAL])
+said_words = st.sampled_from([None, *OPEN, "Completed", *FINAL])
 counts = st.none() | st.integers(-5, QUANTITY + 5) | st.sampled_from([10**15, 10**18, -(10**18)])
 charges = st.none() | st.builds(
     took, st.none() | st.sampled_from([0, 1, COST, CHARGE, 10**15]), is_named=st.booleans()
 )
 reports = st.builds(
     Status,
-    words,
+    said_words,
     counts,
     counts,
     charges,
@@ -570,3 +571,117 @@ def test_a_rate_that_changes_meanwhile_changes_no_refund(
     Service.update(rate_micros=1).where(Service.id == shop.followers).execute()
     told(order_id, Status("Canceled", 5, 100))
     assert refunds(order_id) == [CHARGE]
+
+
+# Words that are not known
+
+
+def test_a_word_that_is_taught_is_applied_to_the_orders_that_wait_with_it_and_to_later_ones(
+    shop: SimpleNamespace, place: Place, faulty: FaultyProvider
+) -> None:
+    waiting, other, later = place(), place(), place()
+    told(waiting, Status(word="Success"))
+    told(other, Status(word="Refunds"))
+    assert lookup.get(waiting).poll_at > 0
+    words.teach("upstream", "SUCCESS", "Completed")
+    assert status_sync.poll_taught(shop.provider) == 1
+    assert lookup.get(other).poll_at > 0
+    assert status_sync.due_for_status(shop.provider, 1) == [(waiting, str(1000 + waiting))]
+
+    for order_id in (waiting, later):
+        faulty.plan("status", Fault(says({str(1000 + order_id): {"status": "Success"}})))
+        ask(shop, order_id)
+        order = lookup.get(order_id)
+        assert (order.status, order.held_because, order.warning) == ("Completed", "", "")
+
+
+def test_what_was_taught_goes_before_what_a_word_seems_to_mean(
+    shop: SimpleNamespace, place: Place
+) -> None:
+    words.teach("upstream", "Completed", "In progress")
+    assert told(place(), Status("Completed", word="Completed")).status == "In progress"
+
+
+def test_a_word_that_is_taught_to_pay_back_needs_what_every_refund_needs(
+    shop: SimpleNamespace, place: Place
+) -> None:
+    words.teach("upstream", "Refunds", "Partial")
+    order = told(place(), Status(word="Refunds"))
+    assert (order.status, order.held_because, refunds(order.id)) == ("Pending", "status", [])
+    order = told(order.id, Status(word="Refunds", remains=40))
+    assert (order.status, order.held_because, refunds(order.id)) == ("Partial", "", [200_000])
+
+
+def test_a_held_order_that_is_settled_by_hand_is_held_no_more(place: Place) -> None:
+    order_id = place()
+    told(order_id, Status(word="Success"))
+    assert [row["id"] for row in queries.held_orders()] == [order_id]
+    transition.change(order_id, status="Completed")
+    order = lookup.get(order_id)
+    assert (order.held_because, order.held_text) == ("", "")
+    assert queries.held_orders() == []
+
+
+def test_a_held_order_is_asked_for_again(shop: SimpleNamespace, place: Place) -> None:
+    order_id = place()
+    told(order_id, Status("Canceled", remains=100, charge=took(COST)))
+    assert (lookup.get(order_id).held_because, refunds(order_id)) == ("status", [])
+    assert lookup.get(order_id).held_text == "Canceled, remains 100, charge 0.09"
+    Order.update(poll_at=0).where(Order.id == order_id).execute()
+    assert status_sync.due_for_status(shop.provider, 1) != []
+    order = told(order_id, Status("Canceled", remains=100, charge=took(0)))
+    assert (order.held_because, refunds(order_id)) == ("", [CHARGE])
+
+
+# Charges
+
+
+def test_a_charge_that_is_too_high_questions_the_price_at_once(
+    shop: SimpleNamespace, place: Place
+) -> None:
+    order = told(place(), Status("In progress", remains=100, charge=took(360_000)))
+    assert (order.status, order.cost_micros) == ("In progress", 360_000)
+    assert order.warning == "the provider charges 0.36 for what should cost 0.09"
+    assert registry.get("upstream").sync_wanted
+    (change,) = pending.listing()
+    assert (change.kind, change.service_id) == ("charge", shop.followers)
+    assert (change.before, change.after, change.stops_sale) == (str(COST), "360000", 0)
+
+
+def test_the_prices_are_read_again_once_for_many_such_charges(
+    shop: SimpleNamespace, place: Place
+) -> None:
+    told(place(), Status("In progress", charge=took(360_000)))
+    with immediate():
+        registry.want_sync(shop.provider, False)
+    told(place(), Status("In progress", charge=took(370_000)))
+    assert not registry.get("upstream").sync_wanted
+    assert [change.after for change in pending.listing()] == ["370000"]
+
+
+@pytest.mark.parametrize(
+    "charge",
+    [took(COST), took(95_000), took(0), took(None), took(5_400_000_000, is_named=False)],
+)
+def test_any_other_charge_questions_no_price(place: Place, charge: Charge) -> None:
+    told(place(), Status("In progress", charge=charge))
+    assert pending.listing() == []
+    assert not registry.get("upstream").sync_wanted
+
+
+@pytest.mark.parametrize(
+    ("charge", "cost", "named"),
+    [
+        (took(3_600_000), 3_600_000, "3.60"),
+        (took(5_400_000_000, is_named=False), COST, "5400.00"),
+        (Charge(None, text="75 INR"), COST, "75 INR"),
+    ],
+)
+def test_a_charge_is_in_the_report_or_named_in_a_warning(
+    place: Place, charge: Charge, cost: int, named: str
+) -> None:
+    for status in ("Pending", "In progress", "Completed"):
+        order = told(place(), Status(status, charge=charge))
+        assert order.cost_micros == cost
+        assert named in order.warning
+        assert order.id in {row["id"] for row in queries.order_listing(with_warning=True)}

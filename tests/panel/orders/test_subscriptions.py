@@ -17,7 +17,10 @@ from models import Order
 from panel import accounts, queries, reports, services
 from panel.errors import OperatorError
 from panel.money import MICROS
+from panel.orders import status_sync, subscriptions
 from panel.orders.lookup import OrderState, Post
+from panel.orders.status_sync import Charge
+from panel.orders.status_sync import ProviderStatus as Status
 from panel.providers import registry
 
 pytestmark = pytest.mark.usefixtures("books_are_right")
@@ -531,3 +534,170 @@ def test_the_sandbox_ends_a_canceled_subscription(
     told = call("status", order=number)
     assert (told["status"], len(told["posts"])) == ("Canceled", 1)
     assert charges() == [200_000]
+
+
+# Posts that the provider has as orders of its own, without quantities
+
+
+def report(number: int, *statuses: Status) -> Order:
+    """Apply what the provider says of a subscription, and tell how it stands."""
+    for status in statuses:
+        status_sync.apply_statuses({number: status}, 15)
+    return Order.get_by_id(number)
+
+
+@pytest.fixture
+def running(lane: Lane, subscribe: Callable[..., int]) -> int:
+    """A subscription to posts of 50 to 100, which the provider has under 700."""
+    number = subscribe()
+    lane.run()
+    return number
+
+
+def test_a_post_of_which_no_quantity_is_known_holds_the_subscription(running: int) -> None:
+    order = report(running, Status("Active", children=("901", "902")))
+    assert (order.status, order.held_because) == ("Active", "posts")
+    assert order.held_text == (
+        "post 901: its quantity is not known; post 902: its quantity is not known"
+    )
+    assert "flask order post" in order.warning
+    assert charges() == []
+
+
+@pytest.mark.parametrize("status", ["Completed", "Expired", "Canceled"])
+def test_a_subscription_does_not_end_before_its_posts_are_charged(
+    running: int, status: str, runner: FlaskCliRunner
+) -> None:
+    order = report(running, Status(status, children=("901",)))
+    assert (order.status, order.held_because) == ("Active", "posts")
+    args = ["order", "post", str(running), "60", "--theirs", "901"]
+    result = runner.invoke(args=args)
+    assert (result.exit_code, result.stdout) == (0, f"{running + 1}\n")
+    assert Order.get_by_id(running).poll_at == 0
+    order = report(running, Status(status, children=("901",)))
+    assert (order.status, order.held_because, order.warning) == (status, "", "")
+    assert charges() == [240_000]
+    post = Order.get_by_id(running + 1)
+    assert (post.provider_order, post.dispatch_state, post.cost_micros) == ("901", "sent", 60_000)
+
+
+def test_where_a_post_can_have_one_quantity_only_that_is_charged(
+    lane: Lane, call: Call, service: int
+) -> None:
+    form = {**WANTED, "min": "80", "max": "80"}
+    number = call("add", service=service, **form)["order"]
+    lane.run()
+    order = report(number, *[Status("Active", children=("901", "902"))] * 2)
+    assert (order.held_because, order.warning) == ("", "")
+    assert charges() == [320_000] * 2
+
+
+def test_a_post_is_charged_once_however_it_is_reported(running: int) -> None:
+    report(
+        running,
+        Status("Active", posts=(("901", 50),), children=("901",)),
+        Status("Active", children=("901",)),
+        Status("Active", children=("901", "901"), posts=(("901", 90),)),
+    )
+    assert charges() == [200_000]
+    assert Order.get_by_id(running).held_because == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        (Status("Active", posts=(("901", 49),)), "post 901: 49 is not from 50 to 100"),
+        (Status("Completed", posts=(("901", 500),)), "post 901: 500 is not from 50 to 100"),
+        (Status("Active", posts=(("700", 50),)), "post 700: that is the number of order 1"),
+    ],
+)
+def test_a_post_that_cannot_be_charged_holds_the_subscription(
+    running: int, said: Status, text: str
+) -> None:
+    order = report(running, said)
+    assert (order.status, order.held_because, order.held_text) == ("Active", "posts", text)
+    assert charges() == []
+    assert report(running, Status("Completed")).status == "Completed"
+
+
+def test_only_children_that_are_no_orders_yet_are_to_be_asked_for(running: int) -> None:
+    report(running, Status("Active", posts=(("901", 50),)))
+    children = ["901", "902", "902", "903"]
+    assert subscriptions.unknown_children(running, children) == ["902", "903"]
+
+
+@pytest.mark.parametrize(
+    ("details", "most"),
+    [
+        ({"posts": "0", "old_posts": "2"}, 2),
+        ({"posts": "2"}, 2),
+        ({"posts": "1", "old_posts": "1"}, 2),
+    ],
+    ids=str,
+)
+def test_old_posts_alone_are_a_limit_too(running: int, details: dict[str, str], most: int) -> None:
+    wanted = {"min": 50, "max": 100, **{name: int(text) for name, text in details.items()}}
+    Order.update(parameters=json.dumps(wanted)).where(Order.id == running).execute()
+    posts = tuple((f"9{n}", 50) for n in range(most + 1))
+    order = report(running, Status("Active", posts=posts))
+    assert len(charges()) == most
+    assert order.held_text == f"post 9{most}: more posts than were ordered"
+
+
+def test_no_number_of_posts_is_no_limit(running: int) -> None:
+    wanted = {"min": 50, "max": 100, "posts": 0}
+    Order.update(parameters=json.dumps(wanted)).where(Order.id == running).execute()
+    report(running, Status("Active", posts=tuple((f"9{n}", 50) for n in range(5))))
+    assert len(charges()) == 5
+
+
+@pytest.mark.parametrize(
+    ("quantity", "theirs", "why"),
+    [
+        ("49", "901", "49 is not from 50 to 100"),
+        ("50", "900", "post 900 is charged already"),
+        ("50", "700", "that is the number of order 1"),
+        ("50", "9 1", "'9 1' cannot be a provider's order number"),
+        ("100", "902", "a post of 0.40 is more than alice has"),
+    ],
+)
+def test_by_hand_a_providers_post_is_charged_within_the_limits_and_once(
+    running: int, runner: FlaskCliRunner, quantity: str, theirs: str, why: str
+) -> None:
+    report(running, Status("Active", posts=(("900", 50),)))
+    if "more than" in why:
+        accounts.fund("alice", 399_999 - balance())
+    result = runner.invoke(args=["order", "post", "1", quantity, "--theirs", theirs])
+    assert (result.exit_code, result.stderr) == (2, f"Error: {why}\n")
+    assert charges() == [200_000]
+
+
+def test_by_hand_a_providers_post_needs_a_subscription_there(
+    cast: SimpleNamespace, subscribe: Callable[..., int], runner: FlaskCliRunner
+) -> None:
+    number = subscribe()
+    result = runner.invoke(args=["order", "post", str(number), "50", "--theirs", "901"])
+    told = f"Error: order {number} is no subscription at a provider\n"
+    assert (result.exit_code, result.stderr) == (2, told)
+
+
+def test_what_a_provider_charges_for_a_subscription_beyond_its_posts_is_its_cost(
+    running: int,
+) -> None:
+    charge = Charge(80_000, 10_000, True, "0.08 USD")
+    assert report(running, Status("Active", charge=charge)).cost_micros == 80_000
+    posts = (("901", 50),)
+    assert report(running, Status("Active", charge=charge, posts=posts)).cost_micros == 30_000
+    both = (*posts, ("902", 50))
+    assert report(running, Status("Active", charge=charge, posts=both)).cost_micros == 0
+    foreign = Charge(None, text="7 INR")
+    assert "7 INR is not taken" in report(running, Status("Active", charge=foreign)).warning
+
+
+@pytest.mark.parametrize("word", ["Pending", "Processing", "In progress"])
+def test_a_subscription_that_goes_on_is_active_whatever_it_is_called(
+    running: int, word: str
+) -> None:
+    assert report(running, Status("Paused")).status == "Paused"
+    order = report(running, Status(word, word=word))
+    assert (order.status, order.held_because) == ("Active", "")
