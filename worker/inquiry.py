@@ -80,6 +80,8 @@ class Inquiry(Generic[T]):
             self._ask_list([number for number in numbers if number not in apart])
             for number in apart:
                 self._ask_alone(number)
+            if len(apart) < len(numbers) or singly:
+                self._judge_silence()
         except _EnoughError:
             pass
         except (ProviderUnreachable, ProviderRejected, OutcomeUnknown) as failure:
@@ -91,6 +93,17 @@ class Inquiry(Generic[T]):
     def is_settled(self, number: str) -> bool:
         """Whether this number has an answer, or has none though it was asked for alone."""
         return number in self.found or number in self.refused or number in self.unclear
+
+    def _judge_silence(self) -> None:
+        """Where there is no clear answer at all, the provider is down and no number is odd.
+
+        :raises ProviderRejected, OutcomeUnknown: then.
+        """
+        said = self.found or self.refused or SILENCE in self.unclear.values()
+        if self.unclear and self._last_fault is not None and not said:
+            self.unclear.clear()
+            self.odd.clear()
+            raise self._last_fault
 
     def _ask_list(self, numbers: list[str]) -> None:
         """Ask for a list; where it fails, find out first whether lists are answered at all."""

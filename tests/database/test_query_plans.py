@@ -36,6 +36,7 @@ KEYS = (
     "provider_id=? AND send_at<?",
     "provider_id=? AND poll_at<?",
     "provider_id=? AND provider_order=?",
+    "provider_id=? AND action=?",
     "provider_id=? AND kind=?",
     "provider_id=? AND kind=? AND word=?",
     "held_because=? AND provider_id=?",

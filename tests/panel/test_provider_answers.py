@@ -284,7 +284,7 @@ class Border(RuleBasedStateMachine):
         source = Source.get(Source.service == number, Source.source_rank == 1)
         with immediate():
             if ends:
-                pending.remove_all_of_source(source.id, source.provider_id)
+                pending.remove_all_of_source(source.id)
             else:
                 pending.add(source.provider_id, PendingKind(kind), "1", "2", source.id)
 

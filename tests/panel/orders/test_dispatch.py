@@ -21,6 +21,7 @@ from panel.orders.refusal import Refusal
 from panel.orders.rejections import MAX_ATTEMPTS
 from panel.providers import pending, registry, sources, words
 from panel.providers.pending import PendingKind
+from panel.providers.registry import ProviderAccount
 
 pytestmark = pytest.mark.usefixtures("books_are_right")
 
@@ -1003,7 +1004,7 @@ def test_what_two_sources_refuse_is_held_where_the_open_question_is(
 def test_in_doubt_an_unclear_refusal_tells_nothing_of_the_earlier_try(
     shops: SimpleNamespace, place: Place, kind: Refusal
 ) -> None:
-    registry.record_idempotent(shops.first)
+    registry.record_account(shops.first, ProviderAccount("", True), "USD")
     order_id = place()
     assert claimed(shops.first) == order_id
     dispatch.mark_in_doubt(order_id, "HTTP 502")
@@ -1143,7 +1144,7 @@ def test_a_second_source_that_was_stopped_is_not_turned_to(
 def test_a_provider_that_knows_keys_is_asked_ten_times_with_growing_pauses(
     shops: SimpleNamespace, place: Place, clock: Clock
 ) -> None:
-    registry.record_idempotent(shops.first)
+    registry.record_account(shops.first, ProviderAccount("", True), "USD")
     order_id, pauses = place(), []
     for _ in range(dispatch.MAX_RESENDS):
         assert claimed(shops.first) == order_id

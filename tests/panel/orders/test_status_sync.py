@@ -27,6 +27,7 @@ from panel.providers import pending, registry, sources, words
 from upstream.http import HttpProvider
 from upstream.provider import OutcomeUnknown, ProviderRejected, ProviderUnreachable
 from worker import poll
+from worker.contact import Contact
 
 
 def took(micros: int | None, step_micros: int = 10_000, is_named: bool = True) -> Charge:
@@ -424,9 +425,8 @@ def test_one_order_that_cannot_be_handled_stops_only_itself(
 
 
 def ask(shop: SimpleNamespace, *order_ids: int) -> None:
-    poll.poll_statuses(
-        shop.client, [(order_id, str(1000 + order_id)) for order_id in order_ids], 15
-    )
+    contact = Contact(shop.provider, shop.client, lambda: True, {})
+    poll.poll_statuses(contact, [(number, str(1000 + number)) for number in order_ids], 15)
 
 
 STATE = {"charge": "0.09", "start_count": 3, "status": "Completed", "remains": 0}
@@ -448,10 +448,12 @@ def test_an_order_of_which_the_provider_says_nothing_gets_a_warning(
     shop: SimpleNamespace, place: Place, faulty: FaultyProvider
 ) -> None:
     told_of, silent = place(), place()
-    faulty.plan("status", Fault(says({str(1000 + told_of): STATE})))
+    faulty.plan("status", Fault(says({str(1000 + told_of): STATE})), Fault(says([])), forever=True)
     ask(shop, told_of, silent)
+    assert lookup.get(told_of).status == "Completed"
     order = lookup.get(silent)
-    assert (order.status, order.warning) == ("Pending", "the provider says nothing of this order")
+    warning = "an answer that was not understood: []"
+    assert (order.status, order.warning) == ("Pending", warning)
     assert order.poll_at > 0
 
 
@@ -488,7 +490,7 @@ def test_an_answer_that_tells_of_no_order_changes_none(
 ) -> None:
     order_id = place()
     before = queries.order_details(order_id)
-    faulty.plan("status", Fault(answer))
+    faulty.plan("status", Fault(answer), forever=True)
     with pytest.raises(error):
         ask(shop, order_id)
     assert_only_put_off(order_id, before)
@@ -581,7 +583,7 @@ def test_a_word_that_is_taught_is_applied_to_the_orders_that_wait_with_it_and_to
 ) -> None:
     waiting, other, later = place(), place(), place()
     told(waiting, Status(word="Success"))
-    told(other, Status(word="Refunds"))
+    told(other, Status(word="Reversed"))
     assert lookup.get(waiting).poll_at > 0
     words.teach("upstream", "SUCCESS", "Completed")
     assert status_sync.poll_taught(shop.provider) == 1
