@@ -80,30 +80,31 @@ class Inquiry(Generic[T]):
             self._ask_list([number for number in numbers if number not in apart])
             for number in apart:
                 self._ask_alone(number)
-            if len(apart) < len(numbers) or singly:
-                self._judge_silence()
         except _EnoughError:
             pass
         except (ProviderUnreachable, ProviderRejected, OutcomeUnknown) as failure:
             self.gave_up = True
-            # That what was odd before still is tells nothing of all else.
-            known = self.found or (len(apart) == len(numbers) and not singly)
-            self.failure = None if known and failure is self._last_fault else failure
+            self.failure = failure
+        if self.failure is None or self.failure is self._last_fault:
+            self._judge(odd_alone=len(apart) == len(numbers) and not singly)
+
+    def _judge(self, odd_alone: bool) -> None:
+        """Tell a provider that is down from numbers that are odd.
+
+        :param odd_alone: whether only what was odd before was asked for: that it still is tells
+            nothing of the provider.
+        """
+        if self.found or odd_alone:
+            self.failure = None
+        elif self._last_fault and not self.refused and SILENCE not in self.unclear.values():
+            # Nothing was answered clearly: then no number is odd.
+            self.failure, self.gave_up = self._last_fault, True
+            self.unclear.clear()
+            self.odd.clear()
 
     def is_settled(self, number: str) -> bool:
         """Whether this number has an answer, or has none though it was asked for alone."""
         return number in self.found or number in self.refused or number in self.unclear
-
-    def _judge_silence(self) -> None:
-        """Where there is no clear answer at all, the provider is down and no number is odd.
-
-        :raises ProviderRejected, OutcomeUnknown: then.
-        """
-        said = self.found or self.refused or SILENCE in self.unclear.values()
-        if self.unclear and self._last_fault is not None and not said:
-            self.unclear.clear()
-            self.odd.clear()
-            raise self._last_fault
 
     def _ask_list(self, numbers: list[str]) -> None:
         """Ask for a list; where it fails, find out first whether lists are answered at all."""
