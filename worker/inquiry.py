@@ -84,9 +84,23 @@ class Inquiry(Generic[T]):
             pass
         except (ProviderUnreachable, ProviderRejected, OutcomeUnknown) as failure:
             self.gave_up = True
-            # That what was odd before still is tells nothing of all else.
-            known = self.found or (len(apart) == len(numbers) and not singly)
-            self.failure = None if known and failure is self._last_fault else failure
+            self.failure = failure
+        if self.failure is None or self.failure is self._last_fault:
+            self._judge(odd_alone=len(apart) == len(numbers) and not singly)
+
+    def _judge(self, odd_alone: bool) -> None:
+        """Tell a provider that is down from numbers that are odd.
+
+        :param odd_alone: whether only what was odd before was asked for: that it still is tells
+            nothing of the provider.
+        """
+        if self.found or odd_alone:
+            self.failure = None
+        elif self._last_fault and not self.refused and SILENCE not in self.unclear.values():
+            # Nothing was answered clearly: then no number is odd.
+            self.failure, self.gave_up = self._last_fault, True
+            self.unclear.clear()
+            self.odd.clear()
 
     def is_settled(self, number: str) -> bool:
         """Whether this number has an answer, or has none though it was asked for alone."""

@@ -131,7 +131,7 @@ class Lane:
         self._prices_at = time.monotonic() + pace.sync_prices_every_s
         self._wanted_prices_at = 0.0
         self._lock = threading.Lock()
-        self._bar = tqdm(desc=row.name, unit="", leave=False, disable=None, delay=1)
+        self._bar = tqdm(desc=row.name, unit=" tasks", leave=False, disable=None, delay=1)
         self._thread = threading.Thread(target=self._run, name=row.name)
         self._thread.start()
 
@@ -149,6 +149,7 @@ class Lane:
                     # The lane lives on: an unforeseen error must not end the other work.
                     log.exception("%s: an internal error in the worker", self.row.name)
                     self._pause_everything("an internal error")
+                    self._stop.wait(IDLE_S)
                 self._wait_for_work()
 
     def _begin_rounds(self, pool: ThreadPoolExecutor) -> None:

@@ -134,6 +134,13 @@ def test_a_provider_that_is_down_is_soon_left_alone(singly: bool) -> None:
     assert len(theirs.requests) <= 4
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_provider_that_is_down_makes_no_order_odd(count: int) -> None:
+    inquiry = inquire(Theirs(dict.fromkeys(MANY, CRASHES)), MANY[:count])
+    assert str(inquiry.failure) == "HTTP 500"
+    assert (inquiry.unclear, inquiry.odd) == ({}, set())
+
+
 def test_a_provider_that_refuses_everything_is_left_alone_with_what_it_says() -> None:
     theirs = Theirs(lists=False, alone=False)
     inquiry = inquire(theirs)

@@ -2,17 +2,19 @@
 
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.clock import Clock
 from support.faulty import KEY, Call, Fault, FaultyProvider, hang, says
 from support.orders import account_id
 from support.shop import OpenLane, come_due, forwards, none_waits, place, refunded, until
 
 from models import AskedSingly, Cancel, Order, Provider, Refill, Service
 from panel import accounts, pricing
-from panel.orders import cancels, lookup, refills, transition
+from panel.orders import cancels, dispatch, lookup, refills, transition
 from panel.orders.place import OrderRequest, place_order
 from panel.providers import abilities, registry
 from worker import lane as lanes_module
@@ -44,7 +46,7 @@ def sent_there(shop: SimpleNamespace, number: int = 3) -> list[int]:
     """Orders that the provider has, as its 1, 2, 3 …, and that are asked for at once."""
     placed = place(shop, number)
     for order_id in placed:
-        outgoing = send.dispatch.claim(shop.provider)
+        outgoing = dispatch.claim(shop.provider)
         assert outgoing is not None
         assert outgoing.order_id == order_id
         send.send(shop.client, outgoing, 0, 0, 0)
@@ -197,7 +199,7 @@ def test_a_kind_of_request_that_fails_holds_up_no_other(
     if action == "balance":
         others.remove("services")  # no price is believed whose currency is not known
     for other in others:
-        until(lambda other=other: faulty.sent(other))
+        until(partial(faulty.sent, other))
     if action != "status":
         complete(faulty)
         Order.update(poll_at=0).where(Order.id.in_(placed)).execute()
@@ -273,7 +275,7 @@ def test_a_provider_that_knows_one_form_only_is_followed_in_it(
     cancels.request(account_id(), [canceled, kept])
     for order_id in placed[:3]:
         transition.change(order_id, status="Completed")
-    refills.request(account_id(), placed[:3])
+    refills.request(account_id(), list(placed[:3]))
     complete(faulty)
     for number in (7, 8):
         faulty.orders[number] |= {"status": "In progress", "remains": 50}
@@ -297,17 +299,15 @@ def test_a_provider_that_knows_one_form_only_is_followed_in_it(
 
 
 def test_what_a_provider_cannot_do_is_kept_and_tried_again_after_a_day(
-    shop: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+    shop: SimpleNamespace, clock: Clock
 ) -> None:
     assert not abilities.asked_singly(shop.provider, "status")
     abilities.learn(shop.provider, "status")
     abilities.learn(shop.provider, "status")
     assert abilities.asked_singly(shop.provider, "status")
     assert not abilities.asked_singly(shop.provider, "cancel")
-    later = abilities.now() + abilities.RELEARN_S
-    with monkeypatch.context() as patch:
-        patch.setattr(abilities, "now", lambda: later)
-        assert not abilities.asked_singly(shop.provider, "status")
+    clock.move(seconds=abilities.RELEARN_S)
+    assert not abilities.asked_singly(shop.provider, "status")
     abilities.forget(shop.provider, "status")
     assert not abilities.asked_singly(shop.provider, "status")
 
@@ -323,7 +323,9 @@ def refillable(shop: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> list[i
     placed = sent_there(shop, 2)
     for order_id in placed:
         transition.change(order_id, status="Completed")
-    return [number for number in refills.request(account_id(), placed) if isinstance(number, int)]
+    return [
+        number for number in refills.request(account_id(), list(placed)) if isinstance(number, int)
+    ]
 
 
 def come_due_again(wanted: list[int]) -> bool:
@@ -466,7 +468,7 @@ def test_the_orders_inside_a_subscription_are_asked_for_and_charged_once_each(
     offer = pricing.find_offer(caller, shop.service)
     assert offer is not None
     order_id = place_order(caller.id, offer, OrderRequest("", None, details))
-    outgoing = send.dispatch.claim(shop.provider)
+    outgoing = dispatch.claim(shop.provider)
     assert outgoing is not None
     send.send(shop.client, outgoing, 0, 0, 0)
     faulty.orders[1] |= {"status": "Active", "expiry": True, "posts": 10, "orders": [901, 902]}

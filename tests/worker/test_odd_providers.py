@@ -157,7 +157,11 @@ CASES = {
     "funds are used up": Case(
         {
             "balance": says({"balance": "0.10", "currency": "USD"}),
-            "add": in_turn(*[says({"error": "Insufficient wallet"})] * 2, says({"order": 5})),
+            "add": in_turn(
+                *[says({"error": "Insufficient wallet"})] * 2,
+                says({"order": 5}),
+                says({"order": 6}),
+            ),
             "status": status(**DONE),
         },
         [WAITS, WAITS],

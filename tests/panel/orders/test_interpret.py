@@ -299,7 +299,7 @@ def test_a_status_that_the_order_cannot_have_holds_it(status: str, order: Stored
     assert (held.status, held.held_because, held.held_text) == (order.status, "status", status)
 
 
-@pytest.mark.parametrize("word", ["2", "Success", "Error", "Fail", "Returned", "\u5b8c\u6210"])
+@pytest.mark.parametrize("word", ["2", "Success", "Error", "Fail", "Reversed", "\u5b8c\u6210"])
 def test_a_word_that_is_not_known_holds_the_order_with_it(word: str) -> None:
     held = answered(order_of(), {"status": word, "remains": "0", "charge": "0"})
     assert (held.status, held.held_because, held.held_text) == ("Pending", "word", word)
