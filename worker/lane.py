@@ -45,7 +45,7 @@ LONGEST_PAUSE_S = 300
 BALANCE_EVERY_S = 600
 FUNDS_EVERY_S = 60
 """How often the balance is read while orders wait for it to rise."""
-WANTED_PRICES_EVERY_S = 60
+WANTED_PRICES_EVERY_S = 15
 """Prices that orders' answers put in doubt are read at once, but not more often than this."""
 
 
@@ -128,6 +128,7 @@ class Lane:
         self._add_answers = False
         self._refresh_at = 0.0
         self._balance_read_at: float | None = None
+        self._account_asked = False
         self._prices_at = time.monotonic() + pace.sync_prices_every_s
         self._wanted_prices_at = 0.0
         self._lock = threading.Lock()
@@ -183,6 +184,9 @@ class Lane:
             self._sync_wanted = row.sync_wanted
 
     def _may_ask(self, kind: Kind) -> bool:
+        """The account comes first: its currency may hold what is bought there."""
+        if kind is not Kind.BALANCE and not self._account_asked:
+            return False
         rests = self._everything.is_paused() or self._rounds[kind].backoff.is_paused()
         return not (rests or self._is_stopped or self._stop.is_set())
 
@@ -209,7 +213,7 @@ class Lane:
         if not self._may_ask(kind):
             return False
         try:
-            done = task()
+            done = self._run_task(kind, task)
         except (ProviderMoved, RedirectedUnclear) as error:
             self._stop_lane(error)
         except ProviderUnreachable as error:
@@ -226,6 +230,12 @@ class Lane:
             self._bar.update()
             return done
         return False
+
+    def _run_task(self, kind: Kind, task: Task) -> bool:
+        try:
+            return task()
+        finally:
+            self._account_asked = self._account_asked or kind is Kind.BALANCE
 
     def _due_sends(self) -> list[Task]:
         """Several orders at once, but one alone until the provider has answered one clearly."""

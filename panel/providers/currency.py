@@ -126,7 +126,10 @@ def _set(provider: Provider, currency: str, ours: str) -> None:
     """Its prices are to be read at once: before they could not be."""
     if provider.currency == currency:
         return
-    values: dict[str, Any] = {"currency": currency, "sync_wanted": True}
+    values: dict[str, Any] = {
+        "currency": currency,
+        "sync_wanted": pending.is_anything_bought(provider.id),
+    }
     if currency == ours:
         values |= {"exchange_ppt": None, "exchange_at": None}
     Provider.update(**values).where(Provider.id == provider.id).execute()
