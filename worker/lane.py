@@ -45,6 +45,8 @@ LONGEST_PAUSE_S = 300
 BALANCE_EVERY_S = 600
 FUNDS_EVERY_S = 60
 """How often the balance is read while orders wait for it to rise."""
+ACCOUNT_FIRST_S = 5
+"""So long everything else waits for the first reading of the account."""
 WANTED_PRICES_EVERY_S = 15
 """Prices that orders' answers put in doubt are read at once, but not more often than this."""
 
@@ -129,6 +131,7 @@ class Lane:
         self._refresh_at = 0.0
         self._balance_read_at: float | None = None
         self._account_asked = False
+        self._others_from = time.monotonic() + ACCOUNT_FIRST_S
         self._prices_at = time.monotonic() + pace.sync_prices_every_s
         self._wanted_prices_at = 0.0
         self._lock = threading.Lock()
@@ -184,8 +187,9 @@ class Lane:
             self._sync_wanted = row.sync_wanted
 
     def _may_ask(self, kind: Kind) -> bool:
-        """The account comes first: its currency may hold what is bought there."""
-        if kind is not Kind.BALANCE and not self._account_asked:
+        """Whether a kind may go on. The account comes first: its currency may hold what waits."""
+        waits = not self._account_asked and time.monotonic() < self._others_from
+        if waits and kind is not Kind.BALANCE:
             return False
         rests = self._everything.is_paused() or self._rounds[kind].backoff.is_paused()
         return not (rests or self._is_stopped or self._stop.is_set())

@@ -156,6 +156,10 @@ def _changed_columns(order: StoredOrder, change: Change) -> dict[str, Any]:
     _check_dispatch(order, values)
     if values.get("status") == "Completed" and "remains" not in change:
         values["remains"] = 0
+    if order.held_because and "status" in values:
+        # Whoever moved it on has decided what it was held for.
+        values = {"warning": "", "held_because": "", "held_text": "", **change, **values}
+        values = {name: new for name, new in values.items() if new != getattr(order, name)}
     if any(name in values for name in _VISIBLE):
         _add_consequences(order, values)
     return values
@@ -184,8 +188,6 @@ def _add_consequences(order: StoredOrder, values: dict[str, Any]) -> None:
     values["updated_at"] = now()
     if "status" not in values:
         return
-    if order.held_because and "held_because" not in values:
-        values |= {"held_because": "", "held_text": ""}  # whoever moved it on has decided
     if state.is_refunded(status) and not state.is_subscription(order.quantity):
         refund = money.refund(order.charge_micros, remains, order.quantity)
         if refund:

@@ -135,7 +135,11 @@ def test_a_change_stays_in_doubt_while_the_provider_says_nothing(upstream: int) 
     assert (service().held, waiting()) == (False, [])
 
 
-def test_the_first_currency_has_the_prices_read(upstream: int) -> None:
+def test_the_first_currency_has_the_prices_read_where_anything_is_bought(upstream: int) -> None:
+    names(upstream, "USD")
+    assert not row().sync_wanted
+    Provider.update(currency="").execute()
+    import_from(upstream, listing())
     names(upstream, "USD")
     assert row().sync_wanted
 
