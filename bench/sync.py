@@ -188,6 +188,7 @@ def furnish(database: Path, provider_port: int, orders: int) -> str:
                 "quantity": QUANTITY, "charge_micros": MICROS, "status": "Pending",
                 "remains": QUANTITY, "dispatch_state": "sent", "provider": provider,
                 "provider_order": str(number), "created_at": created_at,
+                "cost_micros": MICROS // 2,
             }
             for number in range(1, orders + 1)
         ]  # fmt: skip

@@ -1,8 +1,6 @@
 """Exact amounts: integers of a millionth of the currency unit (micros), no floats anywhere."""
 
-import math
 import re
-from fractions import Fraction
 
 MICROS = 1_000_000
 ONE_PPT = 10**12
@@ -84,12 +82,14 @@ def format_exact(micros: int) -> str:
     return text[:-4] + text[-4:].rstrip("0")
 
 
-def exchanged(amount: Fraction, ratio_ppt: int) -> int:
+def exchanged(amount: tuple[int, int], ratio_ppt: int) -> int:
     """An amount of another currency in micros of ours, rounded up.
 
+    :param amount: exactly, as numerator and denominator.
     :param ratio_ppt: units of ours for one of theirs, in parts per trillion.
     """
-    return math.ceil(amount * (ratio_ppt * MICROS) * Fraction(1, ONE_PPT))
+    numerator, denominator = amount
+    return -(-numerator * ratio_ppt * MICROS // (denominator * ONE_PPT))
 
 
 def rescaled(micros: int, before_ppt: int, after_ppt: int) -> int:

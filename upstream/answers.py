@@ -8,7 +8,6 @@ is left out, or says so itself.
 import json
 import re
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Any
 
 from panel import service_types, services
@@ -156,7 +155,7 @@ def _read_listing(entry: Any, ratio_ppt: int) -> Listing | None:
         name,
         printable(entry.get("category")) or NO_CATEGORY,
         _type_name(text(entry.get("type")) or "Default"),
-        exchanged(Fraction(rate), ratio_ppt),
+        exchanged(rate.as_integer_ratio(), ratio_ppt),
         least,
         min(most, services.MAX_QUANTITY),
         flag(entry.get("refill")),

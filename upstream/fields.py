@@ -16,12 +16,17 @@ def text(value: Any) -> str:
 
 def printable(value: Any) -> str:
     """A text without what could move a terminal's cursor, and not endless."""
-    return "".join(c for c in text(value) if c.isprintable()).strip()[:500]
+    written = text(value)
+    if not written.isprintable():
+        written = "".join(c for c in written if c.isprintable())
+    return written.strip()[:500]
 
 
 def integer(value: Any) -> int | None:
     """A whole number; None if it is none."""
-    written = text(value).strip()
+    if not isinstance(value, str):
+        return None
+    written = value.strip()
     digits = written.removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS):
         return None

@@ -1,8 +1,6 @@
 """What providers say of orders, in every shape that panels give it."""
 
 from collections.abc import Iterator
-from decimal import Decimal
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 from panel.money import ONE_PPT, exchanged
@@ -55,18 +53,15 @@ def _read_status(entry: Any, exchange: Exchange) -> ProviderStatus:
     word = _word(entry)
     status = vocabulary.status(word)
     odd = [] if status or word else ["no status"]
-    for name in ("start_count", "remains"):
-        raw = entry.get(name)
-        if integer(raw) is None and raw not in (None, ""):
-            odd.append(f"{name} {text(raw)[:50]!r}")
+    start_count, remains = (_number(entry, name, odd) for name in ("start_count", "remains"))
     posts = dict(_posts(entry))
     counted = _counted(entry)
     if counted:
         odd.append(f"posts {counted}, without their orders")
     return ProviderStatus(
         status,
-        integer(entry.get("start_count")),
-        integer(entry.get("remains")),
+        start_count,
+        remains,
         _charge(entry, exchange),
         ", ".join(odd),
         tuple((order, quantity) for order, quantity in posts.items() if quantity is not None),
@@ -75,6 +70,15 @@ def _read_status(entry: Any, exchange: Exchange) -> ProviderStatus:
         runs=integer(entry.get("runs")) or counted,
         quantity=integer(entry.get("quantity")),
     )
+
+
+def _number(entry: dict[str, Any], name: str, odd: list[str]) -> int | None:
+    """A number of a status; one that cannot be read is added to what is odd."""
+    raw = entry.get(name)
+    number = integer(raw)
+    if number is None and raw not in (None, ""):
+        odd.append(f"{name} {text(raw)[:50]!r}")
+    return number
 
 
 def _word(entry: dict[str, Any]) -> str:
@@ -97,10 +101,12 @@ def _charge(entry: dict[str, Any], exchange: Exchange) -> Charge | None:
     if charged is None:
         return Charge(None, 1, bool(named), words)
     ratio = exchange.ratio(named) if charged else ONE_PPT
-    last_digit = Decimal((0, (1,), min(int(charged.as_tuple().exponent), 0)))
+    if ratio is None:
+        return Charge(None, 1, bool(named), words)
+    last_digit = 1, 10 ** max(-int(charged.as_tuple().exponent), 0)
     return Charge(
-        None if ratio is None else exchanged(Fraction(charged), ratio),
-        1 if ratio is None else exchanged(Fraction(last_digit), ratio),
+        exchanged(charged.as_integer_ratio(), ratio),
+        exchanged(last_digit, ratio),
         bool(named),
         words,
     )

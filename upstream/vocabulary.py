@@ -6,6 +6,7 @@ that is not here is not guessed at: an operator teaches it for its provider.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from panel.orders.refusal import Refusal
 
@@ -188,6 +189,7 @@ def _letters(word: str) -> str:
     return "".join(c for c in word.lower() if c.isalnum())
 
 
+@lru_cache(maxsize=1000)
 def status(word: str) -> str | None:
     """Our status for a provider's word, or None for an unknown word.
 

@@ -1,6 +1,5 @@
 """What a provider's answer means for an order and its money: as tables, without a database."""
 
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 import pytest
@@ -202,7 +201,7 @@ def test_a_charge_that_is_too_high_is_told_until_the_end() -> None:
 
 
 def test_a_charge_in_the_providers_currency_is_converted() -> None:
-    cost = exchanged(Fraction("0.9"), 83_200_000_000_000)
+    cost = exchanged((9, 10), 83_200_000_000_000)
     order = order_of(cost_micros=cost)
     for entry in ({"charge": "0.9"}, {"charge": "0.9", "currency": "USD"}):
         assert answered(order, {"status": "Completed", **entry}, RUPEES).cost_micros == cost

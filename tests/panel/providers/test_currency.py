@@ -306,7 +306,7 @@ def test_a_provider_that_is_added_anew_begins_anew(upstream: int) -> None:
     ratios=st.lists(st.integers(1, 10**15), min_size=1, max_size=4),
 )
 def test_no_exchange_makes_a_cost_less_than_it_is(price: Fraction, ratios: list[int]) -> None:
-    micros = money.exchanged(price, ratios[0])
+    micros = money.exchanged(price.as_integer_ratio(), ratios[0])
     assert 0 <= micros - price * ratios[0] * 10**6 / ONE_PPT < 1
     for before, after in pairwise(ratios):
         micros = money.rescaled(micros, before, after)
