@@ -7,7 +7,7 @@ from database.transactions import immediate
 from models import Service, Source
 from panel import money, service_types, services
 from panel.errors import OperatorError
-from panel.providers import sources
+from panel.providers import pending, sources
 from panel.providers.changes import CatalogueChange, Kind, Price
 from panel.providers.explain import describe
 from panel.providers.follow import wait
@@ -60,7 +60,9 @@ def import_services(
     step = _check_markup(markup_ppm, round_micros)
     wanted = _Wanted(provider_id, markup_ppm, step, dry_run, policy)
     with immediate():
-        return [change for item in listings for change in _import_one(item, wanted)]
+        changes = [change for item in listings for change in _import_one(item, wanted)]
+        pending.update_held_of(provider_id)
+    return changes
 
 
 class _Wanted(NamedTuple):

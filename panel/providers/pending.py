@@ -206,6 +206,11 @@ def _services_of(provider_id: int, source_id: int | None) -> Any:
     return query.where(Source.id == source_id)
 
 
+def update_held_of(provider_id: int) -> None:
+    """Bring `services.held` up to date for all that is bought first at a provider."""
+    update_held(_services_of(provider_id, None))
+
+
 def update_held(service_ids: Any) -> None:
     """Bring `services.held` up to date for these services; to be called inside immediate().
 

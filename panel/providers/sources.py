@@ -15,7 +15,8 @@ from panel.services import MAX_RATE_MICROS
 def link(service_id: int, provider_id: int, listing: Listing, source_rank: int = 1) -> None:
     """Say where a service is bought; to be called inside immediate().
 
-    What was pending for the source before is settled by that.
+    What was pending for the source before is settled by that; the caller brings services.held
+    up to date.
 
     :param source_rank: 1, or 2 for where to turn after a clear refusal.
     """
@@ -33,7 +34,6 @@ def link(service_id: int, provider_id: int, listing: Listing, source_rank: int =
     else:
         pending.remove_all_of_source(known.id)
         Source.update(**values).where(Source.id == known.id).execute()
-    pending.update_held([service_id])
 
 
 def set_source(service_id: int, provider_id: int, listing: Listing, source_rank: int) -> None:
@@ -50,6 +50,7 @@ def set_source(service_id: int, provider_id: int, listing: Listing, source_rank:
         if source_rank == 2 and first is None:
             raise OperatorError(f"service {service_id} has no first source yet")
         link(service_id, provider_id, listing, source_rank)
+        pending.update_held([service_id])
         # Whether it is sold depends on its cost, and the catalogue's version counts services.
         Service.update(held=Service.held).where(Service.id == service_id).execute()
 
