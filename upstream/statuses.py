@@ -55,9 +55,6 @@ def _read_status(entry: Any, exchange: Exchange) -> ProviderStatus:
     odd = [] if status or word else ["no status"]
     start_count, remains = (_number(entry, name, odd) for name in ("start_count", "remains"))
     posts = dict(_posts(entry))
-    counted = _counted(entry)
-    if counted:
-        odd.append(f"posts {counted}, without their orders")
     return ProviderStatus(
         status,
         start_count,
@@ -67,7 +64,7 @@ def _read_status(entry: Any, exchange: Exchange) -> ProviderStatus:
         tuple((order, quantity) for order, quantity in posts.items() if quantity is not None),
         word=word,
         children=tuple(order for order, quantity in posts.items() if quantity is None),
-        runs=integer(entry.get("runs")) or counted,
+        runs=integer(entry.get("runs")) or _counted(entry),
         quantity=integer(entry.get("quantity")),
     )
 

@@ -42,13 +42,24 @@ def with_posts(subscription: StoredOrder, change: Change, reported: ProviderStat
             return {"status": "Paused", "warning": str(error)}
         return {**change, "warning": str(error)}
     result: Change = {**change}
-    if wrong:
-        text = "; ".join(f"post {number}: {why}" for number, why in wrong.items())
+    text = "; ".join(f"post {number}: {why}" for number, why in wrong.items())
+    if not text and not state.is_open(change.get("status", subscription.status)):
+        text = _untold(subscription, reported)
+    if text:
         warning = f"{text}: charge it by hand (flask order post), or set the order"
         result |= hold(subscription, "posts", text, warning)
         if not state.is_open(result.get("status", subscription.status)):
             result.pop("status", None)
     return _with_cost(subscription, reported, result)
+
+
+def _untold(subscription: StoredOrder, reported: ProviderStatus) -> str:
+    """Why a subscription that ends owes posts that the provider has not told of; or ''."""
+    known = len(lookup.parts_of(subscription.id))
+    if (reported.runs or 0) > known:
+        return f"the provider counts {reported.runs} posts, and {known} are known"
+    is_paid_for = charges.is_something(reported.charge)
+    return "none of its posts is known" if not known and is_paid_for else ""
 
 
 def _with_quantities(

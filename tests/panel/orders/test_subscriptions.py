@@ -620,6 +620,25 @@ def test_a_post_that_cannot_be_charged_holds_the_subscription(
     assert report(running, Status("Completed")).status == "Completed"
 
 
+@pytest.mark.parametrize("end", ["Completed", "Expired", "Canceled"])
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        ({"runs": 10}, "the provider counts 10 posts, and 0 are known"),
+        ({"charge": Charge(90_000)}, "none of its posts is known"),
+    ],
+)
+def test_a_subscription_does_not_end_while_posts_are_owed_that_nobody_can_name(
+    running: int, end: str, told: dict[str, Any], text: str
+) -> None:
+    assert report(running, Status("Active", runs=10)).held_because == ""
+    order = report(running, Status(end, **told))
+    assert (order.status, order.held_because, order.held_text) == ("Active", "posts", text)
+    subscriptions.add_post(running, 50, "901")
+    ended = report(running, Status(end, charge=Charge(45_000), posts=(("901", 50),)))
+    assert (ended.status, ended.held_because) == (end, "")
+
+
 def test_only_children_that_are_no_orders_yet_are_to_be_asked_for(running: int) -> None:
     report(running, Status("Active", posts=(("901", 50),)))
     children = ["901", "902", "902", "903"]
