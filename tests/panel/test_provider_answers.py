@@ -345,4 +345,4 @@ class Border(RuleBasedStateMachine):
 
 
 TestBorder = Border.TestCase
-TestBorder.settings = settings(max_examples=60, stateful_step_count=40)
+TestBorder.settings = settings(max_examples=40, stateful_step_count=30)

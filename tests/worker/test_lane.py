@@ -32,6 +32,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lanes that look for work all the time, and pause so long that a test sees no second try."""
     monkeypatch.setattr(lanes_module, "FIRST_PAUSE_S", 600)
     monkeypatch.setattr(lanes_module, "LONGEST_PAUSE_S", 600)
+    monkeypatch.setattr(lanes_module, "ACCOUNT_FIRST_S", 0.5)
     monkeypatch.setattr(lanes_module, "IDLE_S", 0.01)
 
 
