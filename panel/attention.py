@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from peewee import fn
 
@@ -318,11 +318,16 @@ def _unclear(limit: int) -> Iterator[Item]:
             what = f"What {name} says of order {order_id} is not clear"
         yield Item(
             kind,
-            f"{what}: {_said(order['warning'] or order['held_text'])}.",
+            f"{what}: {_said(_why_unclear(order))}.",
             (command, f"flask order show {order_id}"),
             provider=name,
             order_id=order_id,
         )
+
+
+def _why_unclear(order: dict[str, Any]) -> str:
+    """Why an order is held; of posts what was said of them, whatever was said since."""
+    return order["held_text"] if order["held_because"] == "posts" else order["warning"]
 
 
 # Requests

@@ -1,5 +1,6 @@
 """Single values of a decoded answer, whose numbers are still texts."""
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -7,6 +8,10 @@ MAX_DIGITS = 18
 """A longer whole number is not believed."""
 MAX_DECIMALS = 40
 """Of an amount, and its digits as well; one with more is not believed."""
+
+
+_FRACTION_OF_NOTHING = re.compile(r"(?<=[0-9])\.0+$")
+"""A whole number is one too where it is written as 3.0."""
 
 
 def text(value: Any) -> str:
@@ -26,7 +31,7 @@ def integer(value: Any) -> int | None:
     """A whole number; None if it is none."""
     if not isinstance(value, str):
         return None
-    written = value.strip()
+    written = _FRACTION_OF_NOTHING.sub("", value.strip())
     digits = written.removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS):
         return None

@@ -1,5 +1,6 @@
 """What providers say of orders, in every shape that panels give it."""
 
+import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -54,18 +55,21 @@ def _read_status(entry: Any, exchange: Exchange) -> ProviderStatus:
     status = vocabulary.status(word)
     odd = [] if status or word else ["no status"]
     start_count, remains = (_number(entry, name, odd) for name in ("start_count", "remains"))
-    posts = dict(_posts(entry))
+    parts = _parts(entry, status)
     return ProviderStatus(
         status,
         start_count,
         remains,
         _charge(entry, exchange),
         ", ".join(odd),
-        tuple((order, quantity) for order, quantity in posts.items() if quantity is not None),
+        tuple(
+            (order, quantity) for order, quantity in parts.found.items() if quantity is not None
+        ),
         word=word,
-        children=tuple(order for order, quantity in posts.items() if quantity is None),
-        runs=integer(entry.get("runs")) or _counted(entry),
+        children=tuple(order for order, quantity in parts.found.items() if quantity is None),
+        runs=parts.runs,
         quantity=integer(entry.get("quantity")),
+        unread=" and ".join(parts.unread),
     )
 
 
@@ -96,11 +100,13 @@ def _charge(entry: dict[str, Any], exchange: Exchange) -> Charge | None:
     words = printable(f"{text(raw)} {named}".strip())[:50]
     charged = amount(raw)
     if charged is None:
-        return Charge(None, 1, bool(named), words)
+        return Charge(None, 1, bool(named), words, is_amount=False)
     ratio = exchange.ratio(named) if charged else ONE_PPT
     if ratio is None:
         return Charge(None, 1, bool(named), words)
-    last_digit = 1, 10 ** max(-int(charged.as_tuple().exponent), 0)
+    decimals = max(-int(charged.as_tuple().exponent), 0)
+    # A bare 0 is no amount that was rounded.
+    last_digit = (1, 10**decimals) if charged or decimals else (0, 1)
     return Charge(
         exchanged(charged.as_integer_ratio(), ratio),
         exchanged(last_digit, ratio),
@@ -116,31 +122,63 @@ class _Part(NamedTuple):
     quantity: int | None
 
 
-def _posts(entry: dict[str, Any]) -> Iterator[_Part]:
-    """The orders inside an order: its `posts` or its `orders`, as panels of both families say.
+class _Parts(NamedTuple):
+    """The orders inside an order, as far as they can be read.
 
-    Where either is a number, it counts them, and tells nothing that could be asked for.
+    unread: the names of the fields that stand there and cannot be, or not wholly.
     """
+
+    found: dict[str, int | None]
+    runs: int | None
+    unread: list[str]
+
+
+def _parts(entry: dict[str, Any], status: str | None) -> _Parts:
+    """The `posts` or `orders` of an order, and the count of its `runs`, as panels say them.
+
+    Where `posts` or `orders` is a number, it counts them, and tells nothing that could be asked
+    for. An empty list says that there are none, unless the order is completed.
+    """
+    found: dict[str, int | None] = {}
+    unread = []
     for name in ("orders", "posts"):
-        for part in _listed(entry.get(name)):
-            if dispatch.is_order_number(part.order):
-                yield part
-
-
-def _counted(entry: dict[str, Any]) -> int | None:
-    """How many posts there are, where the provider tells that and lists none."""
-    if isinstance(entry.get("orders"), dict | list):
-        return None
-    return integer(entry.get("posts")) or integer(entry.get("orders")) or None
+        parts = list(_listed(entry.get(name)))
+        good = [part for part in parts if dispatch.is_order_number(part.order)]
+        found |= dict(good)
+        is_counted = integer(entry.get(name)) is not None
+        if len(good) < len(parts) or (entry.get(name) and not parts and not is_counted):
+            unread.append(name)
+    runs = integer(entry.get("runs"))
+    if runs is None and entry.get("runs") not in (None, ""):
+        unread.append("runs")
+    is_none = entry.get("orders") in ([], {}) and status != "Completed"
+    if not found and not runs and not is_none:
+        runs = integer(entry.get("posts")) or integer(entry.get("orders")) or runs
+    return _Parts(found, runs, unread)
 
 
 def _listed(value: Any) -> Iterator[_Part]:
+    if isinstance(value, str):
+        value = _as_list(value)
+    if isinstance(value, dict) and not any(isinstance(inner, dict) for inner in value.values()):
+        value = list(value.values())  # a list with gaps, as PHP writes it
     if isinstance(value, dict):  # by number
         for order, inner in value.items():
             if isinstance(inner, dict):
-                yield _Part(order, integer(inner.get("quantity")))
+                own = first_text(inner, NUMBERS)
+                yield _Part(own or order, integer(inner.get("quantity")))
     for item in value if isinstance(value, list) else ():
         if isinstance(item, dict):
             yield _Part(first_text(item, NUMBERS), integer(item.get("quantity")))
         else:
             yield _Part(text(item), None)
+
+
+def _as_list(written: str) -> Any:
+    """A list that was written as a text: as JSON, or with commas."""
+    if written.strip().startswith(("[", "{")):
+        try:
+            return json.loads(written, parse_int=str, parse_float=str)
+        except (ValueError, RecursionError):
+            return None
+    return [part.strip() for part in written.split(",")] if "," in written else None

@@ -19,6 +19,11 @@ def allowance(charge: Charge, cost_micros: int) -> int:
     return charge.step_micros // 2 + cost_micros // 100
 
 
+def is_nothing(charge: Charge | None, cost_micros: int) -> bool:
+    """Whether a charge says that nothing of a cost was kept, and is not only rounded to that."""
+    return charge is not None and charge.micros == 0 and 2 * cost_micros > charge.step_micros
+
+
 def believed(
     charge: Charge | None, cost_micros: int, expected_micros: int | None = None
 ) -> int | None:
@@ -39,7 +44,21 @@ def believed(
 
 
 def _exceeds(micros: int, charge: Charge, cost_micros: int) -> bool:
-    return micros > cost_micros + allowance(charge, cost_micros)
+    """Whether a charge is more than a cost, also where it was rounded up to its last digit."""
+    return micros > cost_micros + charge.step_micros + cost_micros // 100
+
+
+def _is_near(charge: Charge | None, micros: int, expected_micros: int) -> bool:
+    """Whether a charge is at least half of what is expected, or as near as its digits tell."""
+    step_micros = charge.step_micros if charge else 1
+    return 2 * micros + step_micros >= expected_micros
+
+
+def _exact(charge: Charge | None, micros: int, expected_micros: int) -> int:
+    """The cost that a charge stands for: the expected one, where that is rounded to nothing."""
+    if micros == 0 and charge is not None and 2 * expected_micros <= charge.step_micros:
+        return expected_micros
+    return micros
 
 
 def is_something(charge: Charge | None) -> bool:
@@ -48,13 +67,14 @@ def is_something(charge: Charge | None) -> bool:
 
 
 def too_high(order: StoredOrder, reported: ProviderStatus) -> int | None:
-    """A charge that is more than an open order should cost, in micros, believed or not."""
+    """A believed charge that is more than an open order should cost, in micros."""
     charge = reported.charge
-    if charge is None or charge.micros is None or not state.is_open(order.status):
+    micros = believed(charge, order.cost_micros)
+    if charge is None or micros is None or not state.is_open(order.status):
         return None
     if state.is_subscription(order.quantity):
         return None
-    return charge.micros if _exceeds(charge.micros, charge, order.cost_micros) else None
+    return micros if _exceeds(micros, charge, order.cost_micros) else None
 
 
 def delivered_cost(order: StoredOrder, remains: int) -> int:
@@ -77,9 +97,11 @@ def with_cost(order: StoredOrder, reported: ProviderStatus, change: Change) -> C
     charge = reported.charge
     micros = believed(charge, order.cost_micros, expected if ends else None)
     result: Change = {**change}
-    high = too_high(order, reported) if micros is not None else None
+    if ends and status == "Completed" and micros is not None:
+        micros = micros if _is_near(charge, micros, expected) else None
+    high = too_high(order, reported)
     if ends:
-        result["cost_micros"] = expected if micros is None else micros
+        result["cost_micros"] = expected if micros is None else _exact(charge, micros, expected)
     elif high is not None:
         result["cost_micros"] = high
     said = _kept_warning(order)
@@ -95,7 +117,11 @@ def with_cost(order: StoredOrder, reported: ProviderStatus, change: Change) -> C
 def not_taken(charge: Charge) -> str:
     """What is said of a charge that is not believed."""
     why = "it names no currency, and is not near what is expected"
-    if charge.micros is None:
+    if charge.is_named:
+        why = "it is far below what is expected"
+    if not charge.is_amount:
+        why = "it is no amount"
+    elif charge.micros is None:
         why = "there is no rate of exchange for its currency (flask provider exchange)"
     return f"the charge {_shown(charge)} is not taken as the cost: {why}"
 

@@ -148,6 +148,9 @@ def _end(
     :param remains: what the provider says, if it can be.
     :raises Unclear: where it is not clear what is to be paid back.
     """
+    has_parts = _is_subscription(order) or order.runs is not None
+    if has_parts and reported.unread and not state.is_open(status):
+        raise Unclear(f"though its {reported.unread} cannot be read")
     if _is_subscription(order):
         return status, order.remains, odd
     if order.runs is not None:
@@ -172,9 +175,8 @@ def _undelivered(
     :raises Unclear: where it does not say so, or contradicts itself.
     """
     charge = reported.charge
-    kept_nothing = charge is not None and charge.micros == 0 and order.cost_micros > 0
-    if status == "Canceled" and kept_nothing:
-        if order.runs is not None and (reported.runs or reported.children):
+    if status == "Canceled" and charges.is_nothing(charge, order.cost_micros):
+        if order.runs is not None and (reported.runs or reported.children or reported.posts):
             raise Unclear("though runs were delivered, at no charge")
         return order.quantity
     if remains is None:
@@ -241,7 +243,7 @@ def _by_runs(
     :raises Unclear: at the end of an order, where runs, their numbers and remains disagree.
     """
     runs, total = order.runs or 1, order.quantity
-    count, told = len(reported.children), reported.runs
+    count, told = len(reported.children) + len(reported.posts), reported.runs
     if told is None and not count:
         return remains
     at_end = not state.is_open(status)

@@ -10,12 +10,14 @@ class Charge(NamedTuple):
     step_micros: one unit of its last digit, which is what the provider's own rounding may hide.
     is_named: whether its currency stood beside it.
     text: the amount as the provider wrote it, with its currency.
+    is_amount: whether it can be read at all.
     """
 
     micros: int | None
     step_micros: int = 1
     is_named: bool = True
     text: str = ""
+    is_amount: bool = True
 
 
 class ProviderStatus(NamedTuple):
@@ -28,6 +30,7 @@ class ProviderStatus(NamedTuple):
         of a drip-feed's runs.
     runs: of a drip-feed: how many the provider says it has begun.
     quantity: where the provider repeats it.
+    unread: which of its posts, orders or runs stand there and cannot be read; "" for none.
     """
 
     status: str | None = None
@@ -40,3 +43,4 @@ class ProviderStatus(NamedTuple):
     children: tuple[str, ...] = ()
     runs: int | None = None
     quantity: int | None = None
+    unread: str = ""

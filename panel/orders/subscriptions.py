@@ -81,9 +81,13 @@ def _with_cost(subscription: StoredOrder, reported: ProviderStatus, change: Chan
     micros = charges.believed(charge, posts)
     if micros is not None:
         beyond = micros - posts
-        cost = beyond if beyond > charges.allowance(charge, posts) else 0
-        return {**change, "cost_micros": cost}
-    warnings = [change.get("warning", ""), charges.not_taken(charge)]
+        if beyond <= charges.allowance(charge, posts):
+            return {**change, "cost_micros": 0}
+        said = f"{charges.TOO_HIGH} {charge.text} for posts of {money.format_exact(posts)}"
+        change = {**change, "cost_micros": beyond}
+    else:
+        said = charges.not_taken(charge)
+    warnings = [change.get("warning", ""), said]
     return {**change, "warning": "; ".join(text for text in warnings if text)}
 
 

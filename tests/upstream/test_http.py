@@ -213,8 +213,10 @@ CHARGED = Charge(270_000, 10_000, True, "0.27 USD")
 READ = ProviderStatus("In progress", 3572, 57, CHARGED, word="In progress")
 
 
-def charged(micros: int | None, step: int, named: bool, text: str) -> ProviderStatus:
-    return READ._replace(charge=Charge(micros, step, named, text))
+def charged(
+    micros: int | None, step: int, named: bool, text: str, is_amount: bool = True
+) -> ProviderStatus:
+    return READ._replace(charge=Charge(micros, step, named, text, is_amount))
 
 
 def word(word: str, status: str | None = None) -> ProviderStatus:
@@ -267,16 +269,18 @@ def word(word: str, status: str | None = None) -> ProviderStatus:
         ({**STATE, "charge": None}, READ._replace(charge=None)),
         ({**STATE, "charge": ""}, READ._replace(charge=None)),
         # A charge that cannot be read is one all the same.
-        ({**STATE, "charge": "-0.5"}, charged(None, 1, True, "-0.5 USD")),
-        ({**STATE, "charge": "$0.27"}, charged(None, 1, True, "$0.27 USD")),
-        ({**STATE, "charge": "0,27"}, charged(None, 1, True, "0,27 USD")),
-        ({**STATE, "charge": "Infinity"}, charged(None, 1, True, "Infinity USD")),
-        ({**STATE, "charge": {"amount": 5}}, charged(None, 1, True, "USD")),
+        ({**STATE, "charge": "-0.5"}, charged(None, 1, True, "-0.5 USD", False)),
+        ({**STATE, "charge": "$0.27"}, charged(None, 1, True, "$0.27 USD", False)),
+        ({**STATE, "charge": "0,27"}, charged(None, 1, True, "0,27 USD", False)),
+        ({**STATE, "charge": "Infinity"}, charged(None, 1, True, "Infinity USD", False)),
+        ({**STATE, "charge": {"amount": 5}}, charged(None, 1, True, "USD", False)),
         # The orders inside a subscription or a drip-feed.
         ({**STATE, "orders": [901, "902", 901]}, READ._replace(children=("901", "902"))),
         ({**STATE, "posts": [901]}, READ._replace(children=("901",))),
         ({**STATE, "posts": 10, "orders": [901]}, READ._replace(children=("901",))),
         ({**STATE, "posts": 10, "orders": []}, READ),
+        ({**STATE, "posts": 10, "orders": [], "status": "Completed"},
+         READ._replace(status="Completed", word="Completed", runs=10)),
         ({**STATE, "posts": 10}, READ._replace(runs=10)),
         ({**STATE, "posts": 0}, READ),
         ({**STATE, "posts": [{"order": "5", "quantity": 20}, {"order": 6}]},
@@ -285,7 +289,17 @@ def word(word: str, status: str | None = None) -> ProviderStatus:
          READ._replace(posts=(("901", 40),))),
         ({**STATE, "orders": {"901": {"quantity": 40}, "902": {}, "count": 2}},
          READ._replace(posts=(("901", 40),), children=("902",))),
-        ({**STATE, "orders": [None, True, {}, "", "a b", "0", [5]]}, READ),
+        ({**STATE, "orders": {"0": 1, "2": 3}}, READ._replace(children=("1", "3"))),
+        ({**STATE, "orders": "[1, 2]"}, READ._replace(children=("1", "2"))),
+        ({**STATE, "orders": "1, 2"}, READ._replace(children=("1", "2"))),
+        ({**STATE, "orders": 9701}, READ._replace(runs=9701)),
+        ({**STATE, "runs": "3.0"}, READ._replace(runs=3)),
+        # What stands there and cannot be read may be anything.
+        ({**STATE, "orders": [None, True, {}, "", "a b", "0", [5]]},
+         READ._replace(unread="orders")),
+        ({**STATE, "posts": [{"quantity": 100}]}, READ._replace(unread="posts")),
+        ({**STATE, "orders": "[1, 2", "runs": "3/5"}, READ._replace(unread="orders and runs")),
+        ({**STATE, "runs": [1, 2]}, READ._replace(unread="runs")),
         ({**STATE, "runs": 3, "orders": [1, 2, 3]},
          READ._replace(runs=3, children=("1", "2", "3"))),
     ],
@@ -377,7 +391,8 @@ RUPEES = Exchange("INR", "USD", 83_200_000_000_000)
         (Exchange("INR", "USD"), "0.9", None, (None, 1, False)),
         (Exchange("INR", "USD"), "0.9", "INR", (900_000, 100_000, True)),
         (Exchange("INR"), "0.9", None, (None, 1, False)),
-        (Exchange("INR"), "0", None, (0, 1_000_000, False)),
+        (Exchange("INR"), "0", None, (0, 0, False)),
+        (Exchange("INR"), "0.00", None, (0, 10_000, False)),
     ],
 )
 def test_a_charge_is_taken_in_our_currency_or_not_at_all(

@@ -149,7 +149,9 @@ CHARGES = [
     ("Completed", {"charge": "0.90"}, Outcome("Completed", 0, COST)),
     ("Completed", {"charge": "1"}, Outcome("Completed", 0, MICROS)),
     ("Completed", {"charge": "0.8", "currency": "USD"}, Outcome("Completed", 0, 800_000)),
-    ("Completed", {"charge": "0"}, Outcome("Completed", 0, 0)),
+    ("Completed", {"charge": "0"}, Outcome("Completed", 0, COST, "", "0 is not taken")),
+    ("Completed", {"charge": "0.01", "currency": "USD"},
+     Outcome("Completed", 0, COST, "", "0.01 USD is not taken")),
     ("Completed", {}, Outcome("Completed", 0, COST)),
     # Without a currency it must be near what is expected.
     ("Completed", {"charge": "5400"}, Outcome("Completed", 0, COST, "", "5400 is not taken")),
