@@ -132,7 +132,7 @@ class Panel(RuleBasedStateMachine):
         package = SERVICES[number - 1].get("type") == "Package"
         charge = self.rates[number]
         if not package:
-            charge = max(half_up(Fraction(self.rates[number] * quantity, 1000)), 1)
+            charge = half_up(Fraction(charge * quantity, 1000)) or min(charge, 1)
         in_range = package or offer.min <= quantity <= offer.max
         try:
             order_id = place_order(
