@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from actions.parameters import (
+    NOTHING,
     SERVICE,
     WHOLE,
     Parameter,
@@ -111,7 +112,7 @@ def run(caller: Caller, texts: Texts) -> int:
     :raises RequestRejected: for parameters that are missing or wrong, for no such service, and
         as place_order() does.
     """
-    if texts.get(LINK_ALIAS) and not texts.get("link"):
+    if texts.get(LINK_ALIAS) and texts.get("link", "").lower() in ("", *NOTHING):
         texts = {**texts, "link": texts[LINK_ALIAS]}
     retry = _read_retry(texts)
     if retry is not None and (order_id := placed_before(caller.id, retry)):

@@ -44,18 +44,43 @@ _SECOND_LINK = re.compile(r"(?:[\s,;|]|^[^?#]*\w)https?://", re.IGNORECASE)
 a separator belongs to the query."""
 
 
+_FIRST = re.compile(
+    r"(?:https?://)?(?:www\.)?(?P<host>[\w-]+(?:\.[\w-]+)+)(?=[/?#,;|])", re.IGNORECASE
+)
+"""The host of a link, with or without its scheme."""
+
+_NAMES = re.compile(r"@[\w.]+[,;|]@[\w.]+.*")
+"""Several names of users."""
+
+
 def one_link(text: str) -> str:
     """A link without the blanks around it, and with the plus that a form made a blank.
 
     :raises ValueError: for what cannot be one link.
     """
     link = _without_blanks_around(text)
-    if _SECOND_LINK.search(link):
+    if _SECOND_LINK.search(link) or _is_repeated(link):
         raise ValueError(text)
     link = _with_lost_plus(link)
     if any(_is_blank(character) or _is_invisible(character) for character in link):
         raise ValueError(text)
     return link
+
+
+def _is_repeated(link: str) -> bool:
+    """Whether another link to the same host follows: a double paste, or a list.
+
+    A link that is the value of a parameter belongs to the first.
+    """
+    first = _FIRST.match(link)
+    if first is None:
+        return _NAMES.fullmatch(link) is not None
+    host = rf"(?:www\.)?{re.escape(first['host'])}(?![\w.-])"
+    rest = link[first.end() :]
+    if re.search(rf"[,;|(+]{host}", rest, re.IGNORECASE):
+        return True
+    found = re.finditer(rf"(?P<before>.?.?)https?://{host}", rest, re.IGNORECASE)
+    return any(not re.fullmatch("[^=]?=", match["before"]) for match in found)
 
 
 def _without_blanks_around(text: str) -> str:

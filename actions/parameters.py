@@ -89,7 +89,10 @@ def parse_link(text: str) -> str:
     :raises RequestRejected: Incorrect link.
     """
     try:
-        return parse_line(one_link(text))
+        link = parse_line(one_link(text))
+        if link.lower() in NOTHING:
+            raise ValueError(text)
+        return link
     except ValueError:
         raise RequestRejected(INCORRECT_LINK) from None
 

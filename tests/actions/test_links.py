@@ -35,6 +35,10 @@ def test_a_link_is_read_as_it_is(text: str) -> None:
         "https://archive.example/web/2020/https://b.example/",
         "https://a.example/x#https://b.example/",
         "https://a.example/1,2;3|4",
+        "https://a.example/share?u=https://a.example/x",
+        "https://a.example/@41.40338,2.17403,17z/a.example",
+        "https://a.example/maps,a.example.org/x",
+        "a.example",
         "https://emoji.example/\u2764\ufe0f",
     ],
 )
@@ -113,11 +117,27 @@ def test_any_other_blank_inside_is_refused(link: str) -> None:
         "https://t.me/aHTTPS://t.me/b",
         "https://v.example/watch?v=1,https://v.example/watch?v=2",
         "@somebody,https://t.me/b",
+        "@somebody,@else",
+        "https://www.instagram.com/user/https://www.instagram.com/user2/",
+        "https://www.instagram.com/user/https://instagram.com/user2/",
+        "https://t.me/a/https://t.me/b",
+        "https://www.instagram.com/p/abc/?igsh=xyz==https://www.instagram.com/p/def/",
+        "https://t.me/a,t.me/b",
+        "t.me/a,t.me/b",
+        "t.me/a;www.t.me/b",
+        "https://t.me/a(https://t.me/b)",
+        "https://t.me/a+https://t.me/b",
     ],
 )
 def test_two_links_in_one_are_refused(link: str) -> None:
     with pytest.raises(RequestRejected, match="Incorrect link"):
         parse_link(link)
+
+
+@pytest.mark.parametrize("word", ["null", "undefined", "None", " NaN "])
+def test_what_programs_write_for_no_link_is_none(word: str) -> None:
+    with pytest.raises(RequestRejected, match="Incorrect link"):
+        parse_link(word)
 
 
 def invisible() -> list[str]:
