@@ -108,6 +108,7 @@ class Provider(Table):
     sync_wanted = BooleanField(default=False)
     stopped_because = TextField(default="")
     moved_to = TextField(default="")
+    prices_at = IntegerField(null=True)
 
     class Meta:
         table_name = "providers"

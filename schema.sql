@@ -99,7 +99,9 @@ CREATE TABLE providers (
     -- Why nothing is sent there until an operator resumes it; '' while it works. And the address
     -- that it redirects to, if it has moved.
     stopped_because TEXT NOT NULL DEFAULT '',
-    moved_to TEXT NOT NULL DEFAULT ''
+    moved_to TEXT NOT NULL DEFAULT '',
+    -- When its prices were last read and followed.
+    prices_at INTEGER
 ) STRICT;
 
 -- Where a service is bought: first at the source of rank 1, after a clear refusal at rank 2.
@@ -128,13 +130,15 @@ CREATE TABLE pending_changes (
     provider_id INTEGER NOT NULL REFERENCES providers (id),
     source_id INTEGER REFERENCES sources (id),
     kind TEXT NOT NULL CHECK (
-        kind IN ('currency', 'loss', 'moved', 'name', 'category', 'fall', 'rise', 'charge')
+        kind IN (
+            'currency', 'prices', 'loss', 'moved', 'name', 'category', 'fall', 'rise', 'charge'
+        )
     ),
     stops_sale INTEGER NOT NULL CHECK (stops_sale IN (0, 1)),
     before TEXT NOT NULL,
     after TEXT NOT NULL,
     created_at INTEGER NOT NULL,
-    CHECK ((kind IN ('currency', 'loss', 'moved')) = (source_id IS NULL))
+    CHECK ((kind IN ('currency', 'prices', 'loss', 'moved')) = (source_id IS NULL))
 ) STRICT;
 
 CREATE UNIQUE INDEX pending_changes_by_source ON pending_changes (source_id, kind)
@@ -214,10 +218,10 @@ CREATE TABLE orders (
     -- Whether the provider may have it from an earlier try, though it is to be sent again.
     may_be_at_provider INTEGER NOT NULL DEFAULT 0 CHECK (may_be_at_provider IN (0, 1)),
     -- Why it waits for the operator, or for funds at the provider. refusal: a refusal that is not
-    -- known, until send_at; word: a status that is not known; status: one that contradicts itself;
+    -- known, until send_at; cost: it would cost more than it was sold for; word: a status that is not known; status: one that contradicts itself;
     -- posts: posts of a subscription that cannot be priced. held_text: the provider's own words.
     held_because TEXT NOT NULL DEFAULT ''
-        CHECK (held_because IN ('', 'refusal', 'funds', 'word', 'status', 'posts')),
+        CHECK (held_because IN ('', 'refusal', 'funds', 'cost', 'word', 'status', 'posts')),
     held_text TEXT NOT NULL DEFAULT '',
     CHECK ((runs IS NULL) = (interval IS NULL)),
     CHECK (refunded_micros BETWEEN 0 AND charge_micros),

@@ -10,6 +10,7 @@ ALTER TABLE providers ADD COLUMN sync_wanted INTEGER NOT NULL DEFAULT 0
     CHECK (sync_wanted IN (0, 1));
 ALTER TABLE providers ADD COLUMN stopped_because TEXT NOT NULL DEFAULT '';
 ALTER TABLE providers ADD COLUMN moved_to TEXT NOT NULL DEFAULT '';
+ALTER TABLE providers ADD COLUMN prices_at INTEGER;
 
 -- The currency that each provider named with its last balance.
 UPDATE providers SET currency = substr(balance, instr(balance, ' ') + 1)
@@ -21,8 +22,11 @@ ALTER TABLE sources ADD COLUMN name TEXT NOT NULL DEFAULT '';
 ALTER TABLE sources ADD COLUMN category TEXT NOT NULL DEFAULT '';
 
 ALTER TABLE orders ADD COLUMN held_because TEXT NOT NULL DEFAULT ''
-    CHECK (held_because IN ('', 'refusal', 'funds', 'word', 'status', 'posts'));
+    CHECK (held_because IN ('', 'refusal', 'funds', 'cost', 'word', 'status', 'posts'));
 ALTER TABLE orders ADD COLUMN held_text TEXT NOT NULL DEFAULT '';
+
+-- One more try tells whether an order waits for funds or for something else.
+UPDATE orders SET send_at = 0 WHERE dispatch_state = 'waiting' AND may_be_at_provider = 0;
 
 CREATE INDEX orders_held ON orders (held_because, provider_id) WHERE held_because <> '';
 
@@ -36,13 +40,15 @@ CREATE TABLE pending_changes (
     provider_id INTEGER NOT NULL REFERENCES providers (id),
     source_id INTEGER REFERENCES sources (id),
     kind TEXT NOT NULL CHECK (
-        kind IN ('currency', 'loss', 'moved', 'name', 'category', 'fall', 'rise', 'charge')
+        kind IN (
+            'currency', 'prices', 'loss', 'moved', 'name', 'category', 'fall', 'rise', 'charge'
+        )
     ),
     stops_sale INTEGER NOT NULL CHECK (stops_sale IN (0, 1)),
     before TEXT NOT NULL,
     after TEXT NOT NULL,
     created_at INTEGER NOT NULL,
-    CHECK ((kind IN ('currency', 'loss', 'moved')) = (source_id IS NULL))
+    CHECK ((kind IN ('currency', 'prices', 'loss', 'moved')) = (source_id IS NULL))
 ) STRICT;
 
 CREATE UNIQUE INDEX pending_changes_by_source ON pending_changes (source_id, kind)

@@ -77,6 +77,11 @@ def too_high(order: StoredOrder, reported: ProviderStatus) -> int | None:
     return micros if _exceeds(micros, charge, order.cost_micros) else None
 
 
+def is_foreign(charge: Charge | None) -> bool:
+    """Whether a charge is in a currency that cannot be converted."""
+    return charge is not None and charge.is_amount and charge.micros is None
+
+
 def delivered_cost(order: StoredOrder, remains: int) -> int:
     """What the delivered part of an order costs, in micros."""
     return order.cost_micros - money.refund(order.cost_micros, remains, order.quantity)

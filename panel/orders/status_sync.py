@@ -126,6 +126,9 @@ def _apply(
     charged = charges.too_high(order, reported)
     if charged is not None:
         _question_price(order, charged)
+    elif charges.is_foreign(reported.charge) and "charge" not in order.warning:
+        # The account may count in another currency by now.
+        registry.want_sync(order.provider_id or 0)
 
 
 def _as_taught(reported: ProviderStatus, meanings: dict[str, str]) -> ProviderStatus:

@@ -39,6 +39,8 @@ def set_exchange(
         is_other = _is_other(provider, theirs, changed)
         before_ppt = currencies.exchange(provider, ours).ratio() or ONE_PPT
         _write(provider, theirs, None if theirs == ours else ratio_ppt)
+        if is_other:
+            _await_prices(provider.id, theirs)
         pending.remove(provider.id, (PendingKind.CURRENCY,))
         return [] if is_other else _rescale(provider, before_ppt, ratio_ppt, policy)
 
@@ -57,6 +59,8 @@ def set_currency(name: str, currency: str, ours: str) -> None:
             raise OperatorError(
                 f"{currencies.what_to_do(name, currency, ours)} --currency {currency}"
             )
+        if _is_other(provider, currency, changed):
+            _await_prices(provider.id, currency)
         if currency == ours:
             _write(provider, currency, None)
         else:
@@ -85,6 +89,12 @@ def _is_other(provider: Provider, currency: str, changed: Pending | None) -> boo
     if changed is not None:
         return bool(changed.before)
     return provider.currency not in ("", currency)
+
+
+def _await_prices(provider_id: int, currency: str) -> None:
+    """Sell nothing from there until the prices are read in their new currency."""
+    if pending.is_anything_bought(provider_id):
+        pending.add(provider_id, PendingKind.PRICES, "", currency)
 
 
 def _write(provider: Provider, currency: str, ratio_ppt: int | None) -> None:

@@ -1,7 +1,7 @@
 """Pending changes in words: what a provider changed, what becomes of it, and what to do."""
 
 from panel.money import format_exact
-from panel.providers.pending import AMOUNTS, Pending, PendingKind
+from panel.providers.pending import AMOUNTS, OF_IDENTITY, Pending, PendingKind
 
 
 def describe(kind: str, before: str, after: str) -> str:
@@ -14,6 +14,8 @@ def describe(kind: str, before: str, after: str) -> str:
 _WORDS = {
     PendingKind.CURRENCY: "its prices are in {after} now, and were in {before}: nothing is sold "
     "from there",
+    PendingKind.PRICES: "its prices are in {after} now: nothing is sold from there until they "
+    "are read",
     PendingKind.LOSS: "of {before} services that are bought there it lists {after}: the others "
     "stay on sale until you confirm it, or for a day",
     PendingKind.MOVED: "{after} names stand under other numbers there: nothing is sold from there "
@@ -32,6 +34,8 @@ def describe_pending(item: Pending) -> str:
     """What was changed, as describe() tells it."""
     if item.kind == PendingKind.CURRENCY and not item.before:
         return f"its prices are in {item.after}, and there is no rate of exchange"
+    if item.kind in OF_IDENTITY and not item.stops_sale:
+        return f"ours is {item.before!r}, and there it is {item.after!r}: is it the same service?"
     return describe(item.kind, item.before, item.after)
 
 
@@ -44,6 +48,8 @@ def command_for(item: Pending, ours: str) -> str:
         if item.after == ours:
             return f"flask provider currency {item.provider_name} {ours}"
         return f"flask provider exchange {item.provider_name} RATE"
+    if item.kind == PendingKind.PRICES:
+        return f"flask provider sync {item.provider_name}"
     if item.service_id is None:
         return f"flask provider confirm {item.provider_name}"
     return f"flask service confirm {item.service_id}"

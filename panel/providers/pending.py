@@ -21,6 +21,7 @@ class PendingKind(StrEnum):
 
     # Of the provider as a whole.
     CURRENCY = "currency"  # currency codes; before is '' where it is only not convertible
+    PRICES = "prices"  # '', and the currency in which they are to be read for the first time
     LOSS = "loss"  # how many of our services it offered, and how many it offers now
     MOVED = "moved"  # '', and how many names stand under other numbers
     # Of one source.
@@ -31,12 +32,18 @@ class PendingKind(StrEnum):
     CHARGE = "charge"  # what an order should have cost and what was charged, in micros
 
 
-OF_PROVIDER = (PendingKind.CURRENCY, PendingKind.LOSS, PendingKind.MOVED)
+OF_PROVIDER = (PendingKind.CURRENCY, PendingKind.PRICES, PendingKind.LOSS, PendingKind.MOVED)
 OF_IDENTITY = (PendingKind.NAME, PendingKind.CATEGORY)
 OF_COST = (PendingKind.FALL, PendingKind.RISE)
 AMOUNTS = (*OF_COST, PendingKind.CHARGE)
 """Whose `before` and `after` are micros."""
-STOPS_SALE = (PendingKind.CURRENCY, PendingKind.MOVED, *OF_IDENTITY, PendingKind.RISE)
+STOPS_SALE = (
+    PendingKind.CURRENCY,
+    PendingKind.PRICES,
+    PendingKind.MOVED,
+    *OF_IDENTITY,
+    PendingKind.RISE,
+)
 """Where the present rate or the service itself cannot be trusted."""
 
 
@@ -61,11 +68,17 @@ class Pending(NamedTuple):
 
 
 def add(
-    provider_id: int, kind: PendingKind, before: str, after: str, source_id: int | None = None
+    provider_id: int,
+    kind: PendingKind,
+    before: str,
+    after: str,
+    source_id: int | None = None,
+    stops_sale: bool | None = None,
 ) -> bool:
     """Make a change pending, or bring one up to date; to be called inside immediate().
 
     :param source_id: the source that it is about; None where it is about the whole provider.
+    :param stops_sale: None for what STOPS_SALE says of the kind.
     :returns: whether anything is new about it.
     """
     known = find(provider_id, kind, source_id)
@@ -74,7 +87,7 @@ def add(
             provider=provider_id,
             source=source_id,
             kind=kind,
-            stops_sale=kind in STOPS_SALE,
+            stops_sale=kind in STOPS_SALE if stops_sale is None else stops_sale,
             before=before,
             after=after,
         )

@@ -21,7 +21,7 @@ from panel.providers.follow import (
     wait,
     waiting_of,
 )
-from panel.providers.identity import renamings
+from panel.providers.identity import is_same, renamings
 from panel.providers.import_services import unusable
 from panel.providers.listing import NO_CATEGORY, Listing
 from panel.providers.pending import OF_COST, OF_IDENTITY, PendingKind
@@ -70,6 +70,8 @@ def sync_prices(
                 continue
             findings = _sync_source(source, listing, policy, waiting.get(source.id, {}))
             changes += as_changes(source, findings)
+        pending.remove(provider_id, (PendingKind.PRICES,))
+        Provider.update(prices_at=now()).where(Provider.id == provider_id).execute()
     return changes
 
 
@@ -160,9 +162,10 @@ def _sync_source(
         return follow(
             service, source, source.cost_micros, _vanish(service, source), policy, waiting
         )
-    is_doubtful, found = _judge_identity(source, listing, waiting)
+    is_doubtful, found = _judge_identity(service, source, listing, waiting)
     if is_doubtful:
-        return found
+        # The cost is not followed, but judged: what it is now is confirmed with the name.
+        return found + _judge_cost(source, listing, policy, waiting)[1]
     if listing.dripfeed != source.dripfeed:
         Source.update(dripfeed=listing.dripfeed).where(Source.id == source.id).execute()
     if not _is_sellable(service, listing):
@@ -176,12 +179,19 @@ def _sync_source(
 
 
 def _judge_identity(
-    source: Source, listing: Listing, waiting: Waiting
+    service: Service, source: Source, listing: Listing, waiting: Waiting
 ) -> tuple[bool, list[Finding]]:
     """Whether another service may stand under the number now, and what is told of that.
 
     Names that differ in decoration are taken over at once, and told.
     """
+    if not source.name and not is_same(service.name, listing.name):
+        # Ours may have been chosen by an operator, so it goes on: but somebody has to look.
+        texts = service.name, listing.name
+        if PendingKind.NAME in waiting and waiting[PendingKind.NAME].after == listing.name:
+            return False, []
+        pending.add(source.provider_id, PendingKind.NAME, *texts, source.id, stops_sale=False)
+        return False, [(Kind.NAME, *texts)]
     renamed = renamings(source, listing)
     found = [wait(source, *item[:3]) for item in renamed if item.is_doubtful]
     told = [(Kind(item.kind.value), *item[1:3]) for item in renamed if not item.is_doubtful]

@@ -419,7 +419,7 @@ ADDED: dict[str, Row] = {
     "services": {"held": 0},
     "providers": {
         "exchange_ppt": None, "exchange_at": None, "sync_wanted": 0, "stopped_because": "",
-        "moved_to": "",
+        "moved_to": "", "prices_at": None,
     },
     "sources": {"name": "", "category": ""},
     "orders": {"held_because": "", "held_text": ""},
@@ -438,6 +438,8 @@ def carried_over(table: str, row: Row) -> Row:
         )
         due_at = row.pop("due_at")
         row["send_at"], row["poll_at"] = (due_at, 0) if is_to_be_sent else (0, due_at)
+    if table == "orders" and row["dispatch_state"] == "waiting" and not row["may_be_at_provider"]:
+        row["send_at"] = 0
     return row | added(table, row)
 
 

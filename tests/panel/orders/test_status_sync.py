@@ -661,9 +661,21 @@ def test_the_prices_are_read_again_once_for_many_such_charges(
     assert [change.after for change in pending.listing()] == ["370000"]
 
 
+def test_a_charge_in_another_currency_has_the_account_read_once(
+    shop: SimpleNamespace, place: Place
+) -> None:
+    order = told(place(), Status("In progress", charge=took(None)))
+    assert pending.listing() == []
+    assert registry.get("upstream").sync_wanted
+    with immediate():
+        registry.want_sync(shop.provider, False)
+    told(order.id, Status("In progress", charge=took(None)))
+    assert not registry.get("upstream").sync_wanted
+
+
 @pytest.mark.parametrize(
     "charge",
-    [took(COST), took(90_900), took(0), took(None), took(5_400_000_000, is_named=False)],
+    [took(COST), took(90_900), took(0), took(5_400_000_000, is_named=False)],
 )
 def test_any_other_charge_questions_no_price(place: Place, charge: Charge) -> None:
     told(place(), Status("In progress", charge=charge))

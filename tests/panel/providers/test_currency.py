@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.catalogue import UPSTREAM_KEY, cost, import_from, listing, service
+from support.catalogue import UPSTREAM_KEY, cost, import_from, listing, service, sync
 from support.clock import Clock
 from support.orders import everything
 
@@ -190,7 +190,11 @@ def test_a_change_of_currency_leaves_the_costs_to_the_next_prices(upstream: int)
     names(upstream, "INR")
     assert exchanged(12_000_000_000, "USD") == []
     assert (row().currency, row().exchange_ppt, cost()) == ("INR", 12_000_000_000, 800_000)
-    assert (service().held, row().sync_wanted) == (False, True)
+    # At the old rate nothing is sold until the prices are read in the new currency.
+    assert waiting() == [("prices", "", "INR")]
+    assert (service().held, row().sync_wanted) == (True, True)
+    sync(upstream, listing(rate=810_000))
+    assert (service().held, cost(), waiting()) == (False, 810_000, [])
 
 
 def test_figures_that_wait_are_converted_too(upstream: int) -> None:
@@ -267,8 +271,13 @@ def test_a_change_to_our_own_currency_is_confirmed(upstream: int) -> None:
     names(upstream, "INR", "INR")
     assert service().held
     exchange_rates.set_currency("upstream", "INR", "INR")
-    assert (row().currency, row().exchange_ppt, service().held) == ("INR", None, False)
-    assert cost() == 66_560_000
+    assert (row().currency, row().exchange_ppt, service().held) == ("INR", None, True)
+    assert (cost(), waiting()) == (66_560_000, [("prices", "", "INR")])
+    with pytest.raises(OperatorError, match="empty catalogue"):
+        sync(upstream)
+    assert service().held
+    sync(upstream, listing(rate=66_560_000))
+    assert not service().held
 
 
 def test_a_name_that_is_no_code_can_be_given_a_rate(upstream: int) -> None:

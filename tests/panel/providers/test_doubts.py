@@ -10,7 +10,7 @@ from models import Source
 from panel import services
 from panel.errors import OperatorError
 from panel.money import MICROS
-from panel.providers import confirm, pending, policy, registry, sources
+from panel.providers import confirm, explain, pending, policy, registry, sources
 from panel.providers.changes import describe
 from panel.providers.listing import NO_CATEGORY, Listing
 from panel.providers.pending import PendingKind
@@ -236,12 +236,46 @@ def test_a_catalogue_without_categories_says_nothing_of_them(upstream: int) -> N
     assert [row.held for row in services.listing()] == [False, False]
 
 
-def test_names_from_before_they_were_kept_are_taken_silently(upstream: int) -> None:
+def test_names_from_before_they_were_kept_are_taken_where_they_are_ours(upstream: int) -> None:
     import_from(upstream, listing())
     Source.update(name="", category="").execute()
-    assert sync(upstream, listing(name="TikTok Views", category="TikTok")) == []
-    assert Source.get().name == "TikTok Views"
-    assert not service().held
+    assert sync(upstream, listing(name="LIKES \u2764 7", category="TikTok")) == []
+    assert (Source.get().name, Source.get().category) == ("LIKES \u2764 7", "TikTok")
+    assert (service().held, pending.listing()) == (False, [])
+
+
+def test_another_name_from_before_they_were_kept_is_asked_about_once_and_holds_nothing(
+    upstream: int,
+) -> None:
+    import_from(upstream, listing())
+    Source.update(name="", category="").execute()
+    other = listing(name="TikTok Views", category="TikTok")
+    assert sync(upstream, other) == ["their name 'Likes 7' \u2192 'TikTok Views'"]
+    assert sync(upstream, other) == []
+    (item,) = pending.listing()
+    assert (item.kind, item.stops_sale, service().held) == ("name", False, False)
+    assert "is it the same service?" in explain.describe_pending(item)
+    confirm.confirm_services([1], USUAL)
+    assert (Source.get().name, service().name, pending.listing()) == (
+        "TikTok Views",
+        "Likes 7",
+        [],
+    )
+    sync(upstream, other._replace(name="Likes 7"))
+    assert service().held, "from now on it is known what it was called"
+
+
+def test_the_cost_of_a_service_under_another_name_is_confirmed_with_it(upstream: int) -> None:
+    import_from(upstream, listing())
+    sync(upstream, listing(rate=80_000))
+    sync(upstream, listing(name="TikTok Views", rate=8_000_000))
+    assert cost() == 800_000
+    confirm.confirm_services([1], USUAL)
+    assert (cost(), service().held) == (8_000_000, False)
+    sync(upstream, listing(name="TikTok Views", rate=80_000))
+    sync(upstream, listing(name="Likes 7", rate=8_000_000))
+    confirm.confirm_services([1], USUAL)
+    assert cost() == 8_000_000, "a figure that is none any more is not taken over"
 
 
 def test_a_link_to_another_service_ends_what_was_pending(upstream: int, elsewhere: int) -> None:

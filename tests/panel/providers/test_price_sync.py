@@ -13,6 +13,7 @@ from support.catalogue import (
 )
 from support.orders import everything
 
+from models import Provider
 from panel import services
 from panel.errors import OperatorError
 from panel.money import MICROS
@@ -24,6 +25,7 @@ def test_nothing_changes_where_nothing_changed(upstream: int) -> None:
     import_from(upstream, listing(), listing("8"))
     before = everything()
     assert sync(upstream, listing(), listing("8"), listing("9")) == []
+    Provider.update(prices_at=None).execute()
     assert everything() == before
 
 
