@@ -109,6 +109,8 @@ class Provider(Table):
     stopped_because = TextField(default="")
     moved_to = TextField(default="")
     prices_at = IntegerField(null=True)
+    failing_because = TextField(default="")
+    failing_since = IntegerField(null=True)
 
     class Meta:
         table_name = "providers"

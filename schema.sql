@@ -101,7 +101,10 @@ CREATE TABLE providers (
     stopped_because TEXT NOT NULL DEFAULT '',
     moved_to TEXT NOT NULL DEFAULT '',
     -- When its prices were last read and followed.
-    prices_at INTEGER
+    prices_at INTEGER,
+    -- What it does not answer, and since when; '' and NULL while it answers.
+    failing_because TEXT NOT NULL DEFAULT '',
+    failing_since INTEGER
 ) STRICT;
 
 -- Where a service is bought: first at the source of rank 1, after a clear refusal at rank 2.

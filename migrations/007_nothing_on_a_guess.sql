@@ -11,6 +11,8 @@ ALTER TABLE providers ADD COLUMN sync_wanted INTEGER NOT NULL DEFAULT 0
 ALTER TABLE providers ADD COLUMN stopped_because TEXT NOT NULL DEFAULT '';
 ALTER TABLE providers ADD COLUMN moved_to TEXT NOT NULL DEFAULT '';
 ALTER TABLE providers ADD COLUMN prices_at INTEGER;
+ALTER TABLE providers ADD COLUMN failing_because TEXT NOT NULL DEFAULT '';
+ALTER TABLE providers ADD COLUMN failing_since INTEGER;
 
 -- The currency that each provider named with its last balance.
 UPDATE providers SET currency = substr(balance, instr(balance, ' ') + 1)

@@ -213,6 +213,16 @@ def funds_micros(balance: str) -> int | None:
     return -micros if "-" in before else micros
 
 
+def record_failing(provider_id: int, because: str) -> None:
+    """Record what a provider does not answer, or with "" that it does; the time it began stays."""
+    with immediate():
+        provider = Provider.get_by_id(provider_id)
+        since = (provider.failing_since or now()) if because else None
+        Provider.update(failing_because=because[:300], failing_since=since).where(
+            Provider.id == provider_id
+        ).execute()
+
+
 def is_low(provider: Provider, threshold_micros: int) -> bool:
     """Whether our balance at a provider is below a threshold, as far as it can be read."""
     amount = funds_micros(provider.balance)

@@ -419,7 +419,7 @@ ADDED: dict[str, Row] = {
     "services": {"held": 0},
     "providers": {
         "exchange_ppt": None, "exchange_at": None, "sync_wanted": 0, "stopped_because": "",
-        "moved_to": "", "prices_at": None,
+        "moved_to": "", "prices_at": None, "failing_because": "", "failing_since": None,
     },
     "sources": {"name": "", "category": ""},
     "orders": {"held_because": "", "held_text": ""},
