@@ -364,8 +364,8 @@ def _warnings() -> Iterator[Item]:
     for name, count, newest in waiting.with_warnings(now() - WARNINGS_S):
         yield Item(
             Kind.WARNING,
-            f"{_count(count, 'order', 'orders')} of the last 7 days at {name} "
-            f"{'has' if count == 1 else 'have'} a warning, the newest is {newest}.",
+            f"{_count(count, 'order', 'orders')} at {name}, open or of the last 7 days, "
+            f"{'has' if count == 1 else 'have'} a warning; the newest is {newest}.",
             ("flask order list --warnings", f"flask order show {newest}"),
             count,
             provider=name,

@@ -147,7 +147,8 @@ class HttpProvider:
                 redirect=False,
                 preload_content=False,
             )
-            self.idempotent = self.idempotent or IDEMPOTENT_HEADER in response.headers
+            if response.status < 400:  # the error page of a proxy tells nothing of the panel
+                self.idempotent = IDEMPOTENT_HEADER in response.headers
             body = self._hide_key(_read_body(response))
         except (HTTPError, OSError) as error:
             raise _connection_error(error) from None

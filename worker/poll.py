@@ -20,19 +20,19 @@ def poll_statuses(contact: Contact, batch: list[tuple[int, str]], poll_every_s: 
         with the orders put off, so that a batch that always fails does not stay the first.
     """
     inquiry = _ask(contact, [number for _, number in batch])
-    found, unpriced = _with_children(contact, batch, inquiry)
+    found = _with_children(contact, batch, inquiry)
     status_sync.apply_statuses(found, poll_every_s)
-    if inquiry.failure is None:
-        odd = _odd_words(inquiry)
-        status_sync.apply_statuses(
-            {order: ProviderStatus(odd=odd[number]) for order, number in batch if number in odd},
-            poll_every_s * ODD_SLOWER,
-        )
-        left = [order for order, number in batch if not inquiry.is_settled(number)]
-        status_sync.poll_later(unpriced + (left if inquiry.gave_up else []), poll_every_s)
-    else:  # the provider is at fault, not one of these orders
-        unanswered = [order for order, number in batch if number not in inquiry.found]
-        status_sync.poll_later(unpriced + unanswered, poll_every_s)
+    odd = _odd_words(inquiry)
+    status_sync.apply_statuses(
+        {order: ProviderStatus(odd=odd[number]) for order, number in batch if number in odd},
+        poll_every_s * ODD_SLOWER,
+    )
+    unanswered = [
+        order for order, number in batch if number not in inquiry.found and number not in odd
+    ]
+    if inquiry.gave_up or inquiry.failure is not None:
+        status_sync.poll_later(unanswered, poll_every_s)
+    if inquiry.failure is not None:
         raise inquiry.failure
 
 
@@ -41,20 +41,22 @@ def _ask(contact: Contact, numbers: list[str]) -> Inquiry[ProviderStatus]:
 
 
 def _odd_words(inquiry: Inquiry[ProviderStatus]) -> dict[str, str]:
-    """What stands in place of a status, by the provider's number."""
+    """What stands in place of a status, by the provider's number.
+
+    Where nothing at all was answered, what is not clear says nothing of a single order.
+    """
     said = {number: f"the provider says: {why}" for number, why in inquiry.refused.items()}
-    return said | inquiry.unclear
+    return said | (inquiry.unclear if inquiry.failure is None else {})
 
 
 def _with_children(
     contact: Contact, batch: list[tuple[int, str]], inquiry: Inquiry[ProviderStatus]
-) -> tuple[dict[int, ProviderStatus], list[int]]:
+) -> dict[int, ProviderStatus]:
     """The statuses by our numbers, with the quantities of a subscription's new posts.
 
-    Also the orders whose posts could not be asked for now: their status is not to be applied yet.
+    One of whose posts not all could be asked for now goes on for the rest of them.
     """
     found: dict[int, ProviderStatus] = {}
-    unpriced = []
     for order_id, number in batch:
         if number not in inquiry.found:
             continue
@@ -62,12 +64,11 @@ def _with_children(
         new = _new_posts(order_id, status)
         if new:
             children = _ask_all(contact, new)
-            if len(children) < len(new):
-                unpriced.append(order_id)
-                continue
             status = _priced(status, children)
+            if missing := [number for number in new if number not in children]:
+                status = _unfinished(status, missing)
         found[order_id] = status
-    return found, unpriced
+    return found
 
 
 def _new_posts(order_id: int, status: ProviderStatus) -> list[str]:
@@ -98,6 +99,16 @@ def _priced(status: ProviderStatus, quantities: dict[str, int | None]) -> Provid
     return status._replace(
         posts=(*status.posts, *known.items()),
         children=tuple(number for number in status.children if number not in known),
+    )
+
+
+def _unfinished(status: ProviderStatus, missing: list[str]) -> ProviderStatus:
+    """A subscription's status while some posts are still to be asked for: it cannot end."""
+    left = f"{len(missing)} of its posts are not known yet, such as {missing[0]}"
+    return status._replace(
+        status="Active",
+        children=tuple(number for number in status.children if number not in missing),
+        odd="; ".join(text for text in (status.odd, left) if text),
     )
 
 

@@ -110,7 +110,7 @@ def send_refill(contact: Contact, retry_after_s: int) -> bool:
     except ProviderRejected as error:
         log.warning("refill %d rejected: %s", refill_id, error)
         if vocabulary.is_temporary(str(error)):
-            refills.retry_later(refill_id, retry_after_s * REFILL_SLOWER)
+            refills.record_unclear(refill_id, str(error), retry_after_s * REFILL_SLOWER)
         else:
             refills.set_status(refill_id, "rejected")
     else:

@@ -117,15 +117,33 @@ def _begin_sending(order: StoredOrder, provider_id: int) -> Outgoing | None:
     if purchase.provider_id != provider_id or purchase.source_id is None:
         apply_change(order, _find_source_again(order))
         return None
+    if order.may_be_at_provider and not _takes_a_key_once(provider_id):
+        # It did when the order was in doubt there, or the order was in doubt somewhere else.
+        why = "it may be at the provider, which takes an order under one key more than once"
+        in_review: Change = {"dispatch_state": state.IN_REVIEW, "warning": why}
+        apply_change(order, in_review, Event("unknown", why))
+        return None
     if change := purchases.untrusted_change(provider_id, purchase.source_id):
         warning = _not_trusted(order, change)
         apply_with_warning(order, {"send_at": now() + UNTRUSTED_PAUSE_S, "warning": warning})
+        return None
+    if order.held_text != COST_ACCEPTED and (why := purchases.dearer(order)):
+        apply_with_warning(order, _hold_for_cost(why))
         return None
     if order.runs is not None and not (purchase.dripfeed or order.may_be_at_provider):
         # The provider has no drip-feed: panel.orders.dripfeed sends this order part by part.
         apply_change(order, {"dispatch_state": state.IN_PARTS, "poll_at": 0, **_RELEASED})
         return None
     return _mark_as_sending(order, purchase, provider_id)
+
+
+def _hold_for_cost(why: str) -> Change:
+    return {
+        "held_because": "cost",
+        "held_text": why,
+        "send_at": now() + HELD_S,
+        "warning": f"not sent: {why}: resend it all the same, or fail it (flask order)",
+    }
 
 
 def _mark_as_sending(order: StoredOrder, purchase: Purchase, provider_id: int) -> Outgoing:
@@ -326,6 +344,8 @@ def resend(order_id: int) -> None:
             "may_be_at_provider": False,
             **_RELEASED,
         }
+        if order.held_because == "cost":
+            change["held_text"] = COST_ACCEPTED
         apply_change(order, change, Event("operator", "resend"))
 
 
@@ -358,7 +378,7 @@ def fail(order_id: int) -> None:
 
 
 def _undecided(order_id: int) -> StoredOrder:
-    """An order in review, or held for a refusal or for funds."""
+    """An order in review, or held for a refusal, for funds or for its cost."""
     order = lookup.get(order_id)
     is_held = order.dispatch_state == state.WAITING and order.held_because in REFUSED
     if order.dispatch_state != state.IN_REVIEW and not is_held:
@@ -366,8 +386,12 @@ def _undecided(order_id: int) -> StoredOrder:
     return order
 
 
-REFUSED = ("refusal", "funds")
-"""Why an order is held that a provider refused."""
+REFUSED = ("refusal", "funds", "cost")
+"""Why an order is held that is not at a provider."""
+COST_ACCEPTED = "sent at a loss, as the operator says"
+"""The held_text of an order that is sent though it costs more than it was sold for."""
+HELD_S = 10 * 366 * 86400
+"""How long an order waits for an operator whom nothing else relieves."""
 
 
 def is_order_number(text: str) -> bool:

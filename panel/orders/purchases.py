@@ -7,7 +7,7 @@ from peewee import JOIN
 
 from database.compiled_query import CompiledQuery, param
 from models import PendingChange, Provider, Service, Source
-from panel import money
+from panel import accounts, money, pricing
 from panel.orders.lookup import StoredOrder
 from panel.service_types import SERVICE_TYPES, takes_quantity
 
@@ -78,6 +78,21 @@ def cost(order: StoredOrder) -> int:
     if SERVICE_TYPES[purchase.type].charged == "package":
         return purchase.cost_micros
     return money.charge(purchase.cost_micros, order.quantity)
+
+
+def dearer(order: StoredOrder) -> str:
+    """Why an order would cost more than it was sold for, and would be sold at more now; or ''.
+
+    Whoever sells below cost knowingly goes on doing so: only what became dearer meanwhile counts.
+    """
+    cost_micros = cost(order)
+    if cost_micros <= order.charge_micros or order.parent_id is not None:
+        return ""
+    offer = pricing.offer_for(accounts.caller(order.account_id), order.service_id)
+    if pricing.charge(offer, order.quantity) <= order.charge_micros:
+        return ""
+    costs, paid = money.format_exact(cost_micros), money.format_exact(order.charge_micros)
+    return f"it costs {costs} now, and was sold for {paid}"
 
 
 def is_stopped(provider_id: int) -> bool:

@@ -22,6 +22,9 @@ log = logging.getLogger("panel.orders")
 POLL_SLOWEST_S = 1800
 """An old order's status is asked for at least this often."""
 
+HELD_SLOWER = 20
+"""A subscription that waits for an operator is asked for so much less often."""
+
 Meanings = dict[int | None, dict[str, str]]
 """What each provider's words mean, as operators taught them."""
 
@@ -117,7 +120,10 @@ def _apply(
     change = interpret(order, reported)
     if state.is_subscription(order.quantity):
         change = subscriptions.with_posts(order, change, reported)
-    poll_at = now() + min(max(poll_every_s, (now() - order.created_at) // 20), POLL_SLOWEST_S)
+    age_s = now() - order.created_at
+    is_waiting = change.get("held_because") == "posts"  # each time, all its posts are asked for
+    least_s = poll_every_s * (HELD_SLOWER if is_waiting else 1)
+    poll_at = now() + min(max(least_s, age_s // 20), POLL_SLOWEST_S)
     try:
         apply_with_warning(order, {**change, "poll_at": poll_at})
     except OperatorError as error:

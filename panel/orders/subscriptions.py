@@ -37,10 +37,8 @@ def with_posts(subscription: StoredOrder, change: Change, reported: ProviderStat
     try:
         wrong = charge_posts(subscription, _with_quantities(subscription, reported))
     except UnpaidError as error:
-        status = change.get("status", subscription.status)
-        if status in ("Active", "Completed", "Expired"):
-            return {"status": "Paused", "warning": str(error)}
-        return {**change, "warning": str(error)}
+        unpaid: Change = {"status": "Paused", "warning": str(error)}
+        return _with_cost(subscription, reported, unpaid)
     result: Change = {**change}
     text = "; ".join(f"post {number}: {why}" for number, why in wrong.items())
     if not text and not state.is_open(change.get("status", subscription.status)):

@@ -101,19 +101,21 @@ def unclear_orders(limit: int) -> list[dict[str, Any]]:
 def with_warnings(since: int) -> list[tuple[str, int, int]]:
     """The providers whose orders have a warning, though they are followed and not held.
 
-    :param since: seconds since 1970: orders placed before are left out.
+    :param since: seconds since 1970: orders that were placed before and ended are left out.
     :returns: for each its name, how many orders, and the newest of them.
     """
     first = Order.select(fn.MIN(Order.id)).where(Order.created_at >= since)
-    query = (
-        Order.select(Provider.name, fn.COUNT(Order.id), fn.MAX(Order.id))
+    warned = (
+        Order.select(Provider.name, Order.id)
         .join(Provider)
-        .where(Order.warning != literal(""), Order.id >= first)
-        .where(Order.dispatch_state == state.SENT, Order.held_because == "")
-        .group_by(Provider.id)
-        .order_by(Provider.name)
+        .where(Order.warning != literal(""), Order.held_because == "")
     )
-    return rows(query.tuples())
+    recent = warned.where(Order.id >= first, Order.dispatch_state == state.SENT)
+    still_open = warned.where(Order.dispatch_state == literal(state.SENT), state.open_orders())
+    found: dict[str, set[int]] = {}
+    for name, order_id in (*rows(recent.tuples()), *rows(still_open.tuples())):
+        found.setdefault(name, set()).add(order_id)
+    return [(name, len(orders), max(orders)) for name, orders in sorted(found.items())]
 
 
 def _held(*because: str) -> Any:

@@ -156,9 +156,11 @@ def record_account(provider_id: int, account: ProviderAccount, ours: str) -> boo
     with immediate():
         provider = Provider.get_by_id(provider_id)
         before, after = funds_micros(provider.balance), funds_micros(account.balance)
-        values: dict[str, Any] = {"balance": account.balance, "balance_at": now()}
-        if account.idempotent:
-            values["idempotent"] = True
+        values: dict[str, Any] = {
+            "balance": account.balance,
+            "balance_at": now(),
+            "idempotent": account.idempotent,
+        }
         Provider.update(**values).where(Provider.id == provider_id).execute()
         currencies.record(provider, account.currency, ours)
     return before is not None and after is not None and after > before

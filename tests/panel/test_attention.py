@@ -259,7 +259,7 @@ CASES = {
     "something odd about an order that goes on": Case(
         lambda up: says(sent(up, "500"), status="In progress", odd="remains 'some'"),
         Kind.WARNING,
-        "1 order of the last 7 days at up has a warning, the newest is 1.",
+        "1 order at up, open or of the last 7 days, has a warning; the newest is 1.",
         ("flask order list --warnings", "flask order show 1"),
         "order 1",
     ),
