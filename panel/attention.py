@@ -38,6 +38,7 @@ class Kind(StrEnum):
     SERVICE = "service"
     FUNDS = "funds"
     REVIEW = "review"
+    COST = "cost"
     REFUSAL = "refusal"
     WORD = "word"
     STATUS = "status"
@@ -310,6 +311,9 @@ def _teach(word: WaitingWord) -> str:
 def _unclear(limit: int) -> Iterator[Item]:
     for order in waiting.unclear_orders(limit):
         order_id, name = order["id"], order["provider_name"]
+        if order["held_because"] == "cost":
+            yield _dearer(order)
+            continue
         if order["held_because"] == "posts":
             kind, command = Kind.POSTS, f"flask order post {order_id} QUANTITY --theirs NUMBER"
             what = f"Posts of order {order_id} at {name} cannot be charged"
@@ -323,6 +327,17 @@ def _unclear(limit: int) -> Iterator[Item]:
             provider=name,
             order_id=order_id,
         )
+
+
+def _dearer(order: dict[str, Any]) -> Item:
+    order_id, name = order["id"], order["provider_name"]
+    return Item(
+        Kind.COST,
+        f"Order {order_id} is not sent to {name}: {_said(order['held_text'])}.",
+        (f"flask order resend {order_id}", f"flask order fail {order_id}"),
+        provider=name,
+        order_id=order_id,
+    )
 
 
 def _why_unclear(order: dict[str, Any]) -> str:

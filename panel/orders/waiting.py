@@ -88,10 +88,10 @@ def waiting_for_funds() -> list[tuple[str, str, int, int]]:
 
 
 def unclear_orders(limit: int) -> list[dict[str, Any]]:
-    """The oldest orders whose status or posts wait for an operator."""
+    """The oldest orders whose cost, status or posts wait for an operator."""
     columns = (Order.id, Order.held_because, Order.held_text, Order.warning)
     query = (
-        _held("status", "posts")
+        _held("cost", "status", "posts")
         .select(*columns, Provider.name.alias("provider_name"))
         .join(Provider)
     )

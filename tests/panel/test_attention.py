@@ -10,6 +10,7 @@ from support.clock import Clock
 from support.orders import new_order
 from support.trouble import (
     add_up,
+    became_dearer,
     cancel_by_hand,
     change,
     in_review,
@@ -202,6 +203,13 @@ CASES = {
         "Nobody knows whether up has order 1: no whole answer (ReadTimeoutError). Look it up "
         "there.",
         ("flask order attach 1 NUMBER", "flask order resend 1", "flask order fail 1"),
+        "order 1",
+    ),
+    "an order that became dearer": Case(
+        became_dearer,
+        Kind.COST,
+        "Order 1 is not sent to up: it costs 0.90 now, and was sold for 0.50.",
+        ("flask order resend 1", "flask order fail 1"),
         "order 1",
     ),
     "a status that is not known": Case(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from models import Provider, Refill, Source
+from models import Provider, Refill, Service, Source
 from panel import services
 from panel.money import MICROS
 from panel.orders import cancels, dispatch, refills, status_sync, transition
@@ -97,3 +97,11 @@ def cancel_by_hand(up: SimpleNamespace) -> None:
     order_id = new_order(up.followers)
     transition.change(order_id, status="In progress")
     cancels.request(account_id(), [order_id])
+
+
+def became_dearer(up: SimpleNamespace) -> None:
+    """An order waits while cost and rate of its service rise tenfold."""
+    new_order(up.followers)
+    Source.update(cost_micros=9 * MICROS).execute()
+    Service.update(rate_micros=11 * MICROS).execute()
+    assert dispatch.claim(up.id) is None

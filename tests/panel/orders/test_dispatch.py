@@ -1161,3 +1161,71 @@ def test_a_provider_that_knows_keys_is_asked_ten_times_with_growing_pauses(
     assert claimed(shops.first) == order_id
     dispatch.mark_in_doubt(order_id, "HTTP 502")
     assert lookup.get(order_id).dispatch_state == "waiting"
+
+
+# What became dearer while it waited
+
+
+@pytest.fixture
+def dearer(shops: SimpleNamespace, place: Place) -> int:
+    """An order of views that waited while their cost and their rate rose tenfold."""
+    order_id = place()
+    Source.update(cost_micros=20 * MICROS).where(Source.service == shops.views).execute()
+    services.edit(shops.views, rate_micros=25 * MICROS)
+    return order_id
+
+
+def test_an_order_that_became_dearer_than_it_was_sold_for_is_held(
+    shops: SimpleNamespace, dearer: int
+) -> None:
+    assert dispatch.claim(shops.first) is None
+    order = lookup.get(dearer)
+    assert (order.dispatch_state, order.held_because) == ("waiting", "cost")
+    assert order.held_text == "it costs 2.00 now, and was sold for 0.0015"
+    assert [row["id"] for row in queries.held_orders()] == [dearer]
+    assert not dispatch.any_to_send(shops.first)
+
+
+def test_the_operator_sends_it_at_a_loss_or_pays_it_back(
+    shops: SimpleNamespace, place: Place, dearer: int
+) -> None:
+    assert dispatch.claim(shops.first) is None
+    dispatch.resend(dearer)
+    assert claimed(shops.first) == dearer
+    dispatch.record_accepted(dearer, "500", 0)
+    assert lookup.get(dearer).cost_micros == 2 * MICROS
+
+    Source.update(cost_micros=40 * MICROS).where(Source.service == shops.views).execute()
+    later = place()
+    services.edit(shops.views, rate_micros=50 * MICROS)
+    assert dispatch.claim(shops.first) is None
+    dispatch.fail(later)
+    order = lookup.get(later)
+    assert (order.status, order.refunded_micros) == ("Canceled", order.charge_micros)
+
+
+def test_what_was_sold_below_its_cost_all_along_is_sent(
+    shops: SimpleNamespace, place: Place
+) -> None:
+    Source.update(cost_micros=20 * MICROS).where(Source.service == shops.views).execute()
+    below = place()
+    assert claimed(shops.first) == below
+    alice = accounts.get("alice")
+    services.edit(shops.views, rate_micros=25 * MICROS)
+    pricing.set_account_rate(alice.id, shops.views, MICROS)
+    own_rate = place()
+    assert claimed(shops.first) == own_rate
+
+
+def test_an_order_in_doubt_is_not_sent_again_where_no_key_is_promised_any_more(
+    shops: SimpleNamespace, place: Place, clock: Clock
+) -> None:
+    registry.record_account(shops.first, ProviderAccount("1.00 USD", True, "USD"), "USD")
+    order_id = place()
+    assert claimed(shops.first) == order_id
+    dispatch.mark_in_doubt(order_id, "no whole answer")
+    assert lookup.get(order_id).dispatch_state == "waiting"
+    registry.record_account(shops.first, ProviderAccount("1.00 USD", False, "USD"), "USD")
+    clock.move(minutes=10)
+    assert dispatch.claim(shops.first) is None
+    assert lookup.get(order_id).dispatch_state == "review"

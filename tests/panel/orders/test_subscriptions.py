@@ -720,3 +720,16 @@ def test_a_subscription_that_goes_on_is_active_whatever_it_is_called(
     assert report(running, Status("Paused")).status == "Paused"
     order = report(running, Status(word, word=word))
     assert (order.status, order.held_because) == ("Active", "")
+
+
+@pytest.mark.parametrize("end", ["Canceled", "Completed", "Expired"])
+def test_a_post_that_cannot_be_paid_is_charged_later_whatever_the_end_is(
+    running: int, end: str
+) -> None:
+    accounts.fund("alice", -balance())
+    told = Status(end, posts=(("901", 50),), charge=Charge(45_000))
+    order = report(running, told)
+    assert (order.status, order.cost_micros, charges()) == ("Paused", 45_000, [])
+    accounts.fund("alice", MICROS)
+    order = report(running, told)
+    assert (order.status, order.cost_micros, charges()) == (end, 0, [200_000])
