@@ -23,6 +23,10 @@ from settings import Settings
 
 LIMIT = 100
 """The most lines of one kind, unless another number is asked for."""
+FAILING_S = 300
+PRICES_OLD_S = 86400
+WAITING_S = 3600
+"""For how long something may fail before a person is told."""
 WARNINGS_S = 7 * 86400
 """Warnings of orders that were placed longer ago are left out."""
 MAX_SAID = 300
@@ -33,6 +37,7 @@ class Kind(StrEnum):
     """What waits; in the order of the list."""
 
     STOPPED = "stopped"
+    FAILING = "failing"
     CURRENCY = "currency"
     PROVIDER = "provider"
     SERVICE = "service"
@@ -94,6 +99,7 @@ def everything(settings: Settings, limit: int = LIMIT) -> Waiting:
 def _all(settings: Settings, limit: int) -> Iterator[Item]:
     """:param limit: how many of each kind are enough."""
     yield from _providers(settings)
+    yield from _failing(settings)
     yield from _changes_of_providers(settings.currency)
     yield from _services()
     yield from _funds()
@@ -107,7 +113,12 @@ def _all(settings: Settings, limit: int) -> Iterator[Item]:
 
 def of_provider(settings: Settings, name: str) -> list[Item]:
     """What waits for an operator about one provider, but for single orders and services."""
-    mine = (*_providers(settings), *_changes_of_providers(settings.currency), *_funds())
+    mine = (
+        *_providers(settings),
+        *_failing(settings),
+        *_changes_of_providers(settings.currency),
+        *_funds(),
+    )
     return [item for item in mine if item.provider == name]
 
 
@@ -123,6 +134,30 @@ def _providers(settings: Settings) -> Iterator[Item]:
             if not provider.currency:
                 command = f"flask provider currency {provider.name} CODE"
             yield Item(Kind.CURRENCY, text, (command,), provider=provider.name)
+
+
+def _failing(settings: Settings) -> Iterator[Item]:
+    """What providers have not answered for a while, prices that are old, and orders that wait."""
+    for provider in registry.listing():
+        name = provider.name
+        if provider.failing_since is not None and provider.failing_since <= now() - FAILING_S:
+            text = f"{name} fails since {_moment(provider.failing_since)} UTC"
+            yield _to_look_at(name, f"{text}: {_said(provider.failing_because)}.")
+        read_at = provider.prices_at
+        if settings.prices_minutes and read_at is not None and read_at <= now() - PRICES_OLD_S:
+            yield _to_look_at(
+                name,
+                f"The prices of {name} could not be read since {_moment(read_at)} UTC: what is "
+                "bought there is sold on at the present rates.",
+                f"flask provider sync {name}",
+            )
+    for name, count, oldest, why in waiting.waiting_long(now() - WAITING_S):
+        text = f"{_orders(count, oldest, 'waits', 'wait')} for more than an hour to be sent"
+        yield _to_look_at(name, f"{text} to {name}: {_said(why)}.", f"flask order show {oldest}")
+
+
+def _to_look_at(name: str, text: str, command: str = "") -> Item:
+    return Item(Kind.FAILING, text, (command or f"flask provider balance {name}",), provider=name)
 
 
 def _stopped(provider: Provider) -> Item:

@@ -98,6 +98,23 @@ def unclear_orders(limit: int) -> list[dict[str, Any]]:
     return rows(query.order_by(Order.id).limit(limit).dicts())
 
 
+def waiting_long(since: int) -> list[tuple[str, int, int, str]]:
+    """The providers for which orders wait that were placed before a time, and are not held.
+
+    :returns: for each its name, how many wait, the oldest, and the warning of that one.
+    """
+    query = (
+        Order.select(Provider.name, fn.COUNT(Order.id), fn.MIN(Order.id), Order.warning)
+        .join(Provider)
+        .where(Order.dispatch_state == literal(state.WAITING), Order.held_because == "")
+        .where(Order.provider == Provider.id, Order.created_at < since, Order.warning != "")
+        .where(Provider.stopped_because == "")
+        .group_by(Provider.id)
+        .order_by(Provider.name)
+    )
+    return rows(query.tuples())
+
+
 def with_warnings(since: int) -> list[tuple[str, int, int]]:
     """The providers whose orders have a warning, though they are followed and not held.
 

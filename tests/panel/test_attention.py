@@ -21,6 +21,7 @@ from support.trouble import (
     says,
     sent,
     subscription,
+    waits_long,
 )
 
 import settings
@@ -89,6 +90,28 @@ CASES = {
         Kind.STOPPED,
         "Nothing is sent to up: an unclear redirect.",
         ("flask provider resume up",),
+        "up",
+    ),
+    "a provider that fails": Case(
+        provider(failing_because="status: HTTP 502", failing_since=86_400),
+        Kind.FAILING,
+        "up fails since 1970-01-02 00:00 UTC: status: HTTP 502.",
+        ("flask provider balance up",),
+        "up",
+    ),
+    "prices that could not be read for a day": Case(
+        provider(prices_at=86_400),
+        Kind.FAILING,
+        "The prices of up could not be read since 1970-01-02 00:00 UTC: what is bought there is "
+        "sold on at the present rates.",
+        ("flask provider sync up",),
+        "up",
+    ),
+    "an order that waits for more than an hour": Case(
+        waits_long,
+        Kind.FAILING,
+        "Order 1 waits for more than an hour to be sent to up: Invalid API key.",
+        ("flask order show 1",),
         "up",
     ),
     "no currency": Case(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from models import Provider, Refill, Service, Source
+from models import Order, Provider, Refill, Service, Source
 from panel import services
 from panel.money import MICROS
 from panel.orders import cancels, dispatch, refills, status_sync, transition
@@ -105,3 +105,9 @@ def became_dearer(up: SimpleNamespace) -> None:
     Source.update(cost_micros=9 * MICROS).execute()
     Service.update(rate_micros=11 * MICROS).execute()
     assert dispatch.claim(up.id) is None
+
+
+def waits_long(up: SimpleNamespace) -> None:
+    """An order was refused for a reason that passes, two hours ago."""
+    refused(up, "Invalid API key", Refusal.TEMPORARY)
+    Order.update(created_at=Order.created_at - 7200).execute()
