@@ -184,27 +184,27 @@ def _held_services(provider_id: int) -> int:
 
 
 def _services() -> Iterator[Item]:
-    changes: dict[int, list[Pending]] = {}
-    for change in pending.listing():
-        if change.service_id is not None:
-            changes.setdefault(change.service_id, []).append(change)
-    for service_id, found in changes.items():
-        yield _change_of_service(service_id, found)
+    for service_id, changes in pending.to_decide().items():
+        yield _change_of_service(service_id, changes)
     yield from _free_services()
 
 
 def _change_of_service(service_id: int, changes: list[Pending]) -> Item:
+    return Item(
+        Kind.SERVICE,
+        f"{_told_of_service(service_id, changes)}.",
+        (f"flask service confirm {service_id}", f"flask service disable {service_id}"),
+        provider=changes[0].provider_name,
+        service_id=service_id,
+    )
+
+
+def _told_of_service(service_id: int, changes: list[Pending]) -> str:
     told = []
     for change in changes:
         second = ", its second source" if change.source_rank != 1 else ""
         told.append(f"{change.provider_name}{second}: {explain.describe_pending(change)}")
-    return Item(
-        Kind.SERVICE,
-        f"Service {service_id} {changes[0].service_name}: {'; '.join(told)}.",
-        (f"flask service confirm {service_id}",),
-        provider=changes[0].provider_name,
-        service_id=service_id,
-    )
+    return f"Service {service_id} {changes[0].service_name}: {'; '.join(told)}"
 
 
 def _free_services() -> Iterator[Item]:

@@ -25,7 +25,7 @@ from support.trouble import (
 import settings
 from database.connection import database
 from models import Service
-from panel import attention
+from panel import attention, services
 from panel.attention import Item, Kind
 from panel.money import ONE_PPT
 from panel.orders import dispatch, transition
@@ -148,7 +148,7 @@ CASES = {
         Kind.SERVICE,
         "Service 1 Followers: up: not sold from there until you confirm it: their name "
         "'Instagram Followers' → 'TikTok Views'.",
-        ("flask service confirm 1",),
+        ("flask service confirm 1", "flask service disable 1"),
         "service 1",
     ),
     "another category": Case(
@@ -156,28 +156,28 @@ CASES = {
         Kind.SERVICE,
         "Service 1 Followers: up: not sold from there until you confirm it: their category "
         "'Instagram' → 'TikTok'.",
-        ("flask service confirm 1",),
+        ("flask service confirm 1", "flask service disable 1"),
         "service 1",
     ),
     "a cost that fell": Case(
         change(PendingKind.FALL, "900000", "0"),
         Kind.SERVICE,
         "Service 1 Followers: up: not followed until you confirm it: cost 0.90 → 0.00.",
-        ("flask service confirm 1",),
+        ("flask service confirm 1", "flask service disable 1"),
         "service 1",
     ),
     "a cost that rose": Case(
         change(PendingKind.RISE, "900000", "90000000"),
         Kind.SERVICE,
         "Service 1 Followers: up: not sold from there until you confirm it: cost 0.90 → 90.00.",
-        ("flask service confirm 1",),
+        ("flask service confirm 1", "flask service disable 1"),
         "service 1",
     ),
     "a charge above the cost": Case(
         change(PendingKind.CHARGE, "900000", "3600000"),
         Kind.SERVICE,
         "Service 1 Followers: up: an order that should have cost 0.90 was charged 3.60.",
-        ("flask service confirm 1",),
+        ("flask service confirm 1", "flask service disable 1"),
         "service 1",
     ),
     "a rate of nothing": Case(
@@ -347,9 +347,19 @@ def test_several_changes_of_a_service_are_one_line(up: SimpleNamespace) -> None:
     change(PendingKind.CATEGORY, "Instagram", "TikTok")(up)
     change(PendingKind.RISE, "900000", "1900000")(up)
     item = only()
-    assert item.commands == ("flask service confirm 1",)
+    assert item.commands == ("flask service confirm 1", "flask service disable 1")
     for told in ("'Followers' → 'Views'", "'Instagram' → 'TikTok'", "0.90 → 1.90"):
         assert told in item.text
+
+
+def test_a_service_that_was_disabled_by_hand_waits_for_nobody(up: SimpleNamespace) -> None:
+    change(PendingKind.NAME, "Followers", "Views")(up)
+    Service.update(active=False, inactive_because="below cost").execute()
+    assert only().service_id == up.followers
+    services.edit(up.followers, active=False)
+    assert waiting() == []
+    services.edit(up.followers, active=True)
+    assert only().service_id == up.followers
 
 
 def test_of_each_kind_no_more_are_listed_than_asked_for(up: SimpleNamespace) -> None:

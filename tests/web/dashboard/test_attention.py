@@ -215,6 +215,18 @@ def test_a_service_shows_both_figures_and_is_confirmed(
     assert "Needs you" not in olga.text("/admin/services/1")
 
 
+def test_a_service_that_changed_is_disabled_beside_its_confirmation(
+    olga: Operator, up: SimpleNamespace
+) -> None:
+    change(PendingKind.NAME, "Followers", "Views")(up)
+    page = olga.text("/admin/services/1")
+    assert page.index('value="confirm"') < page.index('value="disable"') < page.index("<h2>Edit")
+    assert box(olga.text("/admin")) != []
+    olga.post("/admin/services/act", service="1", act="disable")
+    assert box(olga.text("/admin")) == []
+    assert 'value="disable"' not in olga.text("/admin/services/1")
+
+
 def test_a_service_of_which_nothing_waits_is_not_confirmed(
     olga: Operator, up: SimpleNamespace
 ) -> None:
