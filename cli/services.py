@@ -156,19 +156,18 @@ def source(id: int, provider: str, their_service: str, second: bool) -> None:
 
 @group.command("confirm")
 @click.argument("ids", type=NUMBER, nargs=-1)
-@click.option("--provider", help="All services of this provider that wait.")
+@click.option("--provider", help="All services of this provider that wait for you.")
 def confirm(ids: tuple[int, ...], provider: str | None) -> None:
     """Take over what a provider changed of services, where that waits for you.
 
-    The new cost is followed by the rate, where the service has a markup.
+    The new cost is followed by the rate, where the service has a markup. A service that you
+    disabled is confirmed by its number alone.
 
     Example: flask service confirm 3 7
     """
     chosen = set(ids)
     if provider is not None:
-        row = registry.get(provider)
-        waiting = pending.of_sources(row.id)
-        chosen |= {item.service_id for item in waiting if item.service_id is not None}
+        chosen |= set(pending.to_decide(registry.get(provider).id))
     show_changes(operations.confirm(COMMAND_LINE, sorted(chosen), sync_policy()))
 
 

@@ -27,6 +27,10 @@ WARNINGS_S = 7 * 86400
 """Warnings of orders that were placed longer ago are left out."""
 MAX_SAID = 300
 """The most characters of what a provider said that a line repeats."""
+MANY_SERVICES = 5
+"""More services that changed at one provider are told in one line."""
+NAMED_SERVICES = 3
+"""So many of them are named in it."""
 
 
 class Kind(StrEnum):
@@ -105,8 +109,13 @@ def _all(settings: Settings, limit: int) -> Iterator[Item]:
 
 
 def of_provider(settings: Settings, name: str) -> list[Item]:
-    """What waits for an operator about one provider, but for single orders and services."""
-    mine = (*_providers(settings), *_changes_of_providers(settings.currency), *_funds())
+    """What waits for an operator about one provider and its services, but for single orders."""
+    mine = (
+        *_providers(settings),
+        *_changes_of_providers(settings.currency),
+        *_changes_of_services(),
+        *_funds(),
+    )
     return [item for item in mine if item.provider == name]
 
 
@@ -184,9 +193,31 @@ def _held_services(provider_id: int) -> int:
 
 
 def _services() -> Iterator[Item]:
-    for service_id, changes in pending.to_decide().items():
-        yield _change_of_service(service_id, changes)
+    yield from _changes_of_services()
     yield from _free_services()
+
+
+def _changes_of_services() -> Iterator[Item]:
+    """A line for each service that changed, or one for all of a provider where they are many."""
+    at_provider: dict[str, dict[int, list[Pending]]] = {}
+    for service_id, changes in pending.to_decide().items():
+        at_provider.setdefault(changes[0].provider_name, {})[service_id] = changes
+    for provider, found in at_provider.items():
+        if len(found) > MANY_SERVICES:
+            yield _changes_at(provider, found)
+        else:
+            yield from (_change_of_service(*one) for one in found.items())
+
+
+def _changes_at(provider: str, found: dict[int, list[Pending]]) -> Item:
+    named = [_told_of_service(*one) for one in list(found.items())[:NAMED_SERVICES]]
+    return Item(
+        Kind.SERVICE,
+        f"{len(found)} services changed at {provider}. {'. '.join(named)}; and "
+        f"{len(found) - len(named)} more.",
+        (f"flask service confirm --provider {provider}", "flask service list"),
+        provider=provider,
+    )
 
 
 def _change_of_service(service_id: int, changes: list[Pending]) -> Item:

@@ -452,6 +452,22 @@ def test_what_waits_is_confirmed_for_a_service_and_for_a_provider(
     )
 
 
+def test_what_was_disabled_by_hand_is_confirmed_by_its_number_alone(
+    flask: FlaskCommand, upstream: FaultyProvider
+) -> None:
+    good(flask("provider", "import", "upstream", "--markup", "25%"))
+    for item in upstream.services[:2]:
+        item["name"] = "Other"
+    good(flask("provider", "sync", "upstream"))
+    good(flask("service", "disable", "1"))
+    good(flask("service", "confirm", "--provider", "upstream"))
+    notes = [row["note"] for row in json.loads(good(flask("service", "list", "--json")))]
+    assert [note.partition(":")[0] for note in notes] == [
+        "held; not sold from there until you confirm it", "", "",
+    ]  # fmt: skip
+    assert "their name" in good(flask("service", "confirm", "1"))
+
+
 def test_a_catalogue_that_moved_is_confirmed_as_a_whole(
     flask: FlaskCommand, upstream: FaultyProvider
 ) -> None:

@@ -4,6 +4,7 @@ import re
 from types import SimpleNamespace
 
 import pytest
+from support.apps import listed
 from support.dashboard import Operator, lines, said
 from support.orders import balance, new_order
 from support.trouble import (
@@ -19,11 +20,12 @@ from support.trouble import (
     subscription,
 )
 
-from models import Order, Provider, Service
+from models import Order, Provider, Service, Source
+from panel import services
 from panel.money import MICROS, ONE_PPT
 from panel.orders import lookup
 from panel.orders.refusal import Refusal
-from panel.providers import pending, registry
+from panel.providers import pending, registry, sources
 from panel.providers.pending import PendingKind
 
 SCRIPT = "<script>alert(1)</script>"
@@ -225,6 +227,28 @@ def test_a_service_that_changed_is_disabled_beside_its_confirmation(
     olga.post("/admin/services/act", service="1", act="disable")
     assert box(olga.text("/admin")) == []
     assert 'value="disable"' not in olga.text("/admin/services/1")
+
+
+def test_many_services_that_changed_are_confirmed_on_their_providers_page(
+    olga: Operator, up: SimpleNamespace
+) -> None:
+    assert "confirm-services" not in olga.text("/admin/providers/up")
+    for n in range(6):
+        number = services.add(name=f"S{n}", category="C", rate_micros=MICROS, min=1, max=9)
+        sources.set_source(number, up.id, listed(f"s{n}", 900_000), 1)
+        source = Source.get(Source.service == number).id
+        pending.add(up.id, PendingKind.NAME, f"Their {n}", f"Other {n}", source)
+    ((href, text),) = box(olga.text("/admin"))
+    assert href == "/admin/providers/up"
+    assert "6 services changed at up" in text
+    page = olga.text(href)
+    assert box(page) == [(href, text)]
+    assert "/admin/providers/up/confirm-services" in page
+    report = olga.post("/admin/providers/up/confirm-services").text
+    assert report.count("their name") == 6
+    assert pending.listing() == []
+    olga.post("/admin/providers/up/confirm-services")
+    assert said(olga.text("/admin/providers/up")) == ["no services were given"]
 
 
 def test_a_service_of_which_nothing_waits_is_not_confirmed(
