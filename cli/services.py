@@ -25,7 +25,7 @@ from panel import services
 from panel.money import format_exact
 from panel.operations import services as operations
 from panel.providers import pending, registry, sources
-from panel.providers.explain import command_for, describe_pending
+from panel.providers.explain import commands_for, describe_pending
 from panel.providers.pending import Pending
 
 
@@ -124,7 +124,8 @@ def show(id: int, as_json: bool) -> None:
     ]
     waiting = pending.of_service(id)
     row = _row(service, sources.costs().get(id), waiting)
-    todo = list(dict.fromkeys(command_for(item, current_settings().currency) for item in waiting))
+    ours = current_settings().currency
+    todo = list(dict.fromkeys(c for item in waiting for c in commands_for(item, ours)))
     shown = bought_from if as_json else ", then ".join(bought_from)
     more = {
         "bought_from": shown,

@@ -127,10 +127,12 @@ def _providers(settings: Settings) -> Iterator[Item]:
         if provider.stopped_because:
             yield _stopped(provider)
         if text := _currency_problem(provider, settings):
-            command = f"flask provider exchange {provider.name} RATE"
+            commands = explain.commands_for_currency(
+                provider.name, provider.currency, settings.currency
+            )
             if not provider.currency:
-                command = f"flask provider currency {provider.name} CODE"
-            yield Item(Kind.CURRENCY, text, (command,), provider=provider.name)
+                commands = (f"flask provider currency {provider.name} CODE",)
+            yield Item(Kind.CURRENCY, text, commands, provider=provider.name)
 
 
 def _stopped(provider: Provider) -> Item:
@@ -155,7 +157,7 @@ def _currency_problem(provider: Provider, settings: Settings) -> str:
     if exchange.theirs and exchange.ratio() is None:
         return (
             f"The prices of {provider.name} are in {exchange.theirs} and ours in {ours}, and "
-            "there is no rate of exchange."
+            f"there is no rate of exchange.{_if_same(exchange.theirs, ours)}"
         )
     if currency.is_old(provider, ours, settings.exchange_days):
         since = _day(provider.exchange_at or 0)
@@ -164,6 +166,11 @@ def _currency_problem(provider: Provider, settings: Settings) -> str:
             f"{since}: it may be out of date."
         )
     return ""
+
+
+def _if_same(theirs: str, ours: str) -> str:
+    """A sentence for a name of a currency that is no code, or ''."""
+    return f" If its {theirs} is {ours}, the rate is 1." if currency.may_be(theirs, ours) else ""
 
 
 def _changes_of_providers(ours: str) -> Iterator[Item]:
@@ -175,11 +182,12 @@ def _changes_of_providers(ours: str) -> Iterator[Item]:
 def _change_of_provider(change: Pending, ours: str) -> Item:
     name = change.provider_name
     text = f"{name}: {explain.describe_pending(change)}."
-    command = explain.command_for(change, ours)
+    if change.kind == PendingKind.CURRENCY:
+        text += _if_same(change.after, ours)
     if held := _held_services(change.provider_id):
         text += f" {_count(held, 'service is', 'services are')} held."
     kind = Kind.CURRENCY if change.kind == PendingKind.CURRENCY else Kind.PROVIDER
-    return Item(kind, text, (command,), provider=name)
+    return Item(kind, text, explain.commands_for(change, ours), provider=name)
 
 
 def _held_services(provider_id: int) -> int:

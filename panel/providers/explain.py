@@ -1,6 +1,7 @@
 """Pending changes in words: what a provider changed, what becomes of it, and what to do."""
 
 from panel.money import format_exact
+from panel.providers.currency import may_be
 from panel.providers.pending import AMOUNTS, Pending, PendingKind
 
 
@@ -35,15 +36,25 @@ def describe_pending(item: Pending) -> str:
     return describe(item.kind, item.before, item.after)
 
 
-def command_for(item: Pending, ours: str) -> str:
-    """The command that settles a pending change.
+def commands_for(item: Pending, ours: str) -> tuple[str, ...]:
+    """The commands of which each settles a pending change.
 
     :param ours: our currency.
     """
     if item.kind == PendingKind.CURRENCY:
-        if item.after == ours:
-            return f"flask provider currency {item.provider_name} {ours}"
-        return f"flask provider exchange {item.provider_name} RATE"
+        return commands_for_currency(item.provider_name, item.after, ours)
     if item.service_id is None:
-        return f"flask provider confirm {item.provider_name}"
-    return f"flask service confirm {item.service_id}"
+        return (f"flask provider confirm {item.provider_name}",)
+    return (f"flask service confirm {item.service_id}",)
+
+
+def commands_for_currency(name: str, theirs: str, ours: str) -> tuple[str, ...]:
+    """The commands of which one settles what a provider's prices are in ours.
+
+    :param name: the provider's.
+    :param theirs: the currency that it names.
+    """
+    if theirs == ours:
+        return (f"flask provider currency {name} {ours}",)
+    rate = f"flask provider exchange {name} RATE"
+    return (f"flask provider exchange {name} 1", rate) if may_be(theirs, ours) else (rate,)

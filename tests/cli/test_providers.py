@@ -412,6 +412,20 @@ def test_a_currency_that_changes_holds_what_is_bought_there(
     assert not services.get(1).held
 
 
+def test_a_sign_for_a_currency_is_told_with_the_rate_that_settles_it(
+    flask: FlaskCommand, faulty: FaultyProvider
+) -> None:
+    faulty.plan("balance", Fault(says({"balance": "7.01", "currency": "$"})), forever=True)
+    todo = "if its $ is USD: flask provider exchange up 1; if not, give the rate of exchange"
+    assert todo in add(flask, faulty).stderr
+    assert bad(flask("provider", "currency", "up", "usd")).startswith(
+        f"up says that its prices are in $, not in USD: {todo}"
+    )
+    good(flask("provider", "exchange", "up", "1"))
+    good(flask("provider", "import", "up", "--markup", "25", "--id", "1"))
+    assert services.get(1).rate_micros == 1_125_000
+
+
 def test_an_old_rate_of_exchange_is_warned_about(
     in_rupees: FlaskCommand, faulty: FaultyProvider, clock: Clock
 ) -> None:

@@ -105,6 +105,22 @@ CASES = {
         ("flask provider exchange up RATE",),
         "up",
     ),
+    "a sign for a currency": Case(
+        provider(currency="$"),
+        Kind.CURRENCY,
+        "The prices of up are in $ and ours in USD, and there is no rate of exchange. "
+        "If its $ is USD, the rate is 1.",
+        ("flask provider exchange up 1", "flask provider exchange up RATE"),
+        "up",
+    ),
+    "a currency that changed to a sign": Case(
+        change(PendingKind.CURRENCY, "USD", "$"),
+        Kind.CURRENCY,
+        "up: its prices are in $ now, and were in USD: nothing is sold from there. If its $ is "
+        "USD, the rate is 1. 1 service is held.",
+        ("flask provider exchange up 1", "flask provider exchange up RATE"),
+        "up",
+    ),
     "an old rate of exchange": Case(
         provider(currency="INR", exchange_ppt=ONE_PPT // 83, exchange_at=86_400),
         Kind.CURRENCY,
