@@ -7,6 +7,8 @@ from panel.providers.pending import AMOUNTS, Pending, PendingKind
 
 def describe(kind: str, before: str, after: str) -> str:
     """What was changed, and what it means until it is confirmed, in one line."""
+    if kind == PendingKind.CURRENCY and not before:
+        return f"its prices are in {after}, and there is no rate of exchange"
     if kind in AMOUNTS:
         before, after = format_exact(int(before)), format_exact(int(after))
     return _WORDS[PendingKind(kind)].format(before=before, after=after)
@@ -31,8 +33,6 @@ _WORDS = {
 
 def describe_pending(item: Pending) -> str:
     """What was changed, as describe() tells it."""
-    if item.kind == PendingKind.CURRENCY and not item.before:
-        return f"its prices are in {item.after}, and there is no rate of exchange"
     return describe(item.kind, item.before, item.after)
 
 
