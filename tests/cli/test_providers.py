@@ -500,6 +500,39 @@ def test_a_catalogue_that_moved_is_confirmed_as_a_whole(
     assert good(flask("provider", "sync", "upstream")) == "Nothing has changed.\n"
 
 
+def test_a_catalogue_that_moved_is_not_imported_a_second_time(
+    flask: FlaskCommand, upstream: FaultyProvider
+) -> None:
+    plain = upstream.services[0]
+    upstream.services[:] = [{**plain, "service": n, "name": f"Likes {n}"} for n in range(1, 8)]
+    good(flask("provider", "import", "upstream", "--markup", "25%"))
+    for item in upstream.services:
+        item["service"] += 100
+    category = upstream.services[0]["category"]
+    for options in ([], ["--dry-run"], ["--category", category]):
+        assert bad(flask("provider", "import", "upstream", "--markup", "25%", *options)) == (
+            "7 services of upstream stand under other numbers there, and would be added a second "
+            "time: follow them with: flask provider sync upstream, then flask provider confirm "
+            "upstream"
+        )
+    assert len(services.listing()) == 7
+    chosen = good(flask("provider", "import", "upstream", "--markup", "25%", "--id", "101"))
+    assert chosen.count("added at") == 1
+    good(flask("provider", "sync", "upstream"))
+    good(flask("provider", "confirm", "upstream"))
+    again = good(flask("provider", "import", "upstream", "--markup", "25%"))
+    assert again.count("added at") == 0
+
+
+def test_a_few_services_under_other_numbers_are_imported(
+    flask: FlaskCommand, upstream: FaultyProvider
+) -> None:
+    good(flask("provider", "import", "upstream", "--markup", "25%"))
+    upstream.services[0]["service"] += 100
+    again = good(flask("provider", "import", "upstream", "--markup", "25%"))
+    assert again.count("added at") == 1
+
+
 def test_a_provider_that_was_stopped_is_resumed_at_its_new_address(
     flask: FlaskCommand, upstream: FaultyProvider
 ) -> None:
