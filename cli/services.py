@@ -25,7 +25,7 @@ from panel import services
 from panel.money import format_exact
 from panel.operations import services as operations
 from panel.providers import pending, registry, sources
-from panel.providers.explain import commands_for, describe_pending
+from panel.providers.explain import commands_for, describe_pending, why_held
 from panel.providers.pending import Pending
 
 
@@ -237,6 +237,10 @@ def disable(id: int) -> None:
 @group.command("enable")
 @click.argument("id", type=NUMBER)
 def enable(id: int) -> None:
-    """Sell a disabled service again."""
+    """Sell a disabled service again.
+
+    One that is held is not sold before you have settled what waits for you.
+    """
     operations.enable(COMMAND_LINE, id)
-    click.echo(f"Service {id} is enabled.")
+    why = why_held(id, current_settings().currency)
+    click.echo(f"Service {id} is enabled, but {why}." if why else f"Service {id} is enabled.")

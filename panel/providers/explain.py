@@ -1,6 +1,8 @@
 """Pending changes in words: what a provider changed, what becomes of it, and what to do."""
 
+from models import Source
 from panel.money import format_exact
+from panel.providers import pending
 from panel.providers.currency import may_be
 from panel.providers.pending import AMOUNTS, Pending, PendingKind
 
@@ -34,6 +36,30 @@ _WORDS = {
 def describe_pending(item: Pending) -> str:
     """What was changed, as describe() tells it."""
     return describe(item.kind, item.before, item.after)
+
+
+def why_held(service_id: int, ours: str) -> str:
+    """Why a service is not sold though it is enabled, with the commands that settle it.
+
+    :param ours: our currency.
+    :returns: "" for one that is not held.
+    """
+    first = Source.get_or_none(Source.service == service_id, Source.source_rank == 1)
+    if first is None:
+        return ""
+    items = [
+        item
+        for item in pending.of_service(service_id)
+        if item.stops_sale and item.provider_id == first.provider_id and item.source_rank != 2
+    ]
+    if not items:
+        return ""
+    told = "; ".join(f"{item.provider_name}: {describe_pending(item)}" for item in items)
+    settled_by = dict.fromkeys(" or ".join(commands_for(item, ours)) for item in items)
+    return (
+        "still held, and not sold until you settle what waits "
+        f"({', and '.join(settled_by)}): {told}"
+    )
 
 
 def commands_for(item: Pending, ours: str) -> tuple[str, ...]:

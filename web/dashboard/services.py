@@ -7,7 +7,7 @@ from flask import redirect, render_template, request, url_for
 from api.context import current_settings
 from panel import service_queries, services
 from panel.operations import services as operations
-from panel.providers import pending, policy, sources
+from panel.providers import explain, pending, policy, sources
 from panel.providers.changes import CatalogueChange, describe
 from web.dashboard import forms
 from web.dashboard.common import (
@@ -114,7 +114,17 @@ def service_act() -> Any:
         done = [service_id for service_id in selected if perform(operation, service_id).done]
         if done:
             tell(f"Services {act}d: {len(done)}.", "done")
+        if act == "enable":
+            _tell_held(done)
     return back_to("admin.service_list")
+
+
+def _tell_held(enabled: list[int]) -> None:
+    """Say of which services that were enabled nothing is sold all the same, and why."""
+    ours = current_settings().currency
+    for service_id in enabled:
+        if why := explain.why_held(service_id, ours):
+            tell(f"Service {service_id} is {why}.", "warning")
 
 
 def _mark_up(selected: list[int]) -> None:
