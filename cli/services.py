@@ -25,6 +25,7 @@ from panel import services
 from panel.money import format_exact
 from panel.operations import services as operations
 from panel.providers import pending, registry, sources
+from panel.providers.changes import names_kept
 from panel.providers.explain import commands_for, describe_pending, why_held
 from panel.providers.pending import Pending
 
@@ -161,7 +162,8 @@ def source(id: int, provider: str, their_service: str, second: bool) -> None:
 def confirm(ids: tuple[int, ...], provider: str | None) -> None:
     """Take over what a provider changed of services, where that waits for you.
 
-    The new cost is followed by the rate, where the service has a markup. A service that you
+    The new cost is followed by the rate, where the service has a markup. Our own name of the
+    service stays as it is. A service that you
     disabled is confirmed by its number alone.
 
     Example: flask service confirm 3 7
@@ -169,7 +171,10 @@ def confirm(ids: tuple[int, ...], provider: str | None) -> None:
     chosen = set(ids)
     if provider is not None:
         chosen |= set(pending.to_decide(registry.get(provider).id))
-    show_changes(operations.confirm(COMMAND_LINE, sorted(chosen), sync_policy()))
+    changes = operations.confirm(COMMAND_LINE, sorted(chosen), sync_policy())
+    show_changes(changes)
+    if kept := names_kept(changes):
+        click.echo(kept)
 
 
 @group.command("edit")

@@ -101,3 +101,28 @@ def test_what_holds_a_service_is_told_of_its_first_source_alone(
         "is sold from there; upstream: not sold from there until you confirm it: cost 0.90 → 9.00"
     ) in told
     assert "other" not in told
+
+
+def test_whoever_confirms_a_name_is_told_that_ours_stays(
+    flask: FlaskCommand, upstream: FaultyProvider
+) -> None:
+    good(flask("provider", "import", "upstream", "--markup", "25%"))
+    names = [service.name for service in services.listing()]
+    for changes in ({"name": "Other"}, {"name": "Third", "category": "Other"}):
+        upstream.services[0].update(changes)
+        good(flask("provider", "sync", "upstream"))
+        assert good(flask("service", "confirm", "1")).endswith(
+            "\nOur own name and category of service 1 stay as they are; flask service edit 1 "
+            "--name NAME changes the name.\n"
+        )
+    for item in upstream.services[:2]:
+        item["name"] += " of cats"
+    good(flask("provider", "sync", "upstream"))
+    assert good(flask("service", "confirm", "--provider", "upstream")).endswith(
+        "\nOur own names and categories of these 2 services stay as they are; flask service edit "
+        "ID --name NAME changes one.\n"
+    )
+    upstream.services[0]["rate"] = "90"
+    good(flask("provider", "sync", "upstream"))
+    assert "Our own name" not in good(flask("service", "confirm", "1"))
+    assert [service.name for service in services.listing()] == names

@@ -7,6 +7,7 @@ from flask import render_template, request
 from api.context import current_settings
 from panel.operations import providers, services, words
 from panel.providers import pending, policy, registry
+from panel.providers.changes import names_kept
 from panel.providers.currency import currency_code
 from web.dashboard import forms
 from web.dashboard.common import ask_catalogue, back_to, bp, explain_form, perform, tell
@@ -59,6 +60,8 @@ def provider_confirm_services(name: str) -> Any:
     followed = policy.from_settings(current_settings())
     waiting = sorted(pending.to_decide(registry.get(name).id))
     done = perform(services.confirm, waiting, followed)
+    if kept := names_kept(done.value or []):
+        tell(kept, "done")
     return _report(name, done.value) if done.done else back_to("admin.provider_page", name=name)
 
 

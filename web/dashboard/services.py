@@ -8,7 +8,7 @@ from api.context import current_settings
 from panel import service_queries, services
 from panel.operations import services as operations
 from panel.providers import explain, pending, policy, sources
-from panel.providers.changes import CatalogueChange, describe
+from panel.providers.changes import CatalogueChange, describe, names_kept
 from web.dashboard import forms
 from web.dashboard.common import (
     back_to,
@@ -139,9 +139,10 @@ def _mark_up(selected: list[int]) -> None:
 def _confirm(selected: list[int]) -> None:
     followed = policy.from_settings(current_settings())
     outcome = perform(operations.confirm, selected, followed)
-    _tell_changes(outcome.value or [])
+    changes = outcome.value or []
+    _tell_changes(changes)
     if outcome.done:
-        tell(f"Services confirmed: {len(selected)}.", "done")
+        tell(f"Services confirmed: {len(selected)}. {names_kept(changes)}".rstrip(), "done")
 
 
 def _tell_changes(changes: list[CatalogueChange]) -> None:

@@ -258,9 +258,19 @@ def test_many_services_that_changed_are_confirmed_on_their_providers_page(
     assert "/admin/providers/up/confirm-services" in page
     report = olga.post("/admin/providers/up/confirm-services").text
     assert report.count("their name") == 6
+    assert "Our own names and categories of these 6 services stay as they are" in report
     assert pending.listing() == []
     olga.post("/admin/providers/up/confirm-services")
     assert said(olga.text("/admin/providers/up")) == ["no services were given"]
+
+
+def test_whoever_confirms_a_name_is_told_that_ours_stays(
+    olga: Operator, up: SimpleNamespace
+) -> None:
+    change(PendingKind.NAME, "Followers", "Views")(up)
+    olga.post("/admin/services/act", service="1", act="confirm")
+    told = said(olga.text("/admin/services"))[-1]
+    assert told.startswith("Services confirmed: 1. Our own name and category of service 1 stay")
 
 
 def test_a_service_of_which_nothing_waits_is_not_confirmed(
