@@ -1,10 +1,10 @@
 """Pending changes in words: what a provider changed, what becomes of it, and what to do."""
 
-from models import Source
+from models import Service, Source
 from panel.money import format_exact
 from panel.providers import pending
 from panel.providers.currency import may_be
-from panel.providers.pending import AMOUNTS, Pending, PendingKind
+from panel.providers.pending import AMOUNTS, OF_IDENTITY, Pending, PendingKind
 
 
 def describe(kind: str, before: str, after: str) -> str:
@@ -36,6 +36,23 @@ _WORDS = {
 def describe_pending(item: Pending) -> str:
     """What was changed, as describe() tells it."""
     return describe(item.kind, item.before, item.after)
+
+
+def on_confirm(item: Pending, service: Service) -> str:
+    """What confirming a pending change of a service does, as a sentence."""
+    if item.kind in OF_IDENTITY:
+        return (
+            f"Their new {item.kind} is taken for the same service still; "
+            f"our own {item.kind} of it stays as it is."
+        )
+    if item.kind == PendingKind.CHARGE:
+        return "The warning ends; the cost and the rate stay as they are."
+    cost, rate = format_exact(int(item.after)), format_exact(service.rate_micros)
+    if item.source_rank != 1:
+        return f"The new cost {cost} of the second source is taken over; the rate {rate} stays."
+    if service.markup_ppm is None:
+        return f"The new cost {cost} is taken over; the rate {rate} was set by hand, and stays."
+    return f"The new cost {cost} is taken over, and the rate, which is {rate}, follows it."
 
 
 def why_held(service_id: int, ours: str) -> str:

@@ -70,7 +70,9 @@ def service_page(service_id: int) -> str:
         form=form,
         sources=sources.sources(service_id),
         changes=changes,
-        own_changes=[change for change in changes if change.service_id is not None],
+        on_confirm=[
+            explain.on_confirm(change, service) for change in changes if change.service_id
+        ],
         categories=service_queries.categories(),
     )
 

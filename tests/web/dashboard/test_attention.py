@@ -273,6 +273,58 @@ def test_whoever_confirms_a_name_is_told_that_ours_stays(
     assert told.startswith("Services confirmed: 1. Our own name and category of service 1 stay")
 
 
+NOT_SOLD = "nothing is sold from there until this is settled"
+NAMED = "Their new {kind} is taken for the same service still; our own {kind}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "told"),
+    [
+        (PendingKind.NAME, "Followers", "Views", NAMED.format(kind="name")),
+        (PendingKind.CATEGORY, "Instagram", "TikTok", NAMED.format(kind="category")),
+        (
+            PendingKind.FALL,
+            "900000",
+            "90000",
+            "The new cost 0.09 is taken over; the rate 5.00 was",
+        ),
+        (PendingKind.RISE, "900000", "9000000", "The new cost 9.00 is taken over; the rate 5.00"),
+        (PendingKind.CHARGE, "900000", "3600000", "The warning ends; the cost and the rate stay"),
+    ],
+)
+def test_a_services_page_says_what_confirming_does(
+    olga: Operator, up: SimpleNamespace, kind: PendingKind, before: str, after: str, told: str
+) -> None:
+    change(kind, before, after)(up)
+    page = olga.text("/admin/services/1")
+    assert f"If you confirm: {told}" in page
+    is_cost = kind in pending.OF_COST
+    assert ("is taken over" in page) == is_cost
+    Service.update(markup_ppm=250_000).execute()
+    assert ("and the rate, which is 5.00, follows it" in olga.text("/admin/services/1")) == is_cost
+    Source.update(source_rank=2).execute()
+    assert (
+        "of the second source is taken over; the rate 5.00 stays" in olga.text("/admin/services/1")
+    ) == is_cost
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("USD", "INR", f"INR now, USD before (like ours); {NOT_SOLD}"),
+        ("INR", "USD", f"USD now (like ours), INR before; {NOT_SOLD}"),
+        ("", "INR", "INR"),
+    ],
+)
+def test_a_provider_that_changed_its_currency_shows_both(
+    olga: Operator, up: SimpleNamespace, before: str, after: str, told: str
+) -> None:
+    provider(currency=before or after)(up)
+    change(PendingKind.CURRENCY, before, after)(up)
+    _, _, row = olga.text("/admin/providers/up").partition("<dt>Currency</dt><dd>")
+    assert re.sub(r"<[^>]+>", "", row.partition("</dd>")[0]) == told
+
+
 def test_a_service_of_which_nothing_waits_is_not_confirmed(
     olga: Operator, up: SimpleNamespace
 ) -> None:
