@@ -30,7 +30,7 @@ from panel.errors import OperatorError, ProviderFailed
 from panel.money import format_exact, format_ratio
 from panel.operations import providers
 from panel.providers import currency, pending, registry
-from panel.providers.explain import command_for, describe_pending
+from panel.providers.explain import commands_for, describe_pending
 from panel.providers.listing import Listing
 from upstream import ask
 
@@ -61,7 +61,7 @@ def _note(provider: Provider) -> str:
     """What waits for the operator at a provider as a whole, and what to do about it."""
     settings = current_settings()
     notes = [
-        f"{describe_pending(item)}: {command_for(item, settings.currency)}"
+        f"{describe_pending(item)}: {' or '.join(commands_for(item, settings.currency))}"
         for item in pending.of_provider(provider.id)
     ]
     if provider.stopped_because:

@@ -25,7 +25,8 @@ from panel import services
 from panel.money import format_exact
 from panel.operations import services as operations
 from panel.providers import pending, registry, sources
-from panel.providers.explain import command_for, describe_pending
+from panel.providers.changes import names_kept
+from panel.providers.explain import commands_for, describe_pending, why_held
 from panel.providers.pending import Pending
 
 
@@ -124,7 +125,8 @@ def show(id: int, as_json: bool) -> None:
     ]
     waiting = pending.of_service(id)
     row = _row(service, sources.costs().get(id), waiting)
-    todo = list(dict.fromkeys(command_for(item, current_settings().currency) for item in waiting))
+    ours = current_settings().currency
+    todo = list(dict.fromkeys(c for item in waiting for c in commands_for(item, ours)))
     shown = bought_from if as_json else ", then ".join(bought_from)
     more = {
         "bought_from": shown,
@@ -156,20 +158,23 @@ def source(id: int, provider: str, their_service: str, second: bool) -> None:
 
 @group.command("confirm")
 @click.argument("ids", type=NUMBER, nargs=-1)
-@click.option("--provider", help="All services of this provider that wait.")
+@click.option("--provider", help="All services of this provider that wait for you.")
 def confirm(ids: tuple[int, ...], provider: str | None) -> None:
     """Take over what a provider changed of services, where that waits for you.
 
-    The new cost is followed by the rate, where the service has a markup.
+    The new cost is followed by the rate, where the service has a markup. Our own name of the
+    service stays as it is. A service that you
+    disabled is confirmed by its number alone.
 
     Example: flask service confirm 3 7
     """
     chosen = set(ids)
     if provider is not None:
-        row = registry.get(provider)
-        waiting = pending.of_sources(row.id)
-        chosen |= {item.service_id for item in waiting if item.service_id is not None}
-    show_changes(operations.confirm(COMMAND_LINE, sorted(chosen), sync_policy()))
+        chosen |= set(pending.to_decide(registry.get(provider).id))
+    changes = operations.confirm(COMMAND_LINE, sorted(chosen), sync_policy())
+    show_changes(changes)
+    if kept := names_kept(changes):
+        click.echo(kept)
 
 
 @group.command("edit")
@@ -237,6 +242,10 @@ def disable(id: int) -> None:
 @group.command("enable")
 @click.argument("id", type=NUMBER)
 def enable(id: int) -> None:
-    """Sell a disabled service again."""
+    """Sell a disabled service again.
+
+    One that is held is not sold before you have settled what waits for you.
+    """
     operations.enable(COMMAND_LINE, id)
-    click.echo(f"Service {id} is enabled.")
+    why = why_held(id, current_settings().currency)
+    click.echo(f"Service {id} is enabled, but {why}." if why else f"Service {id} is enabled.")

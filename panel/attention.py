@@ -31,6 +31,10 @@ WARNINGS_S = 7 * 86400
 """Warnings of orders that were placed longer ago are left out."""
 MAX_SAID = 300
 """The most characters of what a provider said that a line repeats."""
+MANY_SERVICES = 5
+"""More services that changed at one provider are told in one line."""
+NAMED_SERVICES = 3
+"""So many of them are named in it."""
 
 
 class Kind(StrEnum):
@@ -112,11 +116,12 @@ def _all(settings: Settings, limit: int) -> Iterator[Item]:
 
 
 def of_provider(settings: Settings, name: str) -> list[Item]:
-    """What waits for an operator about one provider, but for single orders and services."""
+    """What waits for an operator about one provider and its services, but for single orders."""
     mine = (
         *_providers(settings),
         *_failing(settings),
         *_changes_of_providers(settings.currency),
+        *_changes_of_services(),
         *_funds(),
     )
     return [item for item in mine if item.provider == name]
@@ -130,10 +135,12 @@ def _providers(settings: Settings) -> Iterator[Item]:
         if provider.stopped_because:
             yield _stopped(provider)
         if text := _currency_problem(provider, settings):
-            command = f"flask provider exchange {provider.name} RATE"
+            commands = explain.commands_for_currency(
+                provider.name, provider.currency, settings.currency
+            )
             if not provider.currency:
-                command = f"flask provider currency {provider.name} CODE"
-            yield Item(Kind.CURRENCY, text, (command,), provider=provider.name)
+                commands = (f"flask provider currency {provider.name} CODE",)
+            yield Item(Kind.CURRENCY, text, commands, provider=provider.name)
 
 
 def _failing(settings: Settings) -> Iterator[Item]:
@@ -182,7 +189,7 @@ def _currency_problem(provider: Provider, settings: Settings) -> str:
     if exchange.theirs and exchange.ratio() is None:
         return (
             f"The prices of {provider.name} are in {exchange.theirs} and ours in {ours}, and "
-            "there is no rate of exchange."
+            f"there is no rate of exchange.{_if_same(exchange.theirs, ours)}"
         )
     if currency.is_old(provider, ours, settings.exchange_days):
         since = _day(provider.exchange_at or 0)
@@ -191,6 +198,11 @@ def _currency_problem(provider: Provider, settings: Settings) -> str:
             f"{since}: it may be out of date."
         )
     return ""
+
+
+def _if_same(theirs: str, ours: str) -> str:
+    """A sentence for a name of a currency that is no code, or ''."""
+    return f" If its {theirs} is {ours}, the rate is 1." if currency.may_be(theirs, ours) else ""
 
 
 def _changes_of_providers(ours: str) -> Iterator[Item]:
@@ -202,11 +214,12 @@ def _changes_of_providers(ours: str) -> Iterator[Item]:
 def _change_of_provider(change: Pending, ours: str) -> Item:
     name = change.provider_name
     text = f"{name}: {explain.describe_pending(change)}."
-    command = explain.command_for(change, ours)
+    if change.kind == PendingKind.CURRENCY:
+        text += _if_same(change.after, ours)
     if held := _held_services(change.provider_id):
         text += f" {_count(held, 'service is', 'services are')} held."
     kind = Kind.CURRENCY if change.kind == PendingKind.CURRENCY else Kind.PROVIDER
-    return Item(kind, text, (command,), provider=name)
+    return Item(kind, text, explain.commands_for(change, ours), provider=name)
 
 
 def _held_services(provider_id: int) -> int:
@@ -220,27 +233,49 @@ def _held_services(provider_id: int) -> int:
 
 
 def _services() -> Iterator[Item]:
-    changes: dict[int, list[Pending]] = {}
-    for change in pending.listing():
-        if change.service_id is not None:
-            changes.setdefault(change.service_id, []).append(change)
-    for service_id, found in changes.items():
-        yield _change_of_service(service_id, found)
+    yield from _changes_of_services()
     yield from _free_services()
 
 
+def _changes_of_services() -> Iterator[Item]:
+    """A line for each service that changed, or one for all of a provider where they are many."""
+    at_provider: dict[str, dict[int, list[Pending]]] = {}
+    for service_id, changes in pending.to_decide().items():
+        at_provider.setdefault(changes[0].provider_name, {})[service_id] = changes
+    for provider, found in at_provider.items():
+        if len(found) > MANY_SERVICES:
+            yield _changes_at(provider, found)
+        else:
+            yield from (_change_of_service(*one) for one in found.items())
+
+
+def _changes_at(provider: str, found: dict[int, list[Pending]]) -> Item:
+    named = [_told_of_service(*one) for one in list(found.items())[:NAMED_SERVICES]]
+    return Item(
+        Kind.SERVICE,
+        f"{len(found)} services changed at {provider}. {'. '.join(named)}; and "
+        f"{len(found) - len(named)} more.",
+        (f"flask service confirm --provider {provider}", "flask service list"),
+        provider=provider,
+    )
+
+
 def _change_of_service(service_id: int, changes: list[Pending]) -> Item:
+    return Item(
+        Kind.SERVICE,
+        f"{_told_of_service(service_id, changes)}.",
+        (f"flask service confirm {service_id}", f"flask service disable {service_id}"),
+        provider=changes[0].provider_name,
+        service_id=service_id,
+    )
+
+
+def _told_of_service(service_id: int, changes: list[Pending]) -> str:
     told = []
     for change in changes:
         second = ", its second source" if change.source_rank != 1 else ""
         told.append(f"{change.provider_name}{second}: {explain.describe_pending(change)}")
-    return Item(
-        Kind.SERVICE,
-        f"Service {service_id} {changes[0].service_name}: {'; '.join(told)}.",
-        (f"flask service confirm {service_id}",),
-        provider=changes[0].provider_name,
-        service_id=service_id,
-    )
+    return f"Service {service_id} {changes[0].service_name}: {'; '.join(told)}"
 
 
 def _free_services() -> Iterator[Item]:

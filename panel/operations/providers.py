@@ -108,7 +108,8 @@ def import_services(
 
     :param listings: the provider's whole catalogue.
     :returns: a change for each chosen listing; what cannot be sold is skipped.
-    :raises OperatorError: for no such provider, nothing chosen, or a markup that is not allowed.
+    :raises OperatorError: for no such provider, nothing chosen, a markup that is not allowed, or
+        a catalogue that moved to other numbers, unless single ones were chosen.
     """
     chosen = ", ".join([*wanted.categories, *wanted.ids]) or "everything"
     act = f"provider {name}: import {chosen} at {format_percent(wanted.markup_ppm)}"
@@ -120,6 +121,8 @@ def _import(
     name: str, listings: Collection[Listing], wanted: Import, dry_run: bool
 ) -> list[CatalogueChange]:
     provider = registry.get(name)
+    if not wanted.ids:
+        imports.check_not_moved(provider, listings)
     chosen = imports.select_listings(listings, wanted.categories, wanted.ids)
     return imports.import_services(
         provider.id, chosen, wanted.markup_ppm, wanted.round_micros, dry_run, wanted.policy

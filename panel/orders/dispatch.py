@@ -20,6 +20,7 @@ from panel.orders.purchases import Purchase
 from panel.orders.refusal import Refusal
 from panel.orders.transition import Change, Event, apply_change, apply_with_warning
 from panel.providers import registry, words
+from panel.providers.explain import describe
 
 log = logging.getLogger("panel.orders")
 
@@ -31,6 +32,9 @@ after pauses that double from the first to the second."""
 
 UNTRUSTED_PAUSE_S = 60
 """How long an order is put off whose source waits for an operator."""
+
+MAX_TOLD = 60
+"""So much of a provider's name of a service stands in a warning."""
 
 A_TRANSACTION = 50
 """So many orders are put off before others may write."""
@@ -166,12 +170,11 @@ def _is_to_wait(order: StoredOrder) -> bool:
 
 def _not_trusted(order: StoredOrder, change: PendingChange) -> str:
     """Why an order is put off, and what to do about it."""
-    if change.source_id is None:
-        where = f"{change.provider.name} waits for you (flask attention)"
-    else:
-        where = f"confirm service {order.service_id} (flask service confirm {order.service_id})"
-    shown = f"{change.before[:60]!r} is now {change.after[:60]!r}"
-    return f"not sent: the provider's {change.kind} {shown}: {where}"
+    command = "flask attention"
+    if change.source_id is not None:
+        command = f"flask service confirm {order.service_id}"
+    told = describe(change.kind, change.before[:MAX_TOLD], change.after[:MAX_TOLD])
+    return f"not sent to {change.provider.name}: {told} ({command})"
 
 
 def _find_source_again(order: StoredOrder) -> Change:

@@ -1,6 +1,6 @@
 """What an import, a markup or a price sync changes in the catalogue: as data, and in words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -80,6 +80,23 @@ _ENDED = {
 def describe(change: CatalogueChange) -> str:
     """A change in words, as every command, page and log shows it."""
     return _WORDS[change.kind](change.before, change.after)
+
+
+def names_kept(changes: Iterable[CatalogueChange]) -> str:
+    """What to say of our own names where a provider's were confirmed; "" where none were."""
+    kinds = (Kind.NAME, Kind.CATEGORY)
+    numbers = sorted({c.service_id for c in changes if c.kind in kinds and c.service_id})
+    if not numbers:
+        return ""
+    if len(numbers) > 1:
+        return (
+            f"Our own names and categories of these {len(numbers)} services stay as they are; "
+            "flask service edit ID --name NAME changes one."
+        )
+    return (
+        f"Our own name and category of service {numbers[0]} stay as they are; flask service edit "
+        f"{numbers[0]} --name NAME changes the name."
+    )
 
 
 def _amounts(name: str) -> Callable[[int, int], str]:

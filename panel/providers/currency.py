@@ -1,5 +1,6 @@
 """The currencies that providers count in, and what their amounts are in ours."""
 
+import re
 from typing import Any, NamedTuple
 
 from database.clock import now
@@ -30,6 +31,38 @@ def currency_code(text: str) -> str:
     """
     name = "".join(c for c in text if c.isprintable()).strip().upper()[:MAX_CODE_LENGTH].strip()
     return "" if name in _NO_NAMES else _SIGNS.get(name, name)
+
+
+_MEANINGS = {
+    "$": ("USD", "AUD", "CAD", "HKD", "NZD", "SGD", "TWD", "MXN", "ARS", "CLP", "COP"),
+    "£": ("GBP", "EGP", "LBP", "SYP"),
+    "¥": ("JPY", "CNY"),
+    "KR": ("SEK", "NOK", "DKK", "ISK"),
+    "RS": ("INR", "PKR", "LKR", "NPR"),
+}
+"""The currencies that a name may stand for that is no code; any, where it is not listed."""
+_BALANCE = re.compile(r"\s*([^\d\s.,+-]*)\s*-?[\d.,]+\s*(\D*)")
+
+
+def last_named(provider: Provider) -> str:
+    """The currency that a provider named last, as it stands beside the balance that we keep.
+
+    :returns: "" where it named none, or where that is not clear.
+    """
+    match = _BALANCE.fullmatch(provider.balance)
+    if match is None:
+        return ""
+    before, after = match.groups()
+    if after and currency_code(after) == provider.currency:
+        return provider.currency  # a name of several words
+    names = {currency_code(word) for word in after.split() or [before]}
+    return names.pop() if len(names) == 1 else ""
+
+
+def may_be(named: str, code: str) -> bool:
+    """Whether a provider's name of its currency is no code, and may stand for this one."""
+    is_code = re.fullmatch("[A-Z]{3}", named) is not None
+    return not is_code and code in _MEANINGS.get(named, (code,))
 
 
 class Exchange(NamedTuple):
@@ -68,9 +101,8 @@ class Exchange(NamedTuple):
                 f"it is with: flask provider currency {name} CODE"
             )
         raise OperatorError(
-            f"the provider's prices are in {self.theirs} and ours in {self.ours}: give the rate "
-            f"of exchange, {self.ours} for 1 {self.theirs}, with: flask provider exchange {name} "
-            "RATE"
+            f"the provider's prices are in {self.theirs} and ours in {self.ours}: "
+            f"{what_to_do(name, self.theirs, self.ours)}"
         )
 
 
@@ -101,6 +133,13 @@ def what_to_do(name: str, theirs: str, ours: str) -> str:
     """How an operator settles that a provider names another currency than before."""
     if theirs == ours:
         return f"confirm it with: flask provider currency {name} {theirs}"
+    if may_be(theirs, ours):
+        same = f"if its {theirs} is {ours}: flask provider exchange {name} 1; if not, "
+        return same + _give_a_rate(name, theirs, ours)
+    return _give_a_rate(name, theirs, ours)
+
+
+def _give_a_rate(name: str, theirs: str, ours: str) -> str:
     return (
         f"give the rate of exchange, {ours} for 1 {theirs}, with: "
         f"flask provider exchange {name} RATE"
@@ -159,8 +198,11 @@ def judge(provider: Provider, named: str, ours: str) -> None:
 
 
 def is_old(provider: Provider, ours: str, days: int) -> bool:
-    """Whether a provider's rate of exchange is in use and older than so many days; 0 for never."""
-    in_use = exchange(provider, ours).theirs not in ("", ours)
+    """Whether a provider's rate of exchange is in use and older than so many days; 0 for never.
+
+    A rate of 1 says that both are the same currency, and does not grow old.
+    """
+    in_use = exchange(provider, ours).theirs not in ("", ours) and provider.exchange_ppt != ONE_PPT
     if not days or not in_use or provider.exchange_at is None:
         return False
     return provider.exchange_at < now() - days * DAY_S

@@ -33,7 +33,7 @@ def set_exchange(
         provider = _priced_provider(name)
         changed = pending.find(provider.id, PendingKind.CURRENCY)
         theirs = currency or (changed.after if changed else provider.currency)
-        _check_named(name, theirs, changed)
+        _check_named(provider, theirs, ours, changed)
         if theirs == ours and ratio_ppt != ONE_PPT:
             raise OperatorError(f"the prices of {name} are in {ours} like ours: their rate is 1")
         is_other = _is_other(provider, theirs, changed)
@@ -54,7 +54,7 @@ def set_currency(name: str, currency: str, ours: str) -> None:
     with immediate():
         provider = _priced_provider(name)
         changed = pending.find(provider.id, PendingKind.CURRENCY)
-        _check_named(name, currency, changed)
+        _check_named(provider, currency, ours, changed)
         if _is_other(provider, currency, changed) and currency != ours:
             raise OperatorError(
                 f"{currencies.what_to_do(name, currency, ours)} --currency {currency}"
@@ -75,12 +75,19 @@ def _priced_provider(name: str) -> Provider:
     return provider
 
 
-def _check_named(name: str, currency: str, changed: Pending | None) -> None:
+def _check_named(provider: Provider, currency: str, ours: str, changed: Pending | None) -> None:
+    """Refuse another currency than the one that the provider names: it would name it again.
+
+    :raises OperatorError: naming both, and what works.
+    """
+    name = provider.name
     if not currency:
         raise OperatorError(f"{name} does not name its currency: say which with --currency CODE")
-    if changed is not None and changed.before and changed.after != currency:
+    named = changed.after if changed and changed.before else currencies.last_named(provider)
+    if named and named != currency:
+        todo = currencies.what_to_do(name, named, ours)
         raise OperatorError(
-            f"{name} says that its prices are in {changed.after}, not in {currency}"
+            f"{name} says that its prices are in {named}, not in {currency}: {todo}"
         )
 
 

@@ -4,17 +4,18 @@ from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from database.transactions import immediate
-from models import Service, Source
+from models import Provider, Service, Source
 from panel import money, service_types, services
 from panel.errors import OperatorError
 from panel.providers import pending, sources
-from panel.providers.changes import CatalogueChange, Kind, Price
+from panel.providers.changes import VANISHED, CatalogueChange, Kind, Price
 from panel.providers.explain import describe
 from panel.providers.follow import wait
 from panel.providers.identity import renamings
 from panel.providers.listing import Listing
 from panel.providers.pending import PendingKind
 from panel.providers.policy import USUAL, SyncPolicy, judge_cost
+from panel.providers.renumbering import count_moved
 
 EXACT_MICROS = 1
 """The step of rates where none is given: they are exact, up to a millionth."""
@@ -35,6 +36,25 @@ def select_listings(
     if not chosen:
         raise OperatorError("the provider has no service that matches")
     return chosen
+
+
+def check_not_moved(provider: Provider, listings: Iterable[Listing]) -> None:
+    """Refuse to import from a catalogue whose names stand under other numbers than before.
+
+    Every service there would be added a second time.
+
+    :param listings: the whole catalogue.
+    :raises OperatorError: if so many names moved that a sync would hold what is bought there.
+    """
+    vanished = Service.select(Service.id).where(Service.inactive_because == VANISHED)
+    query = Source.select().where(Source.provider == provider.id, Source.service.not_in(vanished))
+    moved = count_moved(list(query), {listing.service: listing for listing in listings})
+    if moved:
+        raise OperatorError(
+            f"{moved} services of {provider.name} stand under other numbers there, and would be "
+            f"added a second time: follow them with: flask provider sync {provider.name}, then "
+            f"flask provider confirm {provider.name}"
+        )
 
 
 def import_services(

@@ -163,6 +163,24 @@ def listing() -> list[Pending]:
     return _read(_query())
 
 
+def to_decide(provider_id: int | None = None) -> dict[int, list[Pending]]:
+    """The changes that an operator has to decide about, by service.
+
+    Of a service that was disabled by hand nothing is to be decided.
+
+    :param provider_id: where the changes happened; None for anywhere.
+    """
+    decided = ~Service.active & (Service.inactive_because == "")
+    query = _query().where(PendingChange.source.is_null(False), ~decided)
+    if provider_id is not None:
+        query = query.where(PendingChange.provider == provider_id)
+    found: dict[int, list[Pending]] = {}
+    for item in _read(query):
+        if item.service_id is not None:
+            found.setdefault(item.service_id, []).append(item)
+    return found
+
+
 def _query() -> Any:
     return (
         PendingChange.select(

@@ -412,6 +412,20 @@ def test_a_currency_that_changes_holds_what_is_bought_there(
     assert not services.get(1).held
 
 
+def test_a_sign_for_a_currency_is_told_with_the_rate_that_settles_it(
+    flask: FlaskCommand, faulty: FaultyProvider
+) -> None:
+    faulty.plan("balance", Fault(says({"balance": "7.01", "currency": "$"})), forever=True)
+    todo = "if its $ is USD: flask provider exchange up 1; if not, give the rate of exchange"
+    assert todo in add(flask, faulty).stderr
+    assert bad(flask("provider", "currency", "up", "usd")).startswith(
+        f"up says that its prices are in $, not in USD: {todo}"
+    )
+    good(flask("provider", "exchange", "up", "1"))
+    good(flask("provider", "import", "up", "--markup", "25", "--id", "1"))
+    assert services.get(1).rate_micros == 1_125_000
+
+
 def test_an_old_rate_of_exchange_is_warned_about(
     in_rupees: FlaskCommand, faulty: FaultyProvider, clock: Clock
 ) -> None:
@@ -452,6 +466,22 @@ def test_what_waits_is_confirmed_for_a_service_and_for_a_provider(
     )
 
 
+def test_what_was_disabled_by_hand_is_confirmed_by_its_number_alone(
+    flask: FlaskCommand, upstream: FaultyProvider
+) -> None:
+    good(flask("provider", "import", "upstream", "--markup", "25%"))
+    for item in upstream.services[:2]:
+        item["name"] = "Other"
+    good(flask("provider", "sync", "upstream"))
+    good(flask("service", "disable", "1"))
+    good(flask("service", "confirm", "--provider", "upstream"))
+    notes = [row["note"] for row in json.loads(good(flask("service", "list", "--json")))]
+    assert [note.partition(":")[0] for note in notes] == [
+        "held; not sold from there until you confirm it", "", "",
+    ]  # fmt: skip
+    assert "their name" in good(flask("service", "confirm", "1"))
+
+
 def test_a_catalogue_that_moved_is_confirmed_as_a_whole(
     flask: FlaskCommand, upstream: FaultyProvider
 ) -> None:
@@ -468,6 +498,39 @@ def test_a_catalogue_that_moved_is_confirmed_as_a_whole(
     assert row["to_settle"] == ["flask provider confirm upstream"]
     assert good(flask("provider", "confirm", "upstream")).count("their number") == 7
     assert good(flask("provider", "sync", "upstream")) == "Nothing has changed.\n"
+
+
+def test_a_catalogue_that_moved_is_not_imported_a_second_time(
+    flask: FlaskCommand, upstream: FaultyProvider
+) -> None:
+    plain = upstream.services[0]
+    upstream.services[:] = [{**plain, "service": n, "name": f"Likes {n}"} for n in range(1, 8)]
+    good(flask("provider", "import", "upstream", "--markup", "25%"))
+    for item in upstream.services:
+        item["service"] += 100
+    category = upstream.services[0]["category"]
+    for options in ([], ["--dry-run"], ["--category", category]):
+        assert bad(flask("provider", "import", "upstream", "--markup", "25%", *options)) == (
+            "7 services of upstream stand under other numbers there, and would be added a second "
+            "time: follow them with: flask provider sync upstream, then flask provider confirm "
+            "upstream"
+        )
+    assert len(services.listing()) == 7
+    chosen = good(flask("provider", "import", "upstream", "--markup", "25%", "--id", "101"))
+    assert chosen.count("added at") == 1
+    good(flask("provider", "sync", "upstream"))
+    good(flask("provider", "confirm", "upstream"))
+    again = good(flask("provider", "import", "upstream", "--markup", "25%"))
+    assert again.count("added at") == 0
+
+
+def test_a_few_services_under_other_numbers_are_imported(
+    flask: FlaskCommand, upstream: FaultyProvider
+) -> None:
+    good(flask("provider", "import", "upstream", "--markup", "25%"))
+    upstream.services[0]["service"] += 100
+    again = good(flask("provider", "import", "upstream", "--markup", "25%"))
+    assert again.count("added at") == 1
 
 
 def test_a_provider_that_was_stopped_is_resumed_at_its_new_address(

@@ -5,11 +5,14 @@ from types import SimpleNamespace
 
 import pytest
 from flask.testing import FlaskCliRunner
+from support.apps import listed
 from support.commands import FlaskCommand, bad, good
 from support.faulty import FaultyProvider
 
+from models import Source
 from panel import services
-from panel.providers import sources
+from panel.providers import pending, registry, sources
+from panel.providers.pending import PendingKind
 
 
 def test_a_service_is_bought_first_here_then_there(
@@ -59,3 +62,67 @@ def test_the_commands_move_and_mark_up_services(
     assert (result.exit_code, "1.50" in result.output) == (0, True)
     assert services.get(cast.followers).rate_micros == 1_500_000
     assert runner.invoke(args=["service", "markup", "50%"]).exit_code == 2
+
+
+def test_a_held_service_that_is_enabled_is_said_to_be_held_still(
+    flask: FlaskCommand, upstream: FaultyProvider
+) -> None:
+    good(flask("provider", "import", "upstream", "--markup", "25%"))
+    upstream.services[0]["name"] = "Other"
+    upstream.services[1]["rate"] = "0"
+    good(flask("provider", "sync", "upstream"))
+    before = services.get(1).name
+    good(flask("service", "disable", "1"))
+    assert good(flask("service", "enable", "1")) == (
+        "Service 1 is enabled, but still held, and not sold until you settle what "
+        "waits (flask service confirm 1): upstream: not sold from there until you confirm it: "
+        f"their name {before!r} → 'Other'.\n"
+    )
+    assert good(flask("service", "enable", "2")) == "Service 2 is enabled.\n"
+
+
+def test_what_holds_a_service_is_told_of_its_first_source_alone(
+    flask: FlaskCommand, upstream: FaultyProvider
+) -> None:
+    good(flask("provider", "import", "upstream", "--markup", "25%"))
+    other = registry.add("other", "https://other.example/api/v2", "key", 60, currency="USD").id
+    sources.set_source(1, other, listed("1", 900_000), 2)
+    second = Source.get(Source.provider == other).id
+    pending.add(other, PendingKind.NAME, "A", "B", second)
+    pending.add(other, PendingKind.CURRENCY, "USD", "INR")
+    assert good(flask("service", "enable", "1")) == "Service 1 is enabled.\n"
+    first = registry.get("upstream").id
+    pending.add(first, PendingKind.CURRENCY, "USD", "$")
+    pending.add(first, PendingKind.RISE, "900000", "9000000", Source.get().id)
+    told = good(flask("service", "enable", "1"))
+    assert (
+        "(flask provider exchange upstream 1 or flask provider exchange upstream RATE, and "
+        "flask service confirm 1): upstream: its prices are in $ now, and were in USD: nothing "
+        "is sold from there; upstream: not sold from there until you confirm it: cost 0.90 → 9.00"
+    ) in told
+    assert "other" not in told
+
+
+def test_whoever_confirms_a_name_is_told_that_ours_stays(
+    flask: FlaskCommand, upstream: FaultyProvider
+) -> None:
+    good(flask("provider", "import", "upstream", "--markup", "25%"))
+    names = [service.name for service in services.listing()]
+    for changes in ({"name": "Other"}, {"name": "Third", "category": "Other"}):
+        upstream.services[0].update(changes)
+        good(flask("provider", "sync", "upstream"))
+        assert good(flask("service", "confirm", "1")).endswith(
+            "\nOur own name and category of service 1 stay as they are; flask service edit 1 "
+            "--name NAME changes the name.\n"
+        )
+    for item in upstream.services[:2]:
+        item["name"] += " of cats"
+    good(flask("provider", "sync", "upstream"))
+    assert good(flask("service", "confirm", "--provider", "upstream")).endswith(
+        "\nOur own names and categories of these 2 services stay as they are; flask service edit "
+        "ID --name NAME changes one.\n"
+    )
+    upstream.services[0]["rate"] = "90"
+    good(flask("provider", "sync", "upstream"))
+    assert "Our own name" not in good(flask("service", "confirm", "1"))
+    assert [service.name for service in services.listing()] == names

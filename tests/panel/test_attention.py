@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
+from support.apps import listed
 from support.clock import Clock
 from support.orders import new_order
 from support.trouble import (
@@ -26,13 +27,13 @@ from support.trouble import (
 
 import settings
 from database.connection import database
-from models import Service
-from panel import attention
+from models import Service, Source
+from panel import attention, services
 from panel.attention import Item, Kind
 from panel.money import ONE_PPT
 from panel.orders import dispatch, transition
 from panel.orders.refusal import Refusal
-from panel.providers import words
+from panel.providers import pending, registry, sources, words
 from panel.providers.pending import PendingKind
 
 SETTINGS = settings.read({"PANEL_EXCHANGE_DAYS": "90"})
@@ -128,6 +129,22 @@ CASES = {
         ("flask provider exchange up RATE",),
         "up",
     ),
+    "a sign for a currency": Case(
+        provider(currency="$"),
+        Kind.CURRENCY,
+        "The prices of up are in $ and ours in USD, and there is no rate of exchange. "
+        "If its $ is USD, the rate is 1.",
+        ("flask provider exchange up 1", "flask provider exchange up RATE"),
+        "up",
+    ),
+    "a currency that changed to a sign": Case(
+        change(PendingKind.CURRENCY, "USD", "$"),
+        Kind.CURRENCY,
+        "up: its prices are in $ now, and were in USD: nothing is sold from there. If its $ is "
+        "USD, the rate is 1. 1 service is held.",
+        ("flask provider exchange up 1", "flask provider exchange up RATE"),
+        "up",
+    ),
     "an old rate of exchange": Case(
         provider(currency="INR", exchange_ppt=ONE_PPT // 83, exchange_at=86_400),
         Kind.CURRENCY,
@@ -172,7 +189,7 @@ CASES = {
         Kind.SERVICE,
         "Service 1 Followers: up: not sold from there until you confirm it: their name "
         "'Instagram Followers' → 'TikTok Views'.",
-        ("flask service confirm 1",),
+        ("flask service confirm 1", "flask service disable 1"),
         "service 1",
     ),
     "another category": Case(
@@ -180,28 +197,28 @@ CASES = {
         Kind.SERVICE,
         "Service 1 Followers: up: not sold from there until you confirm it: their category "
         "'Instagram' → 'TikTok'.",
-        ("flask service confirm 1",),
+        ("flask service confirm 1", "flask service disable 1"),
         "service 1",
     ),
     "a cost that fell": Case(
         change(PendingKind.FALL, "900000", "0"),
         Kind.SERVICE,
         "Service 1 Followers: up: not followed until you confirm it: cost 0.90 → 0.00.",
-        ("flask service confirm 1",),
+        ("flask service confirm 1", "flask service disable 1"),
         "service 1",
     ),
     "a cost that rose": Case(
         change(PendingKind.RISE, "900000", "90000000"),
         Kind.SERVICE,
         "Service 1 Followers: up: not sold from there until you confirm it: cost 0.90 → 90.00.",
-        ("flask service confirm 1",),
+        ("flask service confirm 1", "flask service disable 1"),
         "service 1",
     ),
     "a charge above the cost": Case(
         change(PendingKind.CHARGE, "900000", "3600000"),
         Kind.SERVICE,
         "Service 1 Followers: up: an order that should have cost 0.90 was charged 3.60.",
-        ("flask service confirm 1",),
+        ("flask service confirm 1", "flask service disable 1"),
         "service 1",
     ),
     "a rate of nothing": Case(
@@ -378,9 +395,68 @@ def test_several_changes_of_a_service_are_one_line(up: SimpleNamespace) -> None:
     change(PendingKind.CATEGORY, "Instagram", "TikTok")(up)
     change(PendingKind.RISE, "900000", "1900000")(up)
     item = only()
-    assert item.commands == ("flask service confirm 1",)
+    assert item.commands == ("flask service confirm 1", "flask service disable 1")
     for told in ("'Followers' → 'Views'", "'Instagram' → 'TikTok'", "0.90 → 1.90"):
         assert told in item.text
+
+
+def bought(up: SimpleNamespace, count: int) -> list[int]:
+    """More services that are bought there, with another name since."""
+    numbers = []
+    for n in range(count):
+        number = services.add(name=f"S{n}", category="C", rate_micros=2_000_000, min=1, max=9)
+        sources.set_source(number, up.id, listed(f"s{n}", 900_000), 1)
+        source = Source.get(Source.service == number)
+        pending.add(up.id, PendingKind.NAME, f"Their {n}", f"Other {n}", source.id)
+        numbers.append(number)
+    return numbers
+
+
+@pytest.mark.parametrize(("count", "lines"), [(5, 5), (6, 1), (50, 1)])
+def test_many_services_that_changed_at_one_provider_are_one_line(
+    up: SimpleNamespace, count: int, lines: int
+) -> None:
+    bought(up, count)
+    found = waiting()
+    assert len(found) == lines
+    assert attention.of_provider(SETTINGS, "up") == found
+    assert attention.of_provider(SETTINGS, "other") == []
+
+
+def test_the_line_of_many_services_names_the_first_and_what_to_do(up: SimpleNamespace) -> None:
+    first, *others = bought(up, 7)
+    services.edit(others.pop(), active=False)
+    item = only()
+    changed = "up: not sold from there until you confirm it: their name"
+    assert item.text == (
+        f"6 services changed at up. Service {first} S0: {changed} 'Their 0' → 'Other 0'. "
+        f"Service {first + 1} S1: {changed} 'Their 1' → 'Other 1'. "
+        f"Service {first + 2} S2: {changed} 'Their 2' → 'Other 2'; and 3 more."
+    )
+    assert item.commands == ("flask service confirm --provider up", "flask service list")
+    assert (item.kind, item.provider, item.service_id) == (Kind.SERVICE, "up", None)
+    assert sorted(pending.to_decide(up.id)) == [first, *others]
+
+
+def test_many_services_of_one_provider_hide_none_of_another(up: SimpleNamespace) -> None:
+    bought(up, 6)
+    other = registry.add("other", "https://other.example/api/v2", "key", 60, currency="USD")
+    sources.set_source(up.views, other.id, listed("1", 900_000), 1)
+    source = Source.get(Source.service == up.views)
+    pending.add(other.id, PendingKind.FALL, "900000", "0", source.id)
+    Service.update(rate_micros=1_000_000).where(Service.id == up.views).execute()
+    found = {item.provider: item.service_id for item in waiting()}
+    assert found == {"up": None, "other": up.views}
+
+
+def test_a_service_that_was_disabled_by_hand_waits_for_nobody(up: SimpleNamespace) -> None:
+    change(PendingKind.NAME, "Followers", "Views")(up)
+    Service.update(active=False, inactive_because="below cost").execute()
+    assert only().service_id == up.followers
+    services.edit(up.followers, active=False)
+    assert waiting() == []
+    services.edit(up.followers, active=True)
+    assert only().service_id == up.followers
 
 
 def test_of_each_kind_no_more_are_listed_than_asked_for(up: SimpleNamespace) -> None:

@@ -5,8 +5,9 @@ from typing import Any
 from flask import render_template, request
 
 from api.context import current_settings
-from panel.operations import providers, words
-from panel.providers import policy, registry
+from panel.operations import providers, services, words
+from panel.providers import pending, policy, registry
+from panel.providers.changes import names_kept
 from panel.providers.currency import currency_code
 from web.dashboard import forms
 from web.dashboard.common import ask_catalogue, back_to, bp, explain_form, perform, tell
@@ -50,6 +51,17 @@ def provider_confirm(name: str) -> Any:
     """Follow a catalogue that shrank or moved to other numbers."""
     followed = policy.from_settings(current_settings())
     done = perform(providers.confirm, name, ask_catalogue, followed)
+    return _report(name, done.value) if done.done else back_to("admin.provider_page", name=name)
+
+
+@bp.post("/providers/<name>/confirm-services")
+def provider_confirm_services(name: str) -> Any:
+    """Take over what changed of all services there that wait for an operator."""
+    followed = policy.from_settings(current_settings())
+    waiting = sorted(pending.to_decide(registry.get(name).id))
+    done = perform(services.confirm, waiting, followed)
+    if kept := names_kept(done.value or []):
+        tell(kept, "done")
     return _report(name, done.value) if done.done else back_to("admin.provider_page", name=name)
 
 

@@ -74,6 +74,7 @@ def provider_page(name: str) -> str:
         exchange=forms.Exchange(data={"rate": row.exchange_ppt}),
         waiting=lines(attention.of_provider(settings, name)),
         changes={change.kind: change for change in pending.of_provider(row.id)},
+        changed_services=len(pending.to_decide(row.id)),
         unknown_words=waiting.unknown_words(row.id),
         taught=words.listing(name),
         statuses=list(state.FOLLOWS),

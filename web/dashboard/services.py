@@ -7,8 +7,8 @@ from flask import redirect, render_template, request, url_for
 from api.context import current_settings
 from panel import service_queries, services
 from panel.operations import services as operations
-from panel.providers import pending, policy, sources
-from panel.providers.changes import CatalogueChange, describe
+from panel.providers import explain, pending, policy, sources
+from panel.providers.changes import CatalogueChange, describe, names_kept
 from web.dashboard import forms
 from web.dashboard.common import (
     back_to,
@@ -70,7 +70,9 @@ def service_page(service_id: int) -> str:
         form=form,
         sources=sources.sources(service_id),
         changes=changes,
-        own_changes=[change for change in changes if change.service_id is not None],
+        on_confirm=[
+            explain.on_confirm(change, service) for change in changes if change.service_id
+        ],
         categories=service_queries.categories(),
     )
 
@@ -114,7 +116,17 @@ def service_act() -> Any:
         done = [service_id for service_id in selected if perform(operation, service_id).done]
         if done:
             tell(f"Services {act}d: {len(done)}.", "done")
+        if act == "enable":
+            _tell_held(done)
     return back_to("admin.service_list")
+
+
+def _tell_held(enabled: list[int]) -> None:
+    """Say of which services that were enabled nothing is sold all the same, and why."""
+    ours = current_settings().currency
+    for service_id in enabled:
+        if why := explain.why_held(service_id, ours):
+            tell(f"Service {service_id} is {why}.", "warning")
 
 
 def _mark_up(selected: list[int]) -> None:
@@ -129,9 +141,10 @@ def _mark_up(selected: list[int]) -> None:
 def _confirm(selected: list[int]) -> None:
     followed = policy.from_settings(current_settings())
     outcome = perform(operations.confirm, selected, followed)
-    _tell_changes(outcome.value or [])
+    changes = outcome.value or []
+    _tell_changes(changes)
     if outcome.done:
-        tell(f"Services confirmed: {len(selected)}.", "done")
+        tell(f"Services confirmed: {len(selected)}. {names_kept(changes)}".rstrip(), "done")
 
 
 def _tell_changes(changes: list[CatalogueChange]) -> None:

@@ -1079,8 +1079,10 @@ def test_an_order_of_a_service_that_waits_for_the_operator_is_not_sent(
     order = lookup.get(held)
     assert (order.dispatch_state, order.status) == ("waiting", "Pending")
     assert order.send_at == clock.seconds + dispatch.UNTRUSTED_PAUSE_S
-    assert "'Followers' is now 'Views'" in order.warning
-    assert f"flask service confirm {shops.views}" in order.warning
+    assert order.warning == (
+        "not sent to first: not sold from there until you confirm it: their name 'Followers' → "
+        f"'Views' (flask service confirm {shops.views})"
+    )
 
     with immediate():
         pending.remove(shops.first, (PendingKind.NAME,), source.id)
@@ -1088,6 +1090,33 @@ def test_an_order_of_a_service_that_waits_for_the_operator_is_not_sent(
     assert claimed(shops.first) == held
     dispatch.record_accepted(held, "1", 0)
     assert lookup.get(held).warning == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "told"),
+    [
+        (PendingKind.RISE, "900000", "90000000", "not sold from there until you confirm it: cost "
+         "0.90 → 90.00 (flask service confirm {service})"),
+        (PendingKind.CATEGORY, "Old", "N" * 500, "not sold from there until you confirm it: their "
+         f"category 'Old' → '{'N' * 60}' (flask service confirm {{service}})"),
+        (PendingKind.CURRENCY, "USD", "INR", "its prices are in INR now, and were in USD: nothing "
+         "is sold from there (flask attention)"),
+        (PendingKind.CURRENCY, "", "INR", "its prices are in INR, and there is no rate of "
+         "exchange (flask attention)"),
+        (PendingKind.MOVED, "", "50", "50 names stand under other numbers there: nothing is sold "
+         "from there until you confirm it (flask attention)"),
+    ],
+)  # fmt: skip
+def test_an_order_that_is_put_off_says_why_as_the_operator_reads_it(
+    shops: SimpleNamespace, place: Place, kind: PendingKind, before: str, after: str, told: str
+) -> None:
+    order_id = place()
+    source = Source.get(Source.service == shops.views).id
+    with immediate():
+        of_source = None if kind in pending.OF_PROVIDER else source
+        pending.add(shops.first, kind, before, after, of_source)
+    assert dispatch.claim(shops.first) is None
+    assert lookup.get(order_id).warning == f"not sent to first: {told.format(service=shops.views)}"
 
 
 @pytest.mark.parametrize("kind", [PendingKind.CURRENCY, PendingKind.MOVED])

@@ -120,7 +120,8 @@ def test_the_operator_sets_and_lifts_the_rule(
     add: Add, cast: SimpleNamespace, runner: FlaskCliRunner
 ) -> None:
     def flask(*args: str) -> str:
-        result = runner.invoke(args=args)
+        with runner.app.app_context():
+            result = runner.invoke(args=args)
         assert result.exit_code == 0, result.output
         return result.stdout
 

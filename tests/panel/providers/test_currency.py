@@ -288,6 +288,84 @@ def test_a_name_that_is_no_code_can_be_given_a_rate(upstream: int) -> None:
     assert currency.require(upstream, "USD").id == upstream
 
 
+GIVE = "give the rate of exchange, USD for 1"
+
+
+@pytest.mark.parametrize(
+    ("balance", "named", "said", "told"),
+    [
+        ("1.00 $", "$", "USD", "are in $, not in USD: if its $ is USD: flask provider exchange "
+         f"upstream 1; if not, {GIVE} $, with: flask provider exchange upstream RATE"),
+        ("$1.00", "$", "USD", "are in $, not in USD: if its $ is USD"),
+        ("1.00 US Dollar", "US DOLLAR", "USD", "are in US DOLLAR, not in USD: if its US DOLLAR"),
+        ("1.00 EUR", "EUR", "USD", f"are in EUR, not in USD: {GIVE} EUR, with: flask provider "
+         "exchange upstream RATE"),
+        ("1.00 USD", "USD", "EUR", "are in USD, not in EUR: confirm it with: flask provider "
+         "currency upstream USD"),
+        ("$1.00 USD", "USD", "EUR", "are in USD, not in EUR"),
+        ("1.00 ₹", "INR", "EUR", f"are in INR, not in EUR: {GIVE} INR"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("imported", [False, True])
+def test_another_currency_than_the_provider_names_is_refused_at_once(
+    upstream: int, balance: str, named: str, said: str, told: str, imported: bool
+) -> None:
+    names(upstream, named, balance=balance)
+    if imported:
+        import_from(upstream, listing())
+    before = everything()
+    for act in (
+        lambda: exchange_rates.set_currency("upstream", said, "USD"),
+        lambda: exchanged(ONE_PPT * 11 // 10, "USD", said),
+    ):
+        with pytest.raises(OperatorError) as refused:
+            act()
+        assert told in str(refused.value)
+    assert everything() == before
+
+
+def test_what_a_refused_currency_advises_stays_after_the_next_reading(upstream: int) -> None:
+    import_from(upstream, listing())
+    for _ in range(2):
+        names(upstream, "$", balance="1.00 $")
+        exchanged(ONE_PPT, "USD")
+    names(upstream, "$", balance="2.00 $")
+    assert (waiting(), row().currency, service().held) == ([], "$", False)
+
+
+@pytest.mark.parametrize(
+    ("balance", "stored", "named"),
+    [
+        ("1.00 USD", "", "USD"), ("1.00 usd", "EUR", "USD"), ("1,000.00$", "", "$"),
+        ("€5", "", "EUR"), ("$5 AUD", "", "AUD"), ("5 USD USD", "", "USD"), ("5", "USD", ""),
+        ("5 Points left", "", ""), ("5 US Dollar", "US DOLLAR", "US DOLLAR"),
+        ("5 USD EUR", "", ""), ("5 N/A", "", ""), ("unlimited", "USD", ""), ("", "USD", ""),
+    ],
+)  # fmt: skip
+def test_the_currency_that_was_named_last_stands_beside_the_balance(
+    balance: str, stored: str, named: str
+) -> None:
+    assert currency.last_named(Provider(balance=balance, currency=stored)) == named
+
+
+@pytest.mark.parametrize(
+    ("named", "code", "may"),
+    [
+        ("$", "USD", True), ("$", "AUD", True), ("$", "INR", False), ("£", "GBP", True),
+        ("£", "USD", False), ("RUPEES", "INR", True), ("EUR", "USD", False), ("USD", "USD", False),
+    ],
+)  # fmt: skip
+def test_a_sign_may_stand_for_some_currencies(named: str, code: str, may: bool) -> None:
+    assert currency.may_be(named, code) == may
+
+
+def test_a_rate_of_one_is_never_old(upstream: int, clock: Clock) -> None:
+    names(upstream, "$")
+    exchanged(ONE_PPT, "USD")
+    clock.move(seconds=10**9)
+    assert not currency.is_old(row(), "USD", 1)
+
+
 @pytest.mark.parametrize(
     ("days", "age_s", "old"),
     [(30, 30 * 86400, False), (30, 30 * 86400 + 1, True), (0, 10**9, False)],

@@ -4,6 +4,7 @@ import re
 from types import SimpleNamespace
 
 import pytest
+from support.apps import listed
 from support.dashboard import Operator, lines, said
 from support.orders import balance, new_order
 from support.trouble import (
@@ -19,11 +20,12 @@ from support.trouble import (
     subscription,
 )
 
-from models import Order, Provider, Service
+from models import Order, Provider, Service, Source
+from panel import services
 from panel.money import MICROS, ONE_PPT
 from panel.orders import lookup
 from panel.orders.refusal import Refusal
-from panel.providers import pending, registry
+from panel.providers import pending, registry, sources
 from panel.providers.pending import PendingKind
 
 SCRIPT = "<script>alert(1)</script>"
@@ -213,6 +215,114 @@ def test_a_service_shows_both_figures_and_is_confirmed(
     assert not Service.get_by_id(1).held
     assert "Services confirmed: 1." in said(olga.text("/admin/services"))
     assert "Needs you" not in olga.text("/admin/services/1")
+
+
+def test_a_service_that_changed_is_disabled_beside_its_confirmation(
+    olga: Operator, up: SimpleNamespace
+) -> None:
+    change(PendingKind.NAME, "Followers", "Views")(up)
+    page = olga.text("/admin/services/1")
+    assert page.index('value="confirm"') < page.index('value="disable"') < page.index("<h2>Edit")
+    assert box(olga.text("/admin")) != []
+    olga.post("/admin/services/act", service="1", act="disable")
+    assert box(olga.text("/admin")) == []
+    assert 'value="disable"' not in olga.text("/admin/services/1")
+
+
+def test_a_held_service_that_is_enabled_is_said_to_be_held_still(
+    olga: Operator, up: SimpleNamespace
+) -> None:
+    change(PendingKind.RISE, "900000", "90000000")(up)
+    olga.post("/admin/services/act", service=["1", "2"], act="enable")
+    assert said(olga.text("/admin/services")) == [
+        "Services enabled: 2.",
+        "Service 1 is still held, and not sold until you settle what waits (flask service "
+        "confirm 1): up: not sold from there until you confirm it: cost 0.90 → 90.00.",
+    ]
+
+
+def test_many_services_that_changed_are_confirmed_on_their_providers_page(
+    olga: Operator, up: SimpleNamespace
+) -> None:
+    assert "confirm-services" not in olga.text("/admin/providers/up")
+    for n in range(6):
+        number = services.add(name=f"S{n}", category="C", rate_micros=MICROS, min=1, max=9)
+        sources.set_source(number, up.id, listed(f"s{n}", 900_000), 1)
+        source = Source.get(Source.service == number).id
+        pending.add(up.id, PendingKind.NAME, f"Their {n}", f"Other {n}", source)
+    ((href, text),) = box(olga.text("/admin"))
+    assert href == "/admin/providers/up"
+    assert "6 services changed at up" in text
+    page = olga.text(href)
+    assert box(page) == [(href, text)]
+    assert "/admin/providers/up/confirm-services" in page
+    report = olga.post("/admin/providers/up/confirm-services").text
+    assert report.count("their name") == 6
+    assert "Our own names and categories of these 6 services stay as they are" in report
+    assert pending.listing() == []
+    olga.post("/admin/providers/up/confirm-services")
+    assert said(olga.text("/admin/providers/up")) == ["no services were given"]
+
+
+def test_whoever_confirms_a_name_is_told_that_ours_stays(
+    olga: Operator, up: SimpleNamespace
+) -> None:
+    change(PendingKind.NAME, "Followers", "Views")(up)
+    olga.post("/admin/services/act", service="1", act="confirm")
+    told = said(olga.text("/admin/services"))[-1]
+    assert told.startswith("Services confirmed: 1. Our own name and category of service 1 stay")
+
+
+NOT_SOLD = "nothing is sold from there until this is settled"
+NAMED = "Their new {kind} is taken for the same service still; our own {kind}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "told"),
+    [
+        (PendingKind.NAME, "Followers", "Views", NAMED.format(kind="name")),
+        (PendingKind.CATEGORY, "Instagram", "TikTok", NAMED.format(kind="category")),
+        (
+            PendingKind.FALL,
+            "900000",
+            "90000",
+            "The new cost 0.09 is taken over; the rate 5.00 was",
+        ),
+        (PendingKind.RISE, "900000", "9000000", "The new cost 9.00 is taken over; the rate 5.00"),
+        (PendingKind.CHARGE, "900000", "3600000", "The warning ends; the cost and the rate stay"),
+    ],
+)
+def test_a_services_page_says_what_confirming_does(
+    olga: Operator, up: SimpleNamespace, kind: PendingKind, before: str, after: str, told: str
+) -> None:
+    change(kind, before, after)(up)
+    page = olga.text("/admin/services/1")
+    assert f"If you confirm: {told}" in page
+    is_cost = kind in pending.OF_COST
+    assert ("is taken over" in page) == is_cost
+    Service.update(markup_ppm=250_000).execute()
+    assert ("and the rate, which is 5.00, follows it" in olga.text("/admin/services/1")) == is_cost
+    Source.update(source_rank=2).execute()
+    assert (
+        "of the second source is taken over; the rate 5.00 stays" in olga.text("/admin/services/1")
+    ) == is_cost
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("USD", "INR", f"INR now, USD before (like ours); {NOT_SOLD}"),
+        ("INR", "USD", f"USD now (like ours), INR before; {NOT_SOLD}"),
+        ("", "INR", "INR"),
+    ],
+)
+def test_a_provider_that_changed_its_currency_shows_both(
+    olga: Operator, up: SimpleNamespace, before: str, after: str, told: str
+) -> None:
+    provider(currency=before or after)(up)
+    change(PendingKind.CURRENCY, before, after)(up)
+    _, _, row = olga.text("/admin/providers/up").partition("<dt>Currency</dt><dd>")
+    assert re.sub(r"<[^>]+>", "", row.partition("</dd>")[0]) == told
 
 
 def test_a_service_of_which_nothing_waits_is_not_confirmed(
