@@ -134,7 +134,7 @@ CASES = {
     "a charge without a currency": Case(
         {"status": status(charge="5400", currency=None, **DONE)},
         [COMPLETED],
-        {"service", "warning"},
+        {"warning"},
     ),
     "a refusal that is not known": Case(
         {"add": says({"error": "Daily limit reached"})},
