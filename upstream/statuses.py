@@ -70,6 +70,8 @@ def _read_status(entry: Any, exchange: Exchange) -> ProviderStatus:
         runs=parts.runs,
         quantity=integer(entry.get("quantity")),
         unread=" and ".join(parts.unread),
+        has_unread_remains=not _is_absent(entry.get("remains"))
+        and (remains is None or remains < 0),
     )
 
 
@@ -77,9 +79,13 @@ def _number(entry: dict[str, Any], name: str, odd: list[str]) -> int | None:
     """A number of a status; one that cannot be read is added to what is odd."""
     raw = entry.get(name)
     number = integer(raw)
-    if number is None and raw not in (None, ""):
+    if number is None and not _is_absent(raw):
         odd.append(f"{name} {text(raw)[:50]!r}")
     return number
+
+
+def _is_absent(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _word(entry: dict[str, Any]) -> str:

@@ -96,6 +96,17 @@ CANCELED = [
     ({"remains": "0"}, Outcome("Pending", 1000, COST, "status", "nothing remains")),
     ({"remains": "-4"}, Outcome("Pending", 1000, COST, "status", "-4 remain of 1000")),
     ({"charge": "0.36", "remains": "1600"}, Outcome("Pending", 1000, COST, "status", "1600")),
+    # It says what remains, but nobody can read it: whatever was charged, nothing is guessed.
+    *[
+        ({"remains": remains, **charge},
+         Outcome("Pending", 1000, COST, "status", "remains cannot be read"))
+        for remains in ("0,157", "157 left", "-5", "1,000", "N/A", "15.7", "9" * 30, [], ["157"],
+                        {"left": "157"}, True)
+        for charge in ({}, {"charge": "0"}, {"charge": "0.36"})
+    ],
+    ({"remains": None}, Outcome("Canceled", 1000, 0)),
+    ({"remains": " "}, Outcome("Canceled", 1000, 0)),
+    ({"remains": "157.0"}, Outcome("Canceled", 157, 758_700)),
     # What remains is clear, what we owe is not: it is paid back, and the charge is named.
     (
         {"charge": "30", "currency": "INR", "remains": "600"},
@@ -257,6 +268,19 @@ DRIPFEED = [
         ]
     ],
 ]  # fmt: skip
+
+
+def test_remains_that_cannot_be_read_hold_a_drip_feed_that_ends_with_a_refund() -> None:
+    said = {"remains": "200 left", "runs": "3", "orders": ["1", "2", "3"]}
+    assert answered(dripfeed_of(), {**said, "status": "Canceled"}).held_because == "status"
+    assert answered(dripfeed_of(), {**said, "status": "Partial"}).held_because == "status"
+    going_on = answered(dripfeed_of(), {**said, "status": "In progress"})
+    assert (going_on.status, going_on.held_because) == ("In progress", "")
+
+
+def test_remains_that_cannot_be_read_hold_no_order_that_is_completed() -> None:
+    order = answered(order_of(), {"status": "Completed", "remains": "none"})
+    assert (order.status, order.remains, order.warning) == ("Completed", 0, "remains 'none'")
 
 
 def number(entry: dict[str, Any], name: str) -> int | None:
