@@ -13,6 +13,10 @@ from upstream.answers import NUMBERS, by_number, error_words, not_understood
 from upstream.fields import amount, first_text, integer, printable, text
 
 _FIELDS = ("status", "charge", "remains", "start_count")
+_PARTS = ("orders", "posts", "suborders", "childorders", "orderids")
+"""How panels name the orders inside an order, without what sets their words apart."""
+_COUNTS = ("Pending", "Processing", "In progress", "Active", "Completed")
+"""The statuses of a part that was delivered, or still may be."""
 _NAMES = ("status_name", "status_text", "order_status")
 """Where panels write a status as a word whose `status` is a number of their own."""
 
@@ -122,10 +126,14 @@ def _charge(entry: dict[str, Any], exchange: Exchange) -> Charge | None:
 
 
 class _Part(NamedTuple):
-    """A post of a subscription or a run of a drip-feed, with its quantity where it is told."""
+    """A post of a subscription or a run of a drip-feed, with its quantity where it is told.
+
+    word: its own status as the provider says it; "" for none.
+    """
 
     order: str
-    quantity: int | None
+    quantity: int | None = None
+    word: str = ""
 
 
 class _Parts(NamedTuple):
@@ -140,44 +148,86 @@ class _Parts(NamedTuple):
 
 
 def _parts(entry: dict[str, Any], status: str | None) -> _Parts:
-    """The `posts` or `orders` of an order, and the count of its `runs`, as panels say them.
+    """The orders inside an order, and the count of its `runs`, as panels say them.
 
-    Where `posts` or `orders` is a number, it counts them, and tells nothing that could be asked
-    for. An empty list says that there are none, unless the order is completed.
+    Where such a field is a number, it counts them, and tells nothing that could be asked for.
+    An empty list says that there are none, unless the order is completed.
     """
     found: dict[str, int | None] = {}
     unread = []
-    for name in ("orders", "posts"):
-        parts = list(_listed(entry.get(name)))
-        good = [part for part in parts if dispatch.is_order_number(part.order)]
-        found |= dict(good)
-        is_counted = integer(entry.get(name)) is not None
-        if len(good) < len(parts) or (entry.get(name) and not parts and not is_counted):
+    fields = {name: value for name, value in entry.items() if _folded(name) in _PARTS}
+    for name, value in fields.items():
+        parts = list(_listed(value))
+        found |= {
+            part.order: part.quantity
+            for part in parts
+            if _is_read(part) and (part.quantity is not None or part.order not in found)
+        }
+        is_nothing = not value or _is_absent(value) or integer(value) is not None
+        if not (all(map(_is_read, parts)) if parts else is_nothing):
             unread.append(name)
     runs = integer(entry.get("runs"))
     if runs is None and entry.get("runs") not in (None, ""):
         unread.append("runs")
-    is_none = entry.get("orders") in ([], {}) and status != "Completed"
+    lists = [value for name, value in fields.items() if _folded(name) != "posts"]
+    is_none = any(value in ([], {}) for value in lists) and status != "Completed"
     if not found and not runs and not is_none:
-        runs = integer(entry.get("posts")) or integer(entry.get("orders")) or runs
+        counts = (integer(fields[name]) for name in sorted(fields, key=_folded, reverse=True))
+        runs = next((count for count in counts if count), runs)
     return _Parts(found, runs, unread)
+
+
+def _folded(name: str) -> str:
+    """A field's name without what only sets its words apart: sub_orders, subOrders."""
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def _is_read(part: _Part) -> bool:
+    """Whether a part's number is one, and its status does not put in doubt that it counts."""
+    is_doubtful = part.word != "" and vocabulary.status(part.word) not in _COUNTS
+    return dispatch.is_order_number(part.order) and not is_doubtful
 
 
 def _listed(value: Any) -> Iterator[_Part]:
     if isinstance(value, str):
         value = _as_list(value)
-    if isinstance(value, dict) and not any(isinstance(inner, dict) for inner in value.values()):
-        value = list(value.values())  # a list with gaps, as PHP writes it
-    if isinstance(value, dict):  # by number
-        for order, inner in value.items():
-            if isinstance(inner, dict):
-                own = first_text(inner, NUMBERS)
-                yield _Part(own or order, integer(inner.get("quantity")))
+    if isinstance(value, dict):
+        yield from _by_key(value)
     for item in value if isinstance(value, list) else ():
         if isinstance(item, dict):
-            yield _Part(first_text(item, NUMBERS), integer(item.get("quantity")))
+            yield _part(first_text(item, NUMBERS), item)
         else:
-            yield _Part(text(item), None)
+            yield _Part("" if vocabulary.status(text(item)) else text(item))
+
+
+def _by_key(value: dict[str, Any]) -> Iterator[_Part]:
+    """The parts of an object: by their numbers, or a list with gaps, as PHP writes it.
+
+    A word in a part's place may be anything, and so may a key that only counts the parts.
+    """
+    is_list = not any(isinstance(inner, dict) for inner in value.values())
+    for key, inner in value.items():
+        if isinstance(inner, dict):
+            own = first_text(inner, NUMBERS)
+            yield _part(own or ("" if _is_index(key, len(value)) else key), inner)
+        elif is_list:
+            yield _Part(text(inner) if _has_digit(key) and _has_digit(text(inner)) else "")
+        elif _has_digit(key) or integer(inner) is None:
+            yield _Part("")
+
+
+def _is_index(key: str, count: int) -> bool:
+    """Whether a key is no order's number: a name, or a small number such as a list's index."""
+    number = integer(key)
+    return not _has_digit(key) or (number is not None and number <= count)
+
+
+def _has_digit(written: str) -> bool:
+    return any(letter.isdigit() for letter in written)
+
+
+def _part(number: str, entry: dict[str, Any]) -> _Part:
+    return _Part(number, integer(entry.get("quantity")), _word(entry))
 
 
 def _as_list(written: str) -> Any:

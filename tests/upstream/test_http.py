@@ -299,6 +299,51 @@ def word(word: str, status: str | None = None) -> ProviderStatus:
         ({**STATE, "orders": [None, True, {}, "", "a b", "0", [5]]},
          READ._replace(unread="orders")),
         ({**STATE, "posts": [{"quantity": 100}]}, READ._replace(unread="posts")),
+        ({**STATE, "orders": [[901, 902], [903]]}, READ._replace(unread="orders")),
+        ({**STATE, "orders": [[]]}, READ._replace(unread="orders")),
+        ({**STATE, "orders": [{"number": 901}]}, READ._replace(unread="orders")),
+        ({**STATE, "orders": ["Completed", "Canceled"]}, READ._replace(unread="orders")),
+        ({**STATE, "orders": {"first": {"number": 901}}}, READ._replace(unread="orders")),
+        ({**STATE, "orders": {"1": {"quantity": 100}, "2": {"quantity": 100}}},
+         READ._replace(unread="orders")),
+        ({**STATE, "orders": {"901": "Completed", "902": "Canceled"}},
+         READ._replace(unread="orders")),
+        ({**STATE, "orders": {"901": "In progress"}}, READ._replace(unread="orders")),
+        ({**STATE, "orders": {"901": "reversed"}}, READ._replace(unread="orders")),
+        ({**STATE, "orders": {"901": {}, "902": "reversed"}},
+         READ._replace(children=("901",), unread="orders")),
+        ({**STATE, "orders": {"done": 3, "left": 2}}, READ._replace(unread="orders")),
+        ({**STATE, "orders": {"list": [901, 902]}}, READ._replace(unread="orders")),
+        ({**STATE, "orders": True}, READ._replace(unread="orders")),
+        # Panels name it otherwise, too.
+        *[
+            ({**STATE, name: value}, expected)
+            for name in ("sub_orders", "child_orders", "order_ids", "subOrders", "Orders")
+            for value, expected in [
+                ([901, 902], READ._replace(children=("901", "902"))),
+                ([{"order_id": 901, "quantity": 40}], READ._replace(posts=(("901", 40),))),
+                ("901,902", READ._replace(children=("901", "902"))),
+                ([["901"]], READ._replace(unread=name)),
+                (3, READ._replace(runs=3)),
+                ([], READ),
+            ]
+        ],
+        ({**STATE, "posts": [{"order": 901, "quantity": 40}], "order_ids": [901, 902]},
+         READ._replace(posts=(("901", 40),), children=("902",))),
+        # A run that was not delivered wholly, or of which nobody knows, counts for nothing.
+        *[
+            ({**STATE, "orders": [{"order": 901, "status": "Completed"}, {"order": 902, **said}]},
+             READ._replace(children=("901",), unread="orders"))
+            for said in ({"status": "Canceled"}, {"status": "partial"}, {"status": "Refunded"},
+                         {"status": "Error"}, {"status": 4, "status_name": "Canceled"})
+        ],
+        ({**STATE, "posts": [{"order": 901, "quantity": 40, "status": "Canceled"}]},
+         READ._replace(unread="posts")),
+        ({**STATE, "orders": {"901": {"status": "Canceled"}, "902": {"status": "Completed"}}},
+         READ._replace(children=("902",), unread="orders")),
+        ({**STATE, "orders": [{"order": 901, "status": "Pending"},
+                              {"order": 902, "status": "Inprogress"}]},
+         READ._replace(children=("901", "902"))),
         ({**STATE, "orders": "[1, 2", "runs": "3/5"}, READ._replace(unread="orders and runs")),
         ({**STATE, "runs": [1, 2]}, READ._replace(unread="runs")),
         ({**STATE, "runs": 3, "orders": [1, 2, 3]},

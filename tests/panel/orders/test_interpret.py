@@ -283,6 +283,28 @@ def test_remains_that_cannot_be_read_hold_no_order_that_is_completed() -> None:
     assert (order.status, order.remains, order.warning) == ("Completed", 0, "remains 'none'")
 
 
+RUNS_IN_DOUBT = [
+    {"orders": [{"order": "1", "status": "Completed"}, {"order": "2", "status": "Canceled"}]},
+    {"runs": "2", "orders": [{"order": "1"}, {"order": "2", "status": "Partial"}]},
+    {"runs": "2", "orders": {"1": "Completed", "2": "Canceled"}},
+    {"runs": "2", "sub_orders": [["1", "2"]]},
+    {"child_orders": [{"number": "1"}]},
+    {"order_ids": {"1": {}, "2": {}}},
+]
+
+
+@pytest.mark.parametrize("entry", RUNS_IN_DOUBT, ids=str)
+def test_runs_that_may_not_have_been_delivered_hold_the_end(entry: dict[str, Any]) -> None:
+    for status in ("Canceled", "Partial", "Completed"):
+        held = answered(dripfeed_of(), {"status": status, **entry})
+        assert (held.status, held.held_because) == ("Pending", "status")
+
+
+def test_runs_under_another_name_count() -> None:
+    said = {"status": "Canceled", "sub_orders": ["901", "902", "903"]}
+    assert answered(dripfeed_of(), said).remains == 200
+
+
 def number(entry: dict[str, Any], name: str) -> int | None:
     return int(entry[name]) if name in entry else None
 
