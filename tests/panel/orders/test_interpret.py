@@ -128,7 +128,14 @@ PARTIAL = [
     ({"remains": "400"}, Outcome("Partial", 400, 540_000)),
     ({"remains": "400", "charge": "0.54"}, Outcome("Partial", 400, 540_000)),
     ({"remains": "400", "charge": "0.56"}, Outcome("Partial", 400, 560_000)),
-    ({"remains": "400", "charge": "0"}, Outcome("Partial", 400, 0)),
+    # Something was delivered, which cannot have cost nothing.
+    ({"remains": "400", "charge": "0"}, Outcome("Partial", 400, 540_000, "", "0 is not taken")),
+    (
+        {"remains": "400", "charge": "0.00", "currency": "USD"},
+        Outcome("Partial", 400, 540_000, "", "0.00 USD is not taken as the cost: it is far below"),
+    ),
+    ({"remains": "1000", "charge": "0"}, Outcome("Partial", 1000, 0)),
+    ({"remains": "999", "charge": "0.0"}, Outcome("Partial", 999, 900)),
     ({"remains": "1000"}, Outcome("Partial", 1000, 0)),
     ({"remains": "0"}, Outcome("Completed", 0, COST, "", "Partial, but nothing remains")),
     (
