@@ -6,13 +6,13 @@ is left out, or says so itself.
 """
 
 import json
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from panel import service_types, services
 from panel.money import exchanged
 from panel.orders import dispatch
+from panel.providers import amounts
 from panel.providers.currency import currency_code
 from panel.providers.listing import NO_CATEGORY, Listing
 from upstream.fields import amount, first_text, flag, integer, printable, text
@@ -101,8 +101,8 @@ def read_balance(answer: Any) -> tuple[str, str]:
 
 def _currency_within(balance: str) -> str:
     """The currency of a balance such as "12.50 USD" or "$12.50"; "" for one without."""
-    match = re.fullmatch(r"\s*([^\d\s.,+-]*)\s*-?[\d.,]+\s*([^\d\s.,+-]*)\s*", balance)
-    return currency_code(match[1] or match[2]) if match else ""
+    found = amounts.read(balance)
+    return currency_code(found.mark) if found and not found.rest else ""
 
 
 def read_order(answer: Any) -> str:

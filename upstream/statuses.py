@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from panel.money import ONE_PPT, exchanged
 from panel.orders import dispatch
 from panel.orders.provider_status import Charge, ProviderStatus
-from panel.providers.currency import Exchange, currency_code
+from panel.providers import amounts
+from panel.providers.currency import Exchange, currency_code, may_mean
 from upstream import vocabulary
 from upstream.answers import NUMBERS, by_number, error_words, not_understood
 from upstream.fields import amount, first_text, integer, printable, text
@@ -106,12 +108,14 @@ def _charge(entry: dict[str, Any], exchange: Exchange) -> Charge | None:
     raw = entry.get("charge")
     if raw in (None, "", False):
         return None
-    named = currency_code(text(entry.get("currency")))
-    words = printable(f"{text(raw)} {named}".strip())[:50]
-    charged = amount(raw)
+    beside = currency_code(text(entry.get("currency")))
+    words = printable(f"{text(raw)} {beside}".strip())[:50]
+    charged, within = _amount(text(raw))
+    named = beside or ("" if may_mean(within, exchange.theirs) else within)
     if charged is None:
         return Charge(None, 1, bool(named), words, is_amount=False)
-    ratio = exchange.ratio(named) if charged else ONE_PPT
+    is_agreed = not (beside and within) or within == beside or may_mean(within, beside)
+    ratio = (exchange.ratio(named) if is_agreed else None) if charged else ONE_PPT
     if ratio is None:
         return Charge(None, 1, bool(named), words)
     decimals = max(-int(charged.as_tuple().exponent), 0)
@@ -123,6 +127,15 @@ def _charge(entry: dict[str, Any], exchange: Exchange) -> Charge | None:
         bool(named),
         words,
     )
+
+
+def _amount(written: str) -> tuple[Decimal | None, str]:
+    """An amount, and the currency that stands within its text; "" for none."""
+    number = amount(written)
+    found = amounts.read(written) if number is None else None
+    if found is None or found.is_negative or found.rest:
+        return number, ""
+    return amount(found.number), currency_code(found.mark)
 
 
 class _Part(NamedTuple):

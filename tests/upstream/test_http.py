@@ -271,8 +271,32 @@ def word(word: str, status: str | None = None) -> ProviderStatus:
         ({**STATE, "charge": ""}, READ._replace(charge=None)),
         # A charge that cannot be read is one all the same.
         ({**STATE, "charge": "-0.5"}, charged(None, 1, True, "-0.5 USD", False)),
-        ({**STATE, "charge": "$0.27"}, charged(None, 1, True, "$0.27 USD", False)),
-        ({**STATE, "charge": "0,27"}, charged(None, 1, True, "0,27 USD", False)),
+        ({**STATE, "charge": "1,234"}, charged(None, 1, True, "1,234 USD", False)),
+        ({**STATE, "charge": "(0.27)"}, charged(None, 1, True, "(0.27) USD", False)),
+        ({**STATE, "charge": "$-0.27"}, charged(None, 1, True, "$-0.27 USD", False)),
+        ({**STATE, "charge": "0.27 of 1"}, charged(None, 1, True, "0.27 of 1 USD", False)),
+        ({**STATE, "charge": "free"}, charged(None, 1, True, "free USD", False)),
+        # With its currency within, or with a comma where that can only be a decimal point.
+        ({**STATE, "charge": "$0.27"}, charged(270_000, 10_000, True, "$0.27 USD")),
+        ({**STATE, "charge": "0,27"}, charged(270_000, 10_000, True, "0,27 USD")),
+        ({**STATE, "charge": "0,270"}, charged(270_000, 1_000, True, "0,270 USD")),
+        ({**STATE, "charge": "1,234.50"}, charged(1_234_500_000, 10_000, True, "1,234.50 USD")),
+        ({**STATE, "charge": "1.234,50"}, charged(1_234_500_000, 10_000, True, "1.234,50 USD")),
+        ({**STATE, "charge": "0.27 EUR"}, charged(None, 1, True, "0.27 EUR USD")),
+        *[
+            ({**STATE, "charge": written, "currency": None}, charged(*charge, written))
+            for written, charge in [
+                ("0.27 USD", (270_000, 10_000, True)), ("USD0.27", (270_000, 10_000, True)),
+                ("$0.27 usd", (270_000, 10_000, True)), ("US$ 0.27", (270_000, 10_000, True)),
+                ("$0.27", (270_000, 10_000, False)), ("0,27$", (270_000, 10_000, False)),
+                ("€ 0,90", (None, 1, True)), ("0.27 EUR", (None, 1, True)),
+                ("£0.27", (None, 1, True)), ("Rs. 75", (None, 1, True)),
+                ("0.00 USD", (0, 10_000, True)), ("$0.00", (0, 10_000, False)),
+                ("0,00", (0, 10_000, False)), ("€ 0,00", (0, 10_000, True)),
+                ("0.000,00 EUR", (0, 10_000, True)), ("0,000", (0, 1_000, False)),
+                ("00.0", (0, 100_000, False)),
+            ]
+        ],
         ({**STATE, "charge": "Infinity"}, charged(None, 1, True, "Infinity USD", False)),
         ({**STATE, "charge": {"amount": 5}}, charged(None, 1, True, "USD", False)),
         # The orders inside a subscription or a drip-feed.

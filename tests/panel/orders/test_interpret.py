@@ -71,7 +71,22 @@ CANCELED = [
     ({"charge": "0.00", "currency": "EUR", "remains": "0"}, Outcome("Canceled", 1000, 0)),
     ({"charge": "0"}, Outcome("Canceled", 1000, 0)),
     ({"charge": "0", "remains": "5000"}, Outcome("Canceled", 1000, 0, "", "5000 remain")),
+    *[
+        ({"charge": written, "remains": "157"}, Outcome("Canceled", 1000, 0))
+        for written in ("0.00 USD", "$0.00", "0,00", "€ 0,00", "0.000,00", "USD 0")
+    ],
     # What was kept agrees with what was delivered.
+    ({"charge": "$0.36", "remains": "600"}, Outcome("Canceled", 600, 360_000)),
+    ({"charge": "0,36", "remains": "600"}, Outcome("Canceled", 600, 360_000)),
+    *[
+        ({"charge": written, "remains": "1000"},
+         Outcome("Pending", 1000, COST, "status", f"{written} was kept"))
+        for written in ("$0.90", "€ 0,90", "0,90", "1,234", "free of charge")
+    ],
+    ({"charge": "1,234", "remains": "600"},
+     Outcome("Canceled", 600, 360_000, "", "1,234 is not taken as the cost: it is no amount")),
+    ({"charge": "€ 0,36", "remains": "600"},
+     Outcome("Canceled", 600, 360_000, "", "€ 0,36 is not taken as the cost: there is no rate")),
     ({"charge": "0.36", "remains": "600"}, Outcome("Canceled", 600, 360_000)),
     ({"charge": "0.36", "currency": "USD", "remains": "600"}, Outcome("Canceled", 600, 360_000)),
     ({"charge": "0.2", "remains": "600"}, Outcome("Canceled", 600, 200_000)),
