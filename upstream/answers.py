@@ -6,6 +6,7 @@ is left out, or says so itself.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,21 +24,30 @@ MAX_ERROR_LENGTH = 300
 NUMBERS = ("order", "order_id", "id")
 """How panels name an order's number."""
 
+_NOTHING = re.compile(r"\s*(0+|-[0-9]*|null|none|nan|undefined|false)?\s*", re.IGNORECASE)
+
 _STATES = ("charge", "remains", "start_count")
 """What stands in an order's status and in no error."""
 
 
-def read_error(answer: Any, http_status: int, about_order: bool = False) -> str | None:
+def read_error(
+    answer: Any, http_status: int, about_order: bool = False, adding: bool = False
+) -> str | None:
     """The error's text, if the answer is an error and nothing else.
 
     A `message` alone is an error only where something else says so: it may tell of success.
 
     :param about_order: whether the answer may be an order's status, which may be Error, too.
+    :param adding: whether the answer is to an order that was placed.
+    :raises OutcomeUnknown: where an order that was placed has a number, and an error as well.
     """
     default = "Too many requests" if http_status == 429 else None
     if not isinstance(answer, dict):
         return default
-    if answer.keys() & {"order", "refill", *_STATES}:
+    if adding and (number := _named_order(answer)):
+        _check_has_no_error(answer, number)
+        return None
+    if not adding and answer.keys() & {"order", "refill", *_STATES}:
         return None
     failed = _says_failure(answer)
     words = _error_text(answer, with_message=failed or http_status >= 400)
@@ -46,6 +56,27 @@ def read_error(answer: Any, http_status: int, about_order: bool = False) -> str 
     if default or not failed or (about_order and text(answer.get("status"))):
         return default
     return "refused without a reason"
+
+
+def _named_order(answer: dict[str, Any]) -> str:
+    """What stands where an order's number does, whatever it is; "" for nothing."""
+    told = [answer[name] for name in ("order", "order_id", "orders") if name in answer]
+    number = next((value for value in told if not _is_nothing(value)), "")
+    return json.dumps(number).strip('"')[:MAX_ID_LENGTH]
+
+
+def _check_has_no_error(answer: dict[str, Any], number: str) -> None:
+    """Refuse an answer that says both that an order was taken and that it was not."""
+    failed = _says_failure(answer)
+    words = _error_text(answer, with_message=failed)
+    if failed or words or answer.get("error"):
+        why = printable(words)[:MAX_ERROR_LENGTH] or "an error without a reason"
+        raise OutcomeUnknown(f"it names an order, {number}, and an error: {why}")
+
+
+def _is_nothing(value: Any) -> bool:
+    """Whether a value stands where there is no order's number."""
+    return not value or (isinstance(value, str) and _NOTHING.fullmatch(value) is not None)
 
 
 def _says_failure(answer: dict[str, Any]) -> bool:

@@ -43,6 +43,7 @@ anything = st.recursive(
 
 READERS: dict[str, Callable[[Any], Any]] = {
     "error": lambda answer: answers.read_error(answer, 200),
+    "error of an order": lambda answer: answers.read_error(answer, 200, adding=True),
     "order": answers.read_order,
     "balance": answers.read_balance,
     "services": lambda answer: answers.read_listings(answer, 83 * ONE_PPT),

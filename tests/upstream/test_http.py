@@ -94,6 +94,18 @@ def test_an_order_is_refused_whatever_the_http_status(either: FaultyProvider) ->
     assert either.taken() == {}
 
 
+def test_an_order_without_a_number_and_with_an_error_was_refused(faulty: FaultyProvider) -> None:
+    faulty.plan("add", Fault(says({"order": None, "error": "Not enough funds"})))
+    with pytest.raises(ProviderRejected, match=r"^Not enough funds$"):
+        connect(faulty).add(order())
+
+
+def test_an_order_with_a_number_and_an_error_is_in_doubt(faulty: FaultyProvider) -> None:
+    faulty.plan("add", Fault(says({"order": 907, "error": "Not enough funds"})))
+    with pytest.raises(OutcomeUnknown, match="907"):
+        connect(faulty).add(order())
+
+
 def test_statuses_are_read_for_many_at_once(either: FaultyProvider) -> None:
     client = connect(either)
     for _ in range(2):
