@@ -151,9 +151,7 @@ def by_number(answer: Any, numbers: Sequence[str], names: tuple[str, ...]) -> di
 
     :param names: how an entry of a list may name its number.
     """
-    inner = answer.get("data") if isinstance(answer, dict) else None
-    if isinstance(inner, dict | list) and not answer.keys() & set(numbers):
-        answer = inner
+    answer = _contents(answer, numbers)
     if isinstance(answer, dict):
         return {number: answer[number] for number in numbers if number in answer}
     if not isinstance(answer, list):
@@ -165,6 +163,14 @@ def by_number(answer: Any, numbers: Sequence[str], names: tuple[str, ...]) -> di
         if found.setdefault(number, entry) != entry:
             contradictory.add(number)
     return {n: found[n] for n in numbers if n in found and n not in contradictory}
+
+
+def _contents(answer: Any, numbers: Sequence[str]) -> Any:
+    """What an answer for many holds, without the envelope that may be around it."""
+    if not isinstance(answer, dict) or answer.keys() & set(numbers):
+        return answer
+    inner = (answer.get(name) for name in ("data", "result", "response"))
+    return next((value for value in inner if isinstance(value, dict | list)), answer)
 
 
 def not_understood(answer: Any) -> OutcomeUnknown:

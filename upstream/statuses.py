@@ -15,6 +15,9 @@ from upstream.answers import NUMBERS, by_number, error_words, not_understood
 from upstream.fields import amount, first_text, integer, printable, text
 
 _FIELDS = ("status", "charge", "remains", "start_count")
+_ENVELOPES = ("data", "result", "response", "order")
+_SUCCESS = ("", "success", "ok", "true", "1", "200")
+"""What stands for a status in an envelope."""
 _PARTS = ("orders", "posts", "suborders", "childorders", "orderids")
 """How panels name the orders inside an order, without what sets their words apart."""
 _COUNTS = ("Pending", "Processing", "In progress", "Active", "Completed")
@@ -40,18 +43,30 @@ def read_statuses(
 
 def _lone_entry(answer: Any, order: str) -> dict[str, Any]:
     """The status that is the whole answer, unless it names another order."""
-    entry = answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
-    if isinstance(entry, dict) and isinstance(entry.get("data"), dict):
-        entry = entry["data"]
+    entry = _opened(answer[0] if isinstance(answer, list) and len(answer) == 1 else answer)
     if not isinstance(entry, dict) or not any(text(entry.get(name)) for name in _FIELDS):
         raise not_understood(answer)
-    if text(entry.get("order")) not in ("", order):
+    if any(text(entry.get(name)) not in ("", order) for name in ("order", "order_id")):
         raise not_understood(answer)
+    return entry
+
+
+def _opened(entry: Any) -> Any:
+    """A status out of an envelope that says no more than that the request succeeded."""
+    if not isinstance(entry, dict) or entry.get("error"):
+        return entry
+    says_success = text(entry.get("status")).strip().lower() in _SUCCESS
+    for name in _ENVELOPES if says_success else ():
+        inner = entry.get(name)
+        if isinstance(inner, dict) and inner.keys() & {*_FIELDS, *_NAMES, "error"}:
+            beside = {key: value for key, value in entry.items() if key not in ("status", name)}
+            return {**beside, **inner}
     return entry
 
 
 def _read_status(entry: Any, exchange: Exchange) -> ProviderStatus:
     """One order's status; what is not understood in it is told in `odd`."""
+    entry = _opened(entry)
     if isinstance(entry, str) and vocabulary.status(entry):
         entry = {"status": entry}
     if not isinstance(entry, dict) or entry.get("error"):

@@ -272,6 +272,15 @@ def word(word: str, status: str | None = None) -> ProviderStatus:
         ({"error": {"code": 5}}, ProviderStatus(odd="the provider says: ")),
         (None, ProviderStatus(odd="the provider says: ")),
         ([], ProviderStatus(odd="the provider says: ")),
+        # An envelope that says anything of its own is none.
+        ({"status": "error", "result": STATE}, ProviderStatus(word="error")),
+        ({"status": "Completed", "result": STATE}, ProviderStatus("Completed", word="Completed")),
+        ({"status": "success", "result": {"id": 5}}, ProviderStatus(word="success")),
+        ({"status": "success", "result": "Completed"}, ProviderStatus(word="success")),
+        ({"status": "success", "error": "no", "result": STATE},
+         ProviderStatus(odd="the provider says: no")),
+        ({"status": "success", "result": {"error": "no"}},
+         ProviderStatus(odd="the provider says: no")),
         # Charges. What another currency's is in ours, nobody said: but nothing is nothing.
         ({**STATE, "charge": "0.0000001"}, charged(1, 1, True, "0.0000001 USD")),
         ({**STATE, "charge": 3}, charged(3_000_000, 1_000_000, True, "3 USD")),
@@ -402,9 +411,16 @@ def test_a_status_is_read_as_far_as_it_can_be_understood(
         [{**STATE, "id": 7}, {**STATE, "order_id": "8"}, "text", None],
         {"status": "success", "data": {"7": STATE, "8": STATE}},
         {"data": [{**STATE, "order": 7}, {**STATE, "order": 8}]},
+        {"status": "success", "result": {"7": STATE, "8": STATE}},
+        {"response": [{**STATE, "order": 7}, {**STATE, "order": 8}]},
+        {"7": {"status": "success", "result": STATE}, "8": {"success": True, "data": STATE}},
+        {"7": {"status": "OK", "response": STATE}, "8": {"order": STATE}},
+        [{"status": 1, "order": 7, "data": STATE}, {"id": 8, "result": STATE}],
+        {"7": {"currency": "USD", "result": {k: STATE[k] for k in STATE if k != "currency"}},
+         "8": {"charge": None, "data": STATE}},
     ],
     ids=str,
-)
+)  # fmt: skip
 def test_statuses_are_an_object_or_a_list(faulty: FaultyProvider, answer: Any) -> None:
     faulty.plan("status", Fault(says(answer)))
     assert connect(faulty).statuses(["7", "8"]) == {"7": READ, "8": READ}
@@ -413,7 +429,9 @@ def test_statuses_are_an_object_or_a_list(faulty: FaultyProvider, answer: Any) -
 @pytest.mark.parametrize(
     "answer",
     [STATE, [STATE], {"7": STATE}, [{**STATE, "order": 7}], {"data": STATE},
-     {**STATE, "order": "7"}],
+     {**STATE, "order": "7"}, {"status": "success", "result": STATE},
+     {"success": True, "response": STATE}, {"status": "success", "order": {**STATE, "id": 7}},
+     {"data": {"status": "ok", "result": {**STATE, "order": "7"}}}],
     ids=str,
 )  # fmt: skip
 @pytest.mark.parametrize("alone", [False, True])
@@ -429,8 +447,9 @@ def test_the_status_of_one_order_may_stand_by_itself(
 
 @pytest.mark.parametrize(
     "answer",
-    [{**STATE, "order": "8"}, [STATE, STATE], {"8": STATE}, {"status": None}, {"status": []},
-     {"message": "Welcome"}],
+    [{**STATE, "order": "8"}, {"status": "success", "result": {**STATE, "order": "8"}},
+     {"order": "8", "data": STATE}, {"order_id": "8", "data": STATE}, [STATE, STATE],
+     {"8": STATE}, {"status": None}, {"status": []}, {"message": "Welcome"}],
     ids=str,
 )  # fmt: skip
 def test_the_status_of_no_order_is_taken_for_one(faulty: FaultyProvider, answer: Any) -> None:
