@@ -7,8 +7,9 @@ is left out, or says so itself.
 
 import json
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from panel import service_types, services
 from panel.money import exchanged
@@ -30,6 +31,24 @@ _STATES = ("charge", "remains", "start_count")
 """What stands in an order's status and in no error."""
 
 
+_Given = ParamSpec("_Given")
+_Read = TypeVar("_Read")
+
+
+def of_any_depth(reader: Callable[_Given, _Read]) -> Callable[_Given, _Read]:
+    """A reader of answers that says of one which is nested too deep that it was not understood."""
+
+    @wraps(reader)
+    def read(*args: _Given.args, **kwargs: _Given.kwargs) -> _Read:
+        try:
+            return reader(*args, **kwargs)
+        except RecursionError:
+            raise OutcomeUnknown("an answer that is nested too deep") from None
+
+    return read
+
+
+@of_any_depth
 def read_error(
     answer: Any, http_status: int, about_order: bool = False, adding: bool = False
 ) -> str | None:
@@ -95,6 +114,7 @@ def error_words(value: Any) -> str:
     return text(value)
 
 
+@of_any_depth
 def read_listings(answer: Any, ratio_ppt: int) -> list[Listing]:
     """The services of a catalogue; entries that are not understood are left out.
 
@@ -117,6 +137,7 @@ def _catalogue(answer: Any) -> Any:
     return [entry for entry in inner.values() if isinstance(entry, dict) and entry] or None
 
 
+@of_any_depth
 def read_balance(answer: Any) -> tuple[str, str]:
     """The balance as the provider writes it, with its currency; and how it names the currency.
 
@@ -136,6 +157,7 @@ def _currency_within(balance: str) -> str:
     return currency_code(found.mark) if found and not found.rest else ""
 
 
+@of_any_depth
 def read_order(answer: Any) -> str:
     """The provider's number for an order that it accepted."""
     number = text(answer.get("order")) if isinstance(answer, dict) else ""

@@ -11,7 +11,7 @@ from panel.orders.provider_status import Charge, ProviderStatus
 from panel.providers import amounts
 from panel.providers.currency import Exchange, currency_code, may_mean
 from upstream import vocabulary
-from upstream.answers import NUMBERS, by_number, error_words, not_understood
+from upstream.answers import NUMBERS, by_number, error_words, not_understood, of_any_depth
 from upstream.fields import amount, first_text, integer, printable, text
 
 _FIELDS = ("status", "charge", "remains", "start_count")
@@ -26,6 +26,7 @@ _NAMES = ("status_name", "status_text", "order_status")
 """Where panels write a status as a word whose `status` is a number of their own."""
 
 
+@of_any_depth
 def read_statuses(
     answer: Any, provider_orders: list[str], exchange: Exchange
 ) -> dict[str, ProviderStatus]:
