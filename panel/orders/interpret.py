@@ -64,7 +64,9 @@ def hold(order: StoredOrder, because: str, text: str, warning: str) -> Change:
     """Hold an order for the operator; one that has ended gets the warning alone."""
     if not state.is_open(order.status):
         return {"warning": warning}
-    return {"held_because": because, "held_text": text[:MAX_HELD_TEXT], "warning": warning}
+    # As words.plain() does it, so that what is shown of a long word is still the same word.
+    held_text = " ".join(text.split())[:MAX_HELD_TEXT].rstrip()
+    return {"held_because": because, "held_text": held_text, "warning": warning}
 
 
 def said(reported: ProviderStatus) -> str:

@@ -12,6 +12,7 @@ from panel.orders import state
 from panel.orders.interpret import interpret
 from panel.orders.lookup import StoredOrder
 from panel.orders.provider_status import Charge, ProviderStatus
+from panel.providers import words
 from panel.providers.currency import Exchange
 from upstream.statuses import read_statuses
 
@@ -373,6 +374,25 @@ def test_a_word_that_is_not_known_holds_the_order_with_it(word: str) -> None:
     held = answered(order_of(), {"status": word, "remains": "0", "charge": "0"})
     assert (held.status, held.held_because, held.held_text) == ("Pending", "word", word)
     assert "flask provider word" in held.warning
+
+
+LONG_WORDS = [
+    "a" * 500, "ab  " * 120, " a" + " " * 299 + "b", "x" * 299 + "  y", "x" * 300 + " y",
+    "\u00df" * 299 + " \u00df", "\u00df " * 200, "A\u2003B " * 100,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("word", LONG_WORDS)
+def test_a_long_word_is_held_as_a_word_that_can_be_taught(word: str) -> None:
+    held = after(order_of(), ProviderStatus(word=word))
+    assert held.held_because == "word"
+    assert words.plain(held.held_text) == words.plain(word)
+
+
+@given(word=st.text(alphabet="aB\u00df\u0130 \u2003\t", min_size=250, max_size=400))
+def test_any_word_is_held_as_a_word_that_can_be_taught(word: str) -> None:
+    held = after(order_of(), ProviderStatus(word=word))
+    assert words.plain(held.held_text) == words.plain(word)
 
 
 @pytest.mark.parametrize(
