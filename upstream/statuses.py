@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from panel.money import ONE_PPT, exchanged
@@ -206,6 +207,7 @@ def _parts(entry: dict[str, Any], status: str | None) -> _Parts:
     return _Parts(found, runs, unread)
 
 
+@lru_cache(maxsize=1000)
 def _folded(name: str) -> str:
     """A field's name without what only sets its words apart: sub_orders, subOrders."""
     return "".join(letter for letter in name.lower() if letter.isalnum())
