@@ -222,7 +222,8 @@ def resend(ids: tuple[int, ...], with_word: str | None, provider: str | None) ->
     _act(ids, with_word, provider, send)
 
 
-@group.command("attach")
+# A provider's number may begin with a minus.
+@group.command("attach", context_settings={"ignore_unknown_options": True})
 @click.argument("id", type=NUMBER)
 @click.argument("provider_order")
 def attach(id: int, provider_order: str) -> None:

@@ -7,12 +7,14 @@ is left out, or says so itself.
 
 import json
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from panel import service_types, services
 from panel.money import exchanged
 from panel.orders import dispatch
+from panel.providers import amounts
 from panel.providers.currency import currency_code
 from panel.providers.listing import NO_CATEGORY, Listing
 from upstream.fields import amount, first_text, flag, integer, printable, text
@@ -23,21 +25,48 @@ MAX_ERROR_LENGTH = 300
 NUMBERS = ("order", "order_id", "id")
 """How panels name an order's number."""
 
+_NOTHING = re.compile(r"\s*(0+|-[0-9]*|null|none|nan|undefined|false)?\s*", re.IGNORECASE)
+
 _STATES = ("charge", "remains", "start_count")
 """What stands in an order's status and in no error."""
 
 
-def read_error(answer: Any, http_status: int, about_order: bool = False) -> str | None:
+_Given = ParamSpec("_Given")
+_Read = TypeVar("_Read")
+
+
+def of_any_depth(reader: Callable[_Given, _Read]) -> Callable[_Given, _Read]:
+    """A reader of answers that says of one which is nested too deep that it was not understood."""
+
+    @wraps(reader)
+    def read(*args: _Given.args, **kwargs: _Given.kwargs) -> _Read:
+        try:
+            return reader(*args, **kwargs)
+        except RecursionError:
+            raise OutcomeUnknown("an answer that is nested too deep") from None
+
+    return read
+
+
+@of_any_depth
+def read_error(
+    answer: Any, http_status: int, about_order: bool = False, adding: bool = False
+) -> str | None:
     """The error's text, if the answer is an error and nothing else.
 
     A `message` alone is an error only where something else says so: it may tell of success.
 
     :param about_order: whether the answer may be an order's status, which may be Error, too.
+    :param adding: whether the answer is to an order that was placed.
+    :raises OutcomeUnknown: where an order that was placed has a number, and an error as well.
     """
     default = "Too many requests" if http_status == 429 else None
     if not isinstance(answer, dict):
         return default
-    if answer.keys() & {"order", "refill", *_STATES}:
+    if adding and (number := _named_order(answer)):
+        _check_has_no_error(answer, number)
+        return None
+    if not adding and answer.keys() & {"order", "refill", *_STATES}:
         return None
     failed = _says_failure(answer)
     words = _error_text(answer, with_message=failed or http_status >= 400)
@@ -46,6 +75,27 @@ def read_error(answer: Any, http_status: int, about_order: bool = False) -> str 
     if default or not failed or (about_order and text(answer.get("status"))):
         return default
     return "refused without a reason"
+
+
+def _named_order(answer: dict[str, Any]) -> str:
+    """What stands where an order's number does, whatever it is; "" for nothing."""
+    told = [answer[name] for name in ("order", "order_id", "orders") if name in answer]
+    number = next((value for value in told if not _is_nothing(value)), "")
+    return json.dumps(number).strip('"')[:MAX_ID_LENGTH]
+
+
+def _check_has_no_error(answer: dict[str, Any], number: str) -> None:
+    """Refuse an answer that says both that an order was taken and that it was not."""
+    failed = _says_failure(answer)
+    words = _error_text(answer, with_message=failed)
+    if failed or words or answer.get("error"):
+        why = printable(words)[:MAX_ERROR_LENGTH] or "an error without a reason"
+        raise OutcomeUnknown(f"it names an order, {number}, and an error: {why}")
+
+
+def _is_nothing(value: Any) -> bool:
+    """Whether a value stands where there is no order's number."""
+    return not value or (isinstance(value, str) and _NOTHING.fullmatch(value) is not None)
 
 
 def _says_failure(answer: dict[str, Any]) -> bool:
@@ -64,6 +114,7 @@ def error_words(value: Any) -> str:
     return text(value)
 
 
+@of_any_depth
 def read_listings(answer: Any, ratio_ppt: int) -> list[Listing]:
     """The services of a catalogue; entries that are not understood are left out.
 
@@ -86,6 +137,7 @@ def _catalogue(answer: Any) -> Any:
     return [entry for entry in inner.values() if isinstance(entry, dict) and entry] or None
 
 
+@of_any_depth
 def read_balance(answer: Any) -> tuple[str, str]:
     """The balance as the provider writes it, with its currency; and how it names the currency.
 
@@ -101,10 +153,11 @@ def read_balance(answer: Any) -> tuple[str, str]:
 
 def _currency_within(balance: str) -> str:
     """The currency of a balance such as "12.50 USD" or "$12.50"; "" for one without."""
-    match = re.fullmatch(r"\s*([^\d\s.,+-]*)\s*-?[\d.,]+\s*([^\d\s.,+-]*)\s*", balance)
-    return currency_code(match[1] or match[2]) if match else ""
+    found = amounts.read(balance)
+    return currency_code(found.mark) if found and not found.rest else ""
 
 
+@of_any_depth
 def read_order(answer: Any) -> str:
     """The provider's number for an order that it accepted."""
     number = text(answer.get("order")) if isinstance(answer, dict) else ""
@@ -120,9 +173,7 @@ def by_number(answer: Any, numbers: Sequence[str], names: tuple[str, ...]) -> di
 
     :param names: how an entry of a list may name its number.
     """
-    inner = answer.get("data") if isinstance(answer, dict) else None
-    if isinstance(inner, dict | list) and not answer.keys() & set(numbers):
-        answer = inner
+    answer = _contents(answer, numbers)
     if isinstance(answer, dict):
         return {number: answer[number] for number in numbers if number in answer}
     if not isinstance(answer, list):
@@ -134,6 +185,14 @@ def by_number(answer: Any, numbers: Sequence[str], names: tuple[str, ...]) -> di
         if found.setdefault(number, entry) != entry:
             contradictory.add(number)
     return {n: found[n] for n in numbers if n in found and n not in contradictory}
+
+
+def _contents(answer: Any, numbers: Sequence[str]) -> Any:
+    """What an answer for many holds, without the envelope that may be around it."""
+    if not isinstance(answer, dict) or answer.keys() & set(numbers):
+        return answer
+    inner = (answer.get(name) for name in ("data", "result", "response"))
+    return next((value for value in inner if isinstance(value, dict | list)), answer)
 
 
 def not_understood(answer: Any) -> OutcomeUnknown:

@@ -122,7 +122,8 @@ class HttpProvider:
             answer = json.loads(body, parse_int=str, parse_float=str, parse_constant=str)
         except (ValueError, RecursionError):
             raise OutcomeUnknown(f"HTTP {status} without readable JSON") from None
-        error = answers.read_error(answer, status, about_order)
+        adding = params["action"] == "add"
+        error = answers.read_error(answer, status, about_order, adding)
         if error is None:
             return answer
         if vocabulary.leaves_outcome_unknown(error):

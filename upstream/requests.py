@@ -5,13 +5,14 @@ from typing import Any
 from panel.orders import dispatch
 from panel.orders.refills import ProviderRefill
 from upstream import vocabulary
-from upstream.answers import NUMBERS, by_number, error_words, not_understood
+from upstream.answers import NUMBERS, by_number, error_words, not_understood, of_any_depth
 from upstream.fields import first_text, printable, text
 from upstream.provider import NoNumber, ProviderRejected
 
 _REFILL_NUMBERS = ("refill", "refill_id", "id")
 
 
+@of_any_depth
 def read_cancels(answer: Any, provider_orders: list[str]) -> dict[str, bool]:
     """Whether the provider accepted the cancel request of each order that the answer holds.
 
@@ -39,6 +40,7 @@ def _says_success(entry: dict[str, Any]) -> bool:
     return entry.get("success") is True or "success" in words or "requested" in words
 
 
+@of_any_depth
 def read_refill(answer: Any, provider_order: str) -> str:
     """The provider's number for a refill that it accepted.
 
@@ -65,6 +67,7 @@ def _is_container(answer: Any) -> bool:
     return isinstance(answer, dict | list)
 
 
+@of_any_depth
 def read_refill_statuses(answer: Any, provider_refills: list[str]) -> dict[str, ProviderRefill]:
     """The statuses of these refills, as far as the answer holds them."""
     entries = by_number(answer, provider_refills, _REFILL_NUMBERS)

@@ -79,6 +79,7 @@ _FUNDS = _any_of(
         rf"\b(low|no|zero|empty|negative) ((account|wallet) )?{_MONEY}\b",
         rf"\b(exceeds?|exceeded|more than|above) (the |your )?(available |account )?{_MONEY}",
         rf"\b(out of|lack of) {_MONEY}",
+        rf"{_MONEY} (is |are )?(below|less than|lower than|under)\b",
         r"credit limit|payment required",
         r"top up|recharge|(add|deposit) (some |more )?(funds|money|balance)",
     )
@@ -121,14 +122,38 @@ _GONE = (
     r"|not (found|active|valid|correct|exist)|no longer)"
 )
 
+_OUR_SIDE = "(ips?|account|user|domain|website|panel|api|key|you)"
+
+_OURS = _any_of(
+    (
+        r"\b(your|our) (ip|plan|package|subscription|panel|domain|website|country|region|group"
+        rf"|level|api|limits?|quota|{_MONEY})\b",
+        r"\b(your|our) (account|user) (does not|cannot|can not|is not (allowed|permitted))\b",
+        rf"\b{_OUR_SIDE}( address)?( [0-9a-f: ]+)? (is |are |was |has been |have been )*"
+        r"(black ?listed|blocked|banned|restricted|denied|limited)\b",
+        r"\b(account|user|e ?mail) (is )?not (verified|confirmed|approved|activated)\b",
+        r"\bfor (api|resellers?|(your|this) (account|user))\b",
+        rf"\baccount\b.*\b{_LIMIT}\b|\b{_LIMIT}\b.*\baccount\b",
+        # How many orders there are, and how much is spent, is nothing of this one.
+        r"\borders\b|\border limit\b|\b(deposit|spend|spent|spending)\b",
+        r"[0-9] ?(usd|eur|gbp|inr|rub|try)\b|[0-9] ?[$€₹£₽]|[$€₹£₽] ?[0-9]",
+        # A page of theirs, or of the order's link.
+        r"\bpage (is )?(currently )?(unavailable|not (found|available))",
+        r"\b(content|post|video|profile|media|channel|link) (is )?(currently )?"
+        r"(unavailable|not available)\b.*\b(later|again)\b",
+        r"\bbad request\b",
+    )
+)
+"""Refusals that are, or may be, about our account there rather than about the order."""
+
+_QUANTITY = "(quantity|qty|amount)"
+
 _RANGE = _any_of(
     (
-        rf"quantity .*\b(less|more|greater|lower|higher|larger|smaller|below|above|under|over"
+        rf"{_QUANTITY} .*\b(less|more|greater|lower|higher|larger|smaller|below|above|under|over"
         rf"|least|most|between|range|{_LIMIT})\b",
-        rf"\b{_LIMIT} (order )?(quantity|qty|order|amount)\b",
-        rf"\b{_LIMIT}( is)?:? [0-9]",
-        rf"\b(less|lower|more|higher|greater|below|above|under|over|exceeds?) "
-        rf"(than )?(the )?{_LIMIT}\b",
+        rf"\b{_LIMIT} (order )?{_QUANTITY}\b",
+        rf"\b{_LIMIT}( order)?( is)?:? [0-9]",
         rf"{_WRONG} quantity|quantity (is )?({_WRONG}|too|limit)|(enough|error) quantity",
         # The service itself is not there any more.
         rf"{_WRONG} service\b|no such service|(inactive|disabled) service\b",
@@ -154,7 +179,8 @@ _FINAL = _any_of(
         r"neworder error (incorrect |invalid )?(link|user ?name|comments|keywords)",
         r"does not allow|\bblacklist",
         r"runs or interval",
-        r"(incorrect|bad|invalid) (request|parameters?)|missing (required )?parameter",
+        r"(incorrect|invalid) request|(incorrect|bad|invalid) parameters?",
+        r"missing (required )?parameter",
     )
 )
 """The order cannot be done as it is: it is paid back."""
@@ -211,7 +237,7 @@ def refusal(error: str) -> Refusal:
         return Refusal.FUNDS
     if _TEMPORARY.search(text):
         return Refusal.TEMPORARY
-    if _PERIOD.search(text):
+    if _PERIOD.search(text) or _OURS.search(text):
         return Refusal.UNKNOWN
     if _RANGE.search(text):
         return Refusal.RANGE

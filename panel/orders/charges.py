@@ -102,7 +102,8 @@ def with_cost(order: StoredOrder, reported: ProviderStatus, change: Change) -> C
     charge = reported.charge
     micros = believed(charge, order.cost_micros, expected if ends else None)
     result: Change = {**change}
-    if ends and status == "Completed" and micros is not None:
+    if ends and micros is not None and (status == "Completed" or micros == 0):
+        # Nothing cannot be what something delivered has cost.
         micros = micros if _is_near(charge, micros, expected) else None
     high = too_high(order, reported)
     if ends:

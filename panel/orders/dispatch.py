@@ -40,8 +40,8 @@ A_TRANSACTION = 50
 """So many orders are put off before others may write."""
 
 _NO_NUMBER = re.compile(
-    r"0+|-.*|[0-9]*[.][0-9]*|null|none|nan|infinity|undefined|true|false|array|object|unknown"
-    r"|success|ok|done|error|fail|failed|pending|processing|completed|requested",
+    r"0+|-[0-9]*|-?[0-9]*[.][0-9]*|null|none|nan|-?infinity|undefined|true|false|array|object"
+    r"|unknown|success|ok|done|error|fail|failed|pending|processing|completed|requested",
     re.IGNORECASE,
 )
 """Zero, negative and broken numbers, and words that stand where a number is missing."""
@@ -402,18 +402,22 @@ def is_order_number(text: str) -> bool:
 
     Zero, negative and broken numbers and the words of programs for nothing are none.
     """
-    if not 0 < len(text) <= 64 or "," in text:
-        return False
+    return _can_be_number(text) and _NO_NUMBER.fullmatch(text) is None
+
+
+def _can_be_number(text: str) -> bool:
     is_plain = text.isprintable() and not any(letter.isspace() for letter in text)
-    return is_plain and _NO_NUMBER.fullmatch(text) is None
+    return is_plain and 0 < len(text) <= 64 and "," not in text
 
 
 def check_order_number(text: str) -> None:
-    """Refuse a text that cannot be a provider's number of an order.
+    """Refuse a text that cannot be a provider's number of an order, as a person tells it.
 
-    :raises OperatorError: if it cannot.
+    A person who says that a word is a number has seen it at the provider.
+
+    :raises OperatorError: if it cannot be sent as one.
     """
-    if not is_order_number(text):
+    if not _can_be_number(text):
         raise OperatorError(f"{text!r} cannot be a provider's order number")
 
 

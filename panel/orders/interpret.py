@@ -64,7 +64,9 @@ def hold(order: StoredOrder, because: str, text: str, warning: str) -> Change:
     """Hold an order for the operator; one that has ended gets the warning alone."""
     if not state.is_open(order.status):
         return {"warning": warning}
-    return {"held_because": because, "held_text": text[:MAX_HELD_TEXT], "warning": warning}
+    # As words.plain() does it, so that what is shown of a long word is still the same word.
+    held_text = " ".join(text.split())[:MAX_HELD_TEXT].rstrip()
+    return {"held_because": because, "held_text": held_text, "warning": warning}
 
 
 def said(reported: ProviderStatus) -> str:
@@ -148,9 +150,7 @@ def _end(
     :param remains: what the provider says, if it can be.
     :raises Unclear: where it is not clear what is to be paid back.
     """
-    has_parts = _is_subscription(order) or order.runs is not None
-    if has_parts and reported.unread and not state.is_open(status):
-        raise Unclear(f"though its {reported.unread} cannot be read")
+    _check_is_read(order, status, reported)
     if _is_subscription(order):
         return status, order.remains, odd
     if order.runs is not None:
@@ -165,6 +165,16 @@ def _end(
     elif status == "Completed" and remains > 0:
         odd = [*odd, f"Completed, though {remains} remain"]
     return status, remains, odd
+
+
+def _check_is_read(order: StoredOrder, status: str, reported: ProviderStatus) -> None:
+    """Refuse an end of which something stands there that cannot be read, and that it needs."""
+    has_parts = _is_subscription(order) or order.runs is not None
+    if has_parts and reported.unread and not state.is_open(status):
+        raise Unclear(f"though its {reported.unread} cannot be read")
+    needs_remains = state.is_refunded(status) and not _is_subscription(order)
+    if needs_remains and reported.has_unread_remains:
+        raise Unclear("though its remains cannot be read")
 
 
 def _undelivered(

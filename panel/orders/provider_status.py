@@ -31,6 +31,7 @@ class ProviderStatus(NamedTuple):
     runs: of a drip-feed: how many the provider says it has begun.
     quantity: where the provider repeats it.
     unread: which of its posts, orders or runs stand there and cannot be read; "" for none.
+    has_unread_remains: whether remains stand there that cannot be read, or cannot be.
     """
 
     status: str | None = None
@@ -44,3 +45,4 @@ class ProviderStatus(NamedTuple):
     runs: int | None = None
     quantity: int | None = None
     unread: str = ""
+    has_unread_remains: bool = False

@@ -24,6 +24,21 @@ _SIGNS = {
 _NO_NAMES = ("", "NULL", "NONE", "UNDEFINED", "N/A", "-")
 
 
+_LOOSE_SIGNS = {
+    "$": ("USD", "AUD", "CAD", "NZD", "SGD", "HKD", "MXN"),
+    "£": ("GBP", "EGP", "LBP"),
+    "¥": ("CNY", "JPY"),
+    "RS": ("INR", "PKR", "LKR", "NPR"),
+    "RS.": ("INR", "PKR", "LKR", "NPR"),
+}
+"""Signs of several currencies: they name none, but rule others out."""
+
+
+def may_mean(sign: str, code: str) -> bool:
+    """Whether a sign of several currencies can stand for this one: "$" for USD."""
+    return code in _LOOSE_SIGNS.get(sign, ())
+
+
 def currency_code(text: str) -> str:
     """A currency as it is compared: in capitals, and by its code where a sign stands for it.
 

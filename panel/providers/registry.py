@@ -9,10 +9,13 @@ from models import AskedSingly, Order, Provider, ProviderWord, Service, Source
 from panel import money
 from panel.errors import OperatorError
 from panel.orders import state
+from panel.providers import amounts, pending
 from panel.providers import currency as currencies
-from panel.providers import pending
 from panel.providers.changes import VANISHED
 from panel.providers.currency import SANDBOX_URL as SANDBOX_URL
+
+MAX_UNITS_DIGITS = 16
+"""A larger balance is not believed."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _URL = re.compile(r"https?://[^/@\s?#]+(/[^@\s?#]*)?", re.ASCII)
@@ -203,16 +206,18 @@ def resume(name: str, url: str | None = None) -> Provider:
 
 
 def funds_micros(balance: str) -> int | None:
-    """The amount that a provider's text of our balance begins with, to a millionth; None for none.
+    """The amount that a provider's text of our balance begins with, to a millionth.
 
-    Thousands may be set apart by commas, and a currency's sign may stand before it.
+    :returns: None where there is none, or where it is not clear which it is, as of "1,234".
     """
-    match = re.match(r"(\D{0,5}?)([0-9][0-9,]{0,15})(?:\.([0-9]+))?(?![0-9])", balance, re.ASCII)
-    if match is None:
+    found = amounts.read(balance)
+    if found is None or not found.number or any(c.isdigit() for c in found.rest):
         return None
-    before, units, decimals = match.groups()
-    micros = int(units.replace(",", "")) * money.MICROS + int((decimals or "")[:6].ljust(6, "0"))
-    return -micros if "-" in before else micros
+    units, _, decimals = found.number.partition(".")
+    if len(units) > MAX_UNITS_DIGITS:
+        return None
+    micros = int(units or "0") * money.MICROS + int(decimals[:6].ljust(6, "0"))
+    return -micros if found.is_negative else micros
 
 
 def record_failing(provider_id: int, because: str) -> None:

@@ -45,7 +45,7 @@ _MEANING = CompiledQuery(
 
 def plain(word: str) -> str:
     """A status word as it is compared: without regard to case and spacing."""
-    return " ".join(word.casefold().split())[:MAX_LENGTH]
+    return " ".join(word.casefold().split())[:MAX_LENGTH].rstrip()
 
 
 def plain_refusal(why: str) -> str:

@@ -38,6 +38,14 @@ def test_an_order_in_doubt_is_sent_again(flask: FlaskCommand, reviewed: int) -> 
     assert bad(flask("order", "resend", reviewed)) == f"order {reviewed} does not need review"
 
 
+def test_a_number_that_begins_with_a_minus_is_no_option(
+    flask: FlaskCommand, reviewed: int
+) -> None:
+    assert good(flask("order", "attach", reviewed, "-NxYz_1a2B")) == (
+        f"Order {reviewed} is the provider's order -NxYz_1a2B.\n"
+    )
+
+
 def test_an_order_in_doubt_is_attached(flask: FlaskCommand, reviewed: int) -> None:
     assert good(flask("order", "attach", reviewed, "4711")) == (
         f"Order {reviewed} is the provider's order 4711.\n"

@@ -55,6 +55,55 @@ def test_the_status_of_one_order_may_be_error(answer: Any, error: str | None) ->
     assert answers.read_error(answer, 200, about_order=True) == error
 
 
+NOTHING: list[Any] = [None, "0", "", "00", " ", False, "null", "-1", [], {}]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        *[
+            ({"order": nothing, "error": "Not enough funds"}, "Not enough funds")
+            for nothing in NOTHING
+        ],
+        ({"order": None, "status": "error", "message": "Bad link"}, "Bad link"),
+        ({"order": None, "success": False}, "refused without a reason"),
+        ({"order_id": "0", "error": "Bad link"}, "Bad link"),
+        ({"error": "Insufficient funds", "charge": "0.90"}, "Insufficient funds"),
+        ({"error": "Bad link", "remains": "0", "start_count": "0"}, "Bad link"),
+        ({"error": "Bad link", "refill": False}, "Bad link"),
+        ({"order": "7"}, None),
+        ({"order": "7", "error": None}, None),
+        ({"order": "7", "error": ""}, None),
+        ({"order": "7", "status": "success", "message": "Done"}, None),
+        ({"order": "7", "status": "Pending", "charge": "0.9"}, None),
+        ({"order": None}, None),
+    ],
+)
+def test_an_order_that_was_refused_has_no_number(answer: Any, error: str | None) -> None:
+    assert answers.read_error(answer, 200, adding=True) == error
+
+
+@pytest.mark.parametrize(
+    ("answer", "http_status", "why"),
+    [
+        ({"order": "907", "error": "Bad link"}, 200, "an order, 907, and an error: Bad link"),
+        ({"order": "911", "status": "error", "message": "No"}, 200, "911, and an error: No"),
+        ({"order": "911", "success": False}, 200, "911, and an error: an error without a reason"),
+        ({"order": "911", "error": {"code": "5"}}, 200, "911, and an error: an error without"),
+        ({"order": "9 1", "error": "Bad link"}, 200, "an order, 9 1, and an error"),
+        ({"order": {"id": "907"}, "error": "Bad link"}, 200, "907"),
+        ({"order_id": "907", "error": "Bad link"}, 200, "an order, 907"),
+        ({"orders": ["907"], "error": "Bad link"}, 200, "907"),
+        ({"order": "907", "error": "Not enough funds", "charge": "0.9"}, 200, "907"),
+    ],
+)
+def test_an_order_that_has_a_number_and_an_error_is_in_doubt(
+    answer: Any, http_status: int, why: str
+) -> None:
+    with pytest.raises(OutcomeUnknown, match=why):
+        answers.read_error(answer, http_status, adding=True)
+
+
 @pytest.mark.parametrize(
     "answer",
     [None, "7", [], {}, {"order": None}, {"order": "0"}, {"order": "00"}, {"order": "NaN"},

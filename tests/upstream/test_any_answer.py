@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -43,6 +44,7 @@ anything = st.recursive(
 
 READERS: dict[str, Callable[[Any], Any]] = {
     "error": lambda answer: answers.read_error(answer, 200),
+    "error of an order": lambda answer: answers.read_error(answer, 200, adding=True),
     "order": answers.read_order,
     "balance": answers.read_balance,
     "services": lambda answer: answers.read_listings(answer, 83 * ONE_PPT),
@@ -52,6 +54,27 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "refill": lambda answer: requests.read_refill(answer, "7"),
     "refill statuses": lambda answer: requests.read_refill_statuses(answer, ASKED),
 }
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize(
+    ("opening", "closing"),
+    [
+        ("[", "]"),
+        ('{"7":', "}"),
+        ('{"order":', "}"),
+        ('[{"order":"7","status":"x"},{"order":"7","status":', "}]"),
+        ('{"7":{"error":', "}}"),
+    ],
+)
+def test_no_depth_of_an_answer_breaks_anything(name: str, opening: str, closing: str) -> None:
+    for depth in range(50, 1000, 10):
+        try:
+            decoded = json.loads(opening * depth + "1" + closing * depth)
+        except RecursionError:
+            return
+        with suppress(OutcomeUnknown, ProviderRejected):
+            READERS[name](decoded)
 
 
 @pytest.mark.parametrize("name", READERS)

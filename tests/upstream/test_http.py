@@ -94,6 +94,18 @@ def test_an_order_is_refused_whatever_the_http_status(either: FaultyProvider) ->
     assert either.taken() == {}
 
 
+def test_an_order_without_a_number_and_with_an_error_was_refused(faulty: FaultyProvider) -> None:
+    faulty.plan("add", Fault(says({"order": None, "error": "Not enough funds"})))
+    with pytest.raises(ProviderRejected, match=r"^Not enough funds$"):
+        connect(faulty).add(order())
+
+
+def test_an_order_with_a_number_and_an_error_is_in_doubt(faulty: FaultyProvider) -> None:
+    faulty.plan("add", Fault(says({"order": 907, "error": "Not enough funds"})))
+    with pytest.raises(OutcomeUnknown, match="907"):
+        connect(faulty).add(order())
+
+
 def test_statuses_are_read_for_many_at_once(either: FaultyProvider) -> None:
     client = connect(either)
     for _ in range(2):
@@ -244,11 +256,12 @@ def word(word: str, status: str | None = None) -> ProviderStatus:
         ({**STATE, "status": "2", "status_name": "Fertig"}, word("Fertig")),
         ({**STATE, "status": "Pending", "status_name": "Completed"}, word("Pending", "Pending")),
         ({**STATE, "status": "\u672acompleted"}, word("\u672acompleted")),
-        ({**STATE, "remains": -3}, READ._replace(remains=-3)),
-        ({**STATE, "remains": "Unknown"}, READ._replace(remains=None, odd="remains 'Unknown'")),
+        ({**STATE, "remains": -3}, READ._replace(remains=-3, has_unread_remains=True)),
+        ({**STATE, "remains": "Unknown"},
+         READ._replace(remains=None, odd="remains 'Unknown'", has_unread_remains=True)),
         ({**STATE, "start_count": 1.5, "remains": "9" * 19},
          READ._replace(start_count=None, remains=None,
-                       odd=f"start_count '1.5', remains '{'9' * 19}'")),
+                       odd=f"start_count '1.5', remains '{'9' * 19}'", has_unread_remains=True)),
         ({**STATE, "quantity": 1000}, READ._replace(quantity=1000)),
         ({**STATE, "error": None}, READ),
         ("Incorrect order ID", ProviderStatus(odd="the provider says: Incorrect order ID")),
@@ -259,6 +272,15 @@ def word(word: str, status: str | None = None) -> ProviderStatus:
         ({"error": {"code": 5}}, ProviderStatus(odd="the provider says: ")),
         (None, ProviderStatus(odd="the provider says: ")),
         ([], ProviderStatus(odd="the provider says: ")),
+        # An envelope that says anything of its own is none.
+        ({"status": "error", "result": STATE}, ProviderStatus(word="error")),
+        ({"status": "Completed", "result": STATE}, ProviderStatus("Completed", word="Completed")),
+        ({"status": "success", "result": {"id": 5}}, ProviderStatus(word="success")),
+        ({"status": "success", "result": "Completed"}, ProviderStatus(word="success")),
+        ({"status": "success", "error": "no", "result": STATE},
+         ProviderStatus(odd="the provider says: no")),
+        ({"status": "success", "result": {"error": "no"}},
+         ProviderStatus(odd="the provider says: no")),
         # Charges. What another currency's is in ours, nobody said: but nothing is nothing.
         ({**STATE, "charge": "0.0000001"}, charged(1, 1, True, "0.0000001 USD")),
         ({**STATE, "charge": 3}, charged(3_000_000, 1_000_000, True, "3 USD")),
@@ -270,8 +292,32 @@ def word(word: str, status: str | None = None) -> ProviderStatus:
         ({**STATE, "charge": ""}, READ._replace(charge=None)),
         # A charge that cannot be read is one all the same.
         ({**STATE, "charge": "-0.5"}, charged(None, 1, True, "-0.5 USD", False)),
-        ({**STATE, "charge": "$0.27"}, charged(None, 1, True, "$0.27 USD", False)),
-        ({**STATE, "charge": "0,27"}, charged(None, 1, True, "0,27 USD", False)),
+        ({**STATE, "charge": "1,234"}, charged(None, 1, True, "1,234 USD", False)),
+        ({**STATE, "charge": "(0.27)"}, charged(None, 1, True, "(0.27) USD", False)),
+        ({**STATE, "charge": "$-0.27"}, charged(None, 1, True, "$-0.27 USD", False)),
+        ({**STATE, "charge": "0.27 of 1"}, charged(None, 1, True, "0.27 of 1 USD", False)),
+        ({**STATE, "charge": "free"}, charged(None, 1, True, "free USD", False)),
+        # With its currency within, or with a comma where that can only be a decimal point.
+        ({**STATE, "charge": "$0.27"}, charged(270_000, 10_000, True, "$0.27 USD")),
+        ({**STATE, "charge": "0,27"}, charged(270_000, 10_000, True, "0,27 USD")),
+        ({**STATE, "charge": "0,270"}, charged(270_000, 1_000, True, "0,270 USD")),
+        ({**STATE, "charge": "1,234.50"}, charged(1_234_500_000, 10_000, True, "1,234.50 USD")),
+        ({**STATE, "charge": "1.234,50"}, charged(1_234_500_000, 10_000, True, "1.234,50 USD")),
+        ({**STATE, "charge": "0.27 EUR"}, charged(None, 1, True, "0.27 EUR USD")),
+        *[
+            ({**STATE, "charge": written, "currency": None}, charged(*charge, written))
+            for written, charge in [
+                ("0.27 USD", (270_000, 10_000, True)), ("USD0.27", (270_000, 10_000, True)),
+                ("$0.27 usd", (270_000, 10_000, True)), ("US$ 0.27", (270_000, 10_000, True)),
+                ("$0.27", (270_000, 10_000, False)), ("0,27$", (270_000, 10_000, False)),
+                ("€ 0,90", (None, 1, True)), ("0.27 EUR", (None, 1, True)),
+                ("£0.27", (None, 1, True)), ("Rs. 75", (None, 1, True)),
+                ("0.00 USD", (0, 10_000, True)), ("$0.00", (0, 10_000, False)),
+                ("0,00", (0, 10_000, False)), ("€ 0,00", (0, 10_000, True)),
+                ("0.000,00 EUR", (0, 10_000, True)), ("0,000", (0, 1_000, False)),
+                ("00.0", (0, 100_000, False)),
+            ]
+        ],
         ({**STATE, "charge": "Infinity"}, charged(None, 1, True, "Infinity USD", False)),
         ({**STATE, "charge": {"amount": 5}}, charged(None, 1, True, "USD", False)),
         # The orders inside a subscription or a drip-feed.
@@ -298,6 +344,51 @@ def word(word: str, status: str | None = None) -> ProviderStatus:
         ({**STATE, "orders": [None, True, {}, "", "a b", "0", [5]]},
          READ._replace(unread="orders")),
         ({**STATE, "posts": [{"quantity": 100}]}, READ._replace(unread="posts")),
+        ({**STATE, "orders": [[901, 902], [903]]}, READ._replace(unread="orders")),
+        ({**STATE, "orders": [[]]}, READ._replace(unread="orders")),
+        ({**STATE, "orders": [{"number": 901}]}, READ._replace(unread="orders")),
+        ({**STATE, "orders": ["Completed", "Canceled"]}, READ._replace(unread="orders")),
+        ({**STATE, "orders": {"first": {"number": 901}}}, READ._replace(unread="orders")),
+        ({**STATE, "orders": {"1": {"quantity": 100}, "2": {"quantity": 100}}},
+         READ._replace(unread="orders")),
+        ({**STATE, "orders": {"901": "Completed", "902": "Canceled"}},
+         READ._replace(unread="orders")),
+        ({**STATE, "orders": {"901": "In progress"}}, READ._replace(unread="orders")),
+        ({**STATE, "orders": {"901": "reversed"}}, READ._replace(unread="orders")),
+        ({**STATE, "orders": {"901": {}, "902": "reversed"}},
+         READ._replace(children=("901",), unread="orders")),
+        ({**STATE, "orders": {"done": 3, "left": 2}}, READ._replace(unread="orders")),
+        ({**STATE, "orders": {"list": [901, 902]}}, READ._replace(unread="orders")),
+        ({**STATE, "orders": True}, READ._replace(unread="orders")),
+        # Panels name it otherwise, too.
+        *[
+            ({**STATE, name: value}, expected)
+            for name in ("sub_orders", "child_orders", "order_ids", "subOrders", "Orders")
+            for value, expected in [
+                ([901, 902], READ._replace(children=("901", "902"))),
+                ([{"order_id": 901, "quantity": 40}], READ._replace(posts=(("901", 40),))),
+                ("901,902", READ._replace(children=("901", "902"))),
+                ([["901"]], READ._replace(unread=name)),
+                (3, READ._replace(runs=3)),
+                ([], READ),
+            ]
+        ],
+        ({**STATE, "posts": [{"order": 901, "quantity": 40}], "order_ids": [901, 902]},
+         READ._replace(posts=(("901", 40),), children=("902",))),
+        # A run that was not delivered wholly, or of which nobody knows, counts for nothing.
+        *[
+            ({**STATE, "orders": [{"order": 901, "status": "Completed"}, {"order": 902, **said}]},
+             READ._replace(children=("901",), unread="orders"))
+            for said in ({"status": "Canceled"}, {"status": "partial"}, {"status": "Refunded"},
+                         {"status": "Error"}, {"status": 4, "status_name": "Canceled"})
+        ],
+        ({**STATE, "posts": [{"order": 901, "quantity": 40, "status": "Canceled"}]},
+         READ._replace(unread="posts")),
+        ({**STATE, "orders": {"901": {"status": "Canceled"}, "902": {"status": "Completed"}}},
+         READ._replace(children=("902",), unread="orders")),
+        ({**STATE, "orders": [{"order": 901, "status": "Pending"},
+                              {"order": 902, "status": "Inprogress"}]},
+         READ._replace(children=("901", "902"))),
         ({**STATE, "orders": "[1, 2", "runs": "3/5"}, READ._replace(unread="orders and runs")),
         ({**STATE, "runs": [1, 2]}, READ._replace(unread="runs")),
         ({**STATE, "runs": 3, "orders": [1, 2, 3]},
@@ -320,9 +411,16 @@ def test_a_status_is_read_as_far_as_it_can_be_understood(
         [{**STATE, "id": 7}, {**STATE, "order_id": "8"}, "text", None],
         {"status": "success", "data": {"7": STATE, "8": STATE}},
         {"data": [{**STATE, "order": 7}, {**STATE, "order": 8}]},
+        {"status": "success", "result": {"7": STATE, "8": STATE}},
+        {"response": [{**STATE, "order": 7}, {**STATE, "order": 8}]},
+        {"7": {"status": "success", "result": STATE}, "8": {"success": True, "data": STATE}},
+        {"7": {"status": "OK", "response": STATE}, "8": {"order": STATE}},
+        [{"status": 1, "order": 7, "data": STATE}, {"id": 8, "result": STATE}],
+        {"7": {"currency": "USD", "result": {k: STATE[k] for k in STATE if k != "currency"}},
+         "8": {"charge": None, "data": STATE}},
     ],
     ids=str,
-)
+)  # fmt: skip
 def test_statuses_are_an_object_or_a_list(faulty: FaultyProvider, answer: Any) -> None:
     faulty.plan("status", Fault(says(answer)))
     assert connect(faulty).statuses(["7", "8"]) == {"7": READ, "8": READ}
@@ -331,7 +429,9 @@ def test_statuses_are_an_object_or_a_list(faulty: FaultyProvider, answer: Any) -
 @pytest.mark.parametrize(
     "answer",
     [STATE, [STATE], {"7": STATE}, [{**STATE, "order": 7}], {"data": STATE},
-     {**STATE, "order": "7"}],
+     {**STATE, "order": "7"}, {"status": "success", "result": STATE},
+     {"success": True, "response": STATE}, {"status": "success", "order": {**STATE, "id": 7}},
+     {"data": {"status": "ok", "result": {**STATE, "order": "7"}}}],
     ids=str,
 )  # fmt: skip
 @pytest.mark.parametrize("alone", [False, True])
@@ -347,8 +447,9 @@ def test_the_status_of_one_order_may_stand_by_itself(
 
 @pytest.mark.parametrize(
     "answer",
-    [{**STATE, "order": "8"}, [STATE, STATE], {"8": STATE}, {"status": None}, {"status": []},
-     {"message": "Welcome"}],
+    [{**STATE, "order": "8"}, {"status": "success", "result": {**STATE, "order": "8"}},
+     {"order": "8", "data": STATE}, {"order_id": "8", "data": STATE}, [STATE, STATE],
+     {"8": STATE}, {"status": None}, {"status": []}, {"message": "Welcome"}],
     ids=str,
 )  # fmt: skip
 def test_the_status_of_no_order_is_taken_for_one(faulty: FaultyProvider, answer: Any) -> None:

@@ -515,23 +515,36 @@ def test_only_an_order_in_review_is_settled(
     assert queries.order_details(order_id) == before
 
 
+UNFIT = ["", " ", "47 11", "47,11", "x" * 65, "\x1b", "47\n", "47\u00a011", "\u2028"]
 NO_NUMBERS = [
-    "", " ", "47 11", "47,11", "x" * 65, "-5", "1.5", ".5", "0", "000", "null", "None", "NaN",
-    "undefined", "true", "FALSE", "\x1b", "47\n", "47\u00a011", "\u2028",
+    *UNFIT, "-5", "-", "-1.5", "1.5", ".5", "0", "000", "null", "None", "NaN", "undefined", "true",
+    "FALSE", "-Infinity",
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", NO_NUMBERS)
+def test_what_is_no_number_is_read_out_of_no_answer(number: str) -> None:
+    assert not dispatch.is_order_number(number)
+
+
+@pytest.mark.parametrize("number", ["-NxYz_1a2B3c", "-5a", "--7x", "A-7", "1e5", "1.5.2"])
+def test_a_number_may_begin_with_a_minus_or_hold_points(number: str) -> None:
+    assert dispatch.is_order_number(number)
 
 
 @pytest.mark.parametrize(
     "number",
     ["4711", "007", "4711;", "deadbeef", "0x1F", "9" * 64, "a_b.c:d/e#f",
-     "5f0c1f6e-8c4b-4a53-9d2e-3c1a7e8b9f00"],
+     "5f0c1f6e-8c4b-4a53-9d2e-3c1a7e8b9f00", "-NxYz_1a2B3c",
+     # What an answer would not be believed, a person is.
+     "-5", "1.5", "0", "done", "null"],
 )  # fmt: skip
 def test_whatever_else_a_provider_calls_an_order_is_its_number(reviewed: int, number: str) -> None:
     dispatch.attach(reviewed, number)
     assert lookup.get(reviewed).provider_order == number
 
 
-@pytest.mark.parametrize("number", NO_NUMBERS)
+@pytest.mark.parametrize("number", UNFIT)
 def test_what_cannot_be_a_providers_number_is_not_attached(reviewed: int, number: str) -> None:
     with pytest.raises(OperatorError, match="order number"):
         dispatch.attach(reviewed, number)

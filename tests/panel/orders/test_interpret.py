@@ -12,6 +12,7 @@ from panel.orders import state
 from panel.orders.interpret import interpret
 from panel.orders.lookup import StoredOrder
 from panel.orders.provider_status import Charge, ProviderStatus
+from panel.providers import words
 from panel.providers.currency import Exchange
 from upstream.statuses import read_statuses
 
@@ -71,7 +72,22 @@ CANCELED = [
     ({"charge": "0.00", "currency": "EUR", "remains": "0"}, Outcome("Canceled", 1000, 0)),
     ({"charge": "0"}, Outcome("Canceled", 1000, 0)),
     ({"charge": "0", "remains": "5000"}, Outcome("Canceled", 1000, 0, "", "5000 remain")),
+    *[
+        ({"charge": written, "remains": "157"}, Outcome("Canceled", 1000, 0))
+        for written in ("0.00 USD", "$0.00", "0,00", "€ 0,00", "0.000,00", "USD 0")
+    ],
     # What was kept agrees with what was delivered.
+    ({"charge": "$0.36", "remains": "600"}, Outcome("Canceled", 600, 360_000)),
+    ({"charge": "0,36", "remains": "600"}, Outcome("Canceled", 600, 360_000)),
+    *[
+        ({"charge": written, "remains": "1000"},
+         Outcome("Pending", 1000, COST, "status", f"{written} was kept"))
+        for written in ("$0.90", "€ 0,90", "0,90", "1,234", "free of charge")
+    ],
+    ({"charge": "1,234", "remains": "600"},
+     Outcome("Canceled", 600, 360_000, "", "1,234 is not taken as the cost: it is no amount")),
+    ({"charge": "€ 0,36", "remains": "600"},
+     Outcome("Canceled", 600, 360_000, "", "€ 0,36 is not taken as the cost: there is no rate")),
     ({"charge": "0.36", "remains": "600"}, Outcome("Canceled", 600, 360_000)),
     ({"charge": "0.36", "currency": "USD", "remains": "600"}, Outcome("Canceled", 600, 360_000)),
     ({"charge": "0.2", "remains": "600"}, Outcome("Canceled", 600, 200_000)),
@@ -96,6 +112,17 @@ CANCELED = [
     ({"remains": "0"}, Outcome("Pending", 1000, COST, "status", "nothing remains")),
     ({"remains": "-4"}, Outcome("Pending", 1000, COST, "status", "-4 remain of 1000")),
     ({"charge": "0.36", "remains": "1600"}, Outcome("Pending", 1000, COST, "status", "1600")),
+    # It says what remains, but nobody can read it: whatever was charged, nothing is guessed.
+    *[
+        ({"remains": remains, **charge},
+         Outcome("Pending", 1000, COST, "status", "remains cannot be read"))
+        for remains in ("0,157", "157 left", "-5", "1,000", "N/A", "15.7", "9" * 30, [], ["157"],
+                        {"left": "157"}, True)
+        for charge in ({}, {"charge": "0"}, {"charge": "0.36"})
+    ],
+    ({"remains": None}, Outcome("Canceled", 1000, 0)),
+    ({"remains": " "}, Outcome("Canceled", 1000, 0)),
+    ({"remains": "157.0"}, Outcome("Canceled", 157, 758_700)),
     # What remains is clear, what we owe is not: it is paid back, and the charge is named.
     (
         {"charge": "30", "currency": "INR", "remains": "600"},
@@ -117,7 +144,14 @@ PARTIAL = [
     ({"remains": "400"}, Outcome("Partial", 400, 540_000)),
     ({"remains": "400", "charge": "0.54"}, Outcome("Partial", 400, 540_000)),
     ({"remains": "400", "charge": "0.56"}, Outcome("Partial", 400, 560_000)),
-    ({"remains": "400", "charge": "0"}, Outcome("Partial", 400, 0)),
+    # Something was delivered, which cannot have cost nothing.
+    ({"remains": "400", "charge": "0"}, Outcome("Partial", 400, 540_000, "", "0 is not taken")),
+    (
+        {"remains": "400", "charge": "0.00", "currency": "USD"},
+        Outcome("Partial", 400, 540_000, "", "0.00 USD is not taken as the cost: it is far below"),
+    ),
+    ({"remains": "1000", "charge": "0"}, Outcome("Partial", 1000, 0)),
+    ({"remains": "999", "charge": "0.0"}, Outcome("Partial", 999, 900)),
     ({"remains": "1000"}, Outcome("Partial", 1000, 0)),
     ({"remains": "0"}, Outcome("Completed", 0, COST, "", "Partial, but nothing remains")),
     (
@@ -259,6 +293,41 @@ DRIPFEED = [
 ]  # fmt: skip
 
 
+def test_remains_that_cannot_be_read_hold_a_drip_feed_that_ends_with_a_refund() -> None:
+    said = {"remains": "200 left", "runs": "3", "orders": ["1", "2", "3"]}
+    assert answered(dripfeed_of(), {**said, "status": "Canceled"}).held_because == "status"
+    assert answered(dripfeed_of(), {**said, "status": "Partial"}).held_because == "status"
+    going_on = answered(dripfeed_of(), {**said, "status": "In progress"})
+    assert (going_on.status, going_on.held_because) == ("In progress", "")
+
+
+def test_remains_that_cannot_be_read_hold_no_order_that_is_completed() -> None:
+    order = answered(order_of(), {"status": "Completed", "remains": "none"})
+    assert (order.status, order.remains, order.warning) == ("Completed", 0, "remains 'none'")
+
+
+RUNS_IN_DOUBT = [
+    {"orders": [{"order": "1", "status": "Completed"}, {"order": "2", "status": "Canceled"}]},
+    {"runs": "2", "orders": [{"order": "1"}, {"order": "2", "status": "Partial"}]},
+    {"runs": "2", "orders": {"1": "Completed", "2": "Canceled"}},
+    {"runs": "2", "sub_orders": [["1", "2"]]},
+    {"child_orders": [{"number": "1"}]},
+    {"order_ids": {"1": {}, "2": {}}},
+]
+
+
+@pytest.mark.parametrize("entry", RUNS_IN_DOUBT, ids=str)
+def test_runs_that_may_not_have_been_delivered_hold_the_end(entry: dict[str, Any]) -> None:
+    for status in ("Canceled", "Partial", "Completed"):
+        held = answered(dripfeed_of(), {"status": status, **entry})
+        assert (held.status, held.held_because) == ("Pending", "status")
+
+
+def test_runs_under_another_name_count() -> None:
+    said = {"status": "Canceled", "sub_orders": ["901", "902", "903"]}
+    assert answered(dripfeed_of(), said).remains == 200
+
+
 def number(entry: dict[str, Any], name: str) -> int | None:
     return int(entry[name]) if name in entry else None
 
@@ -305,6 +374,25 @@ def test_a_word_that_is_not_known_holds_the_order_with_it(word: str) -> None:
     held = answered(order_of(), {"status": word, "remains": "0", "charge": "0"})
     assert (held.status, held.held_because, held.held_text) == ("Pending", "word", word)
     assert "flask provider word" in held.warning
+
+
+LONG_WORDS = [
+    "a" * 500, "ab  " * 120, " a" + " " * 299 + "b", "x" * 299 + "  y", "x" * 300 + " y",
+    "\u00df" * 299 + " \u00df", "\u00df " * 200, "A\u2003B " * 100,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("word", LONG_WORDS)
+def test_a_long_word_is_held_as_a_word_that_can_be_taught(word: str) -> None:
+    held = after(order_of(), ProviderStatus(word=word))
+    assert held.held_because == "word"
+    assert words.plain(held.held_text) == words.plain(word)
+
+
+@given(word=st.text(alphabet="aB\u00df\u0130 \u2003\t", min_size=250, max_size=400))
+def test_any_word_is_held_as_a_word_that_can_be_taught(word: str) -> None:
+    held = after(order_of(), ProviderStatus(word=word))
+    assert words.plain(held.held_text) == words.plain(word)
 
 
 @pytest.mark.parametrize(
