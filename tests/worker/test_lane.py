@@ -263,6 +263,21 @@ def test_one_odd_order_holds_up_no_others(
     until(lambda: statuses([placed[4]]) == ["Completed"])
 
 
+def test_an_order_that_is_refused_for_now_pauses_nothing(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane
+) -> None:
+    placed = sent_there(shop, 5)
+    complete(faulty)
+    faulty.spoils["2"] = Fault(says({"error": "Order 2 is temporarily unavailable"}))
+    open_lane(shop)
+    rest = [order_id for order_id in placed if order_id != placed[1]]
+    until(lambda: statuses(rest) == ["Completed"] * 4)
+    until(lambda: lookup.get(placed[1]).warning)
+    del faulty.spoils["2"]
+    come_due(placed)
+    until(lambda: statuses([placed[1]]) == ["Completed"])
+
+
 @pytest.mark.parametrize("form", ["alone", "list"])
 def test_a_provider_that_knows_one_form_only_is_followed_in_it(
     shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane, form: str
