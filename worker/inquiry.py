@@ -46,7 +46,8 @@ class Inquiry(Generic[T]):
     found: the answers. refused: where the provider clearly says no to one alone, its words.
     unclear: what was seen instead of an answer to one alone, or words that refuse it for now.
     What is in none of the three was not asked for alone.
-    odd: what spoils a list; for_now: what of it was refused for now. lists: whether lists are answered; None where nothing tells.
+    odd: what spoils a list; for_now: what of it was refused for now. lists: whether lists are
+    answered; None where nothing tells.
     gave_up: whether too little was answered to go on. failure: why nothing at all was.
     """
 

@@ -1,7 +1,7 @@
 """One lane of the worker: everything that is done for one provider, in threads of its own.
 
 A provider that is down pauses its own lane only, and a kind of request that fails only itself.
-One that redirects stops its lane, until an operator has seen where it moved.
+One that moved, or redirects an order, stops its lane, until an operator has looked.
 """
 
 import logging
@@ -75,6 +75,9 @@ class Kind(StrEnum):
     BALANCE = "balance"
     SERVICES = "services"
 
+
+STOPPED_BY_REDIRECT = (Kind.ADD, Kind.BALANCE)
+"""What every provider answers, and without a redirect: where one stands, all of it is in doubt."""
 
 Task = Callable[[], bool]
 """A share of the work of one kind; whether more may be due."""
@@ -218,12 +221,15 @@ class Lane:
             return False
         try:
             done = self._run_task(kind, task)
-        except (ProviderMoved, RedirectedUnclear) as error:
+        except ProviderMoved as error:
             self._stop_lane(error)
         except ProviderUnreachable as error:
             self._pause_everything(str(error))
         except (ProviderRejected, OutcomeUnknown) as error:
-            self._pause(kind, str(error))
+            if isinstance(error, RedirectedUnclear) and kind in STOPPED_BY_REDIRECT:
+                self._stop_lane(error)
+            else:
+                self._pause(kind, str(error))
         except Exception:
             log.exception("%s: an internal error in the worker", self.row.name)
             self._pause(kind, "an internal error")

@@ -20,6 +20,7 @@ from panel.providers import abilities, registry
 from worker import lane as lanes_module
 from worker import send
 
+ASKED = ["balance", "status", "services", "cancel", "refill"]
 MOVED = "https://new.example/api/v2"
 
 
@@ -103,7 +104,7 @@ def test_a_panel_that_moved_is_sent_one_order_and_stops_its_lane(
     assert refunded(placed) == []
 
 
-@pytest.mark.parametrize("action", ["balance", "status", "services", "cancel", "refill"])
+@pytest.mark.parametrize("action", ASKED)
 def test_a_redirect_of_any_request_stops_the_lane(
     shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane, action: str
 ) -> None:
@@ -136,6 +137,32 @@ def test_a_redirect_that_may_come_after_the_work_leaves_one_order_in_review(
     assert forwards(placed) == ["review"] + ["waiting"] * 7
     assert len(faulty.sent("add")) == 1
     assert row_of(shop).moved_to == ""
+
+
+@pytest.mark.parametrize("action", ASKED)
+def test_a_redirect_that_does_not_say_what_it_means_stops_a_lane_only_where_money_is_at_stake(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane, action: str
+) -> None:
+    (order_id,) = sent_there(shop, 1)
+    Service.update(cancel=True, refill=True).where(Service.id == shop.service).execute()
+    if action == "refill":
+        transition.change(order_id, status="Completed")
+        refills.request(account_id(), [order_id])
+    if action == "cancel":
+        transition.change(order_id, status="In progress")
+        cancels.request(account_id(), [order_id])
+    Provider.update(sync_wanted=True, currency="USD").where(Provider.id == shop.provider).execute()
+    shop.row = row_of(shop)
+    faulty.plan(action, moved(302, "/login"), forever=True)
+    open_lane(shop)
+    if action == "balance":
+        until(lambda: row_of(shop).stopped_because)
+        return
+    until(lambda: faulty.sent(action))
+    more = place(shop, 6)
+    until(lambda: none_waits(more))
+    assert forwards(more) == ["sent"] * 6
+    assert row_of(shop).stopped_because == ""
 
 
 # One order first
