@@ -221,15 +221,8 @@ class Lane:
             return False
         try:
             done = self._run_task(kind, task)
-        except ProviderMoved as error:
-            self._stop_lane(error)
-        except ProviderUnreachable as error:
-            self._pause_everything(str(error))
-        except (ProviderRejected, OutcomeUnknown) as error:
-            if isinstance(error, RedirectedUnclear) and kind in STOPPED_BY_REDIRECT:
-                self._stop_lane(error)
-            else:
-                self._pause(kind, str(error))
+        except (ProviderUnreachable, ProviderRejected, OutcomeUnknown) as error:
+            self._react(kind, error)
         except Exception:
             log.exception("%s: an internal error in the worker", self.row.name)
             self._pause(kind, "an internal error")
@@ -240,6 +233,19 @@ class Lane:
             self._bar.update()
             return done
         return False
+
+    def _react(
+        self, kind: Kind, error: ProviderUnreachable | ProviderRejected | OutcomeUnknown
+    ) -> None:
+        """Rest after an answer that was none, as far as it tells of the provider."""
+        if isinstance(error, ProviderMoved):
+            self._stop_lane(error)
+        elif isinstance(error, RedirectedUnclear) and kind in STOPPED_BY_REDIRECT:
+            self._stop_lane(error)
+        elif isinstance(error, ProviderUnreachable):
+            self._pause_everything(str(error))
+        else:
+            self._pause(kind, str(error))
 
     def _run_task(self, kind: Kind, task: Task) -> bool:
         try:

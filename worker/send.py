@@ -56,7 +56,9 @@ def send(
         dispatch.mark_in_doubt(order.order_id, f"an internal error ({type(error).__name__})")
         raise
     else:
-        dispatch.record_accepted(order.order_id, number, int(time.time()) + poll_after_s)
+        poll_at = int(time.time()) + poll_after_s
+        if not dispatch.record_accepted(order.order_id, number, poll_at):
+            raise OutcomeUnknown(f"it gave another order's number, {number}")
 
 
 def send_cancels(contact: Contact, retry_after_s: int) -> int:

@@ -173,23 +173,25 @@ def _find_source_again(order: StoredOrder) -> Change:
     }
 
 
-def record_accepted(order_id: int, provider_order: str, poll_at: int) -> None:
+def record_accepted(order_id: int, provider_order: str, poll_at: int) -> bool:
     """The provider has accepted the order, under this number of its own.
 
     A number that another order has already says nothing of this one: it waits for a person.
 
     :param poll_at: when to ask for its status first, in seconds since 1970.
+    :returns: whether the number was no other order's.
     """
     with immediate():
         order = lookup.get(order_id)
         if order.dispatch_state not in (state.SENDING, state.IN_REVIEW):
-            return
+            return True
         other = holder(order.provider_id, provider_order)
-        if other is None or other == order_id:
-            _accept(order, provider_order, poll_at)
-        else:
+        if other is not None and other != order_id:
             why = f"the provider gave the number of order {other}, {provider_order}"
             _mark_in_doubt(order, why, resend=False)
+            return False
+        _accept(order, provider_order, poll_at)
+        return True
 
 
 def _accept(order: StoredOrder, provider_order: str, poll_at: int) -> None:

@@ -184,6 +184,20 @@ def test_a_provider_whose_answers_are_unclear_is_sent_one_order_at_a_time(
     assert sorted(forwards(placed)) == ["review"] + ["waiting"] * 7
 
 
+def test_a_provider_that_gives_every_order_the_same_number_is_soon_left_alone(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane
+) -> None:
+    faulty.plan("add", Fault(says({"order": 77})), forever=True)
+    placed = place(shop, 30)
+    open_lane(shop)
+    until(lambda: "review" in forwards(placed))
+    assert not faulty.ended.wait(0.2)
+    asked = len(faulty.sent("add"))
+    assert asked <= 1 + lanes_module.CONNECTIONS
+    found = sorted(forwards(placed))
+    assert found == ["review"] * (asked - 1) + ["sent"] + ["waiting"] * (30 - asked)
+
+
 # Kinds of requests
 
 ODD: dict[str, Callable[[Call], Iterable[bytes]]] = {
