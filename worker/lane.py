@@ -20,6 +20,7 @@ from models import Provider as ProviderRow
 from panel.orders import dispatch, status_sync
 from panel.providers import registry
 from panel.providers.policy import USUAL, SyncPolicy
+from upstream import vocabulary
 from upstream.provider import (
     OutcomeUnknown,
     Provider,
@@ -134,6 +135,7 @@ class Lane:
         self._refresh_at = 0.0
         self._balance_read_at: float | None = None
         self._account_asked = False
+        self._in_doubt_since: float | None = None
         self._others_from = time.monotonic() + ACCOUNT_FIRST_S
         self._prices_at = time.monotonic() + pace.sync_prices_every_s
         self._wanted_prices_at = 0.0
@@ -194,6 +196,8 @@ class Lane:
         waits = not self._account_asked and time.monotonic() < self._others_from
         if waits and kind is not Kind.BALANCE:
             return False
+        if kind is Kind.ADD and self._in_doubt_since is not None:
+            return False
         rests = self._everything.is_paused() or self._rounds[kind].backoff.is_paused()
         return not (rests or self._is_stopped or self._stop.is_set())
 
@@ -238,14 +242,21 @@ class Lane:
         self, kind: Kind, error: ProviderUnreachable | ProviderRejected | OutcomeUnknown
     ) -> None:
         """Rest after an answer that was none, as far as it tells of the provider."""
-        if isinstance(error, ProviderMoved):
-            self._stop_lane(error)
-        elif isinstance(error, RedirectedUnclear) and kind in STOPPED_BY_REDIRECT:
-            self._stop_lane(error)
+        redirected = isinstance(error, RedirectedUnclear) and kind in STOPPED_BY_REDIRECT
+        if isinstance(error, ProviderMoved) or redirected:
+            address = error.address if isinstance(error, ProviderMoved) else ""
+            self._stop_lane(str(error), address)
         elif isinstance(error, ProviderUnreachable):
             self._pause_everything(str(error))
         else:
+            if kind is Kind.ADD and isinstance(error, OutcomeUnknown):
+                self._doubt()
             self._pause(kind, str(error))
+
+    def _doubt(self) -> None:
+        """Send nothing more until the balance was read: is the provider itself still there?"""
+        self._in_doubt_since = time.monotonic()
+        self._rounds[Kind.BALANCE].backoff.end()
 
     def _run_task(self, kind: Kind, task: Task) -> bool:
         try:
@@ -297,7 +308,7 @@ class Lane:
         return True
 
     def _is_balance_due(self) -> bool:
-        if self._balance_read_at is None:
+        if self._balance_read_at is None or self._in_doubt_since is not None:
             return True
         age_s = time.monotonic() - self._balance_read_at
         if age_s < FUNDS_EVERY_S:
@@ -305,10 +316,22 @@ class Lane:
         return age_s >= BALANCE_EVERY_S or dispatch.waits_for_funds(self.row.id)
 
     def _read_account(self) -> bool:
-        account.read_account(self._contact, self.row.name, self._pace.currency)
+        asked_at = time.monotonic()
+        try:
+            account.read_account(self._contact, self.row.name, self._pace.currency)
+        except ProviderRejected as error:
+            if not vocabulary.is_temporary(str(error)):
+                self._end_doubt(asked_at)
+            raise
+        self._end_doubt(asked_at)
         self._balance_read_at = time.monotonic()
         self._rounds[Kind.BALANCE].backoff.succeeded()
         return False
+
+    def _end_doubt(self, asked_at: float) -> None:
+        """The provider answered clearly what it was asked then: it is itself."""
+        if self._in_doubt_since is not None and self._in_doubt_since < asked_at:
+            self._in_doubt_since = None
 
     def _are_prices_due(self) -> bool:
         moment = time.monotonic()
@@ -338,14 +361,16 @@ class Lane:
         if pause_s is not None:
             log.warning("%s: %s; next try in %d s", self.row.name, why, round(pause_s))
 
-    def _stop_lane(self, error: ProviderMoved | RedirectedUnclear) -> None:
-        """Send and ask nothing more until an operator resumes the provider; told once."""
-        address = error.address if isinstance(error, ProviderMoved) else ""
+    def _stop_lane(self, why: str, address: str) -> None:
+        """Send and ask nothing more until an operator resumes the provider; told once.
+
+        :param address: where it moved to; "" where it does not say.
+        """
         with self._lock:
             self._add_answers = False
             if self._is_stopped:
                 return
-            registry.stop(self.row.id, str(error), address)
+            registry.stop(self.row.id, why, address)
             self._is_stopped = True
         resume = f"flask provider resume {self.row.name}" + (
             f" --url {address}" if address else ""
@@ -353,6 +378,6 @@ class Lane:
         log.error(
             "%s: %s; orders wait, and nothing is asked until you have looked and say: %s",
             self.row.name,
-            error,
+            why,
             resume,
         )

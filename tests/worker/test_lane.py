@@ -184,6 +184,61 @@ def test_a_provider_whose_answers_are_unclear_is_sent_one_order_at_a_time(
     assert sorted(forwards(placed)) == ["review"] + ["waiting"] * 7
 
 
+NOT_ITSELF: dict[str, Callable[[Call], Iterable[bytes]]] = {
+    "HTML": says(b"<html>", 200, "text/html"),
+    "403": says(b"<html>", 403, "text/html"),
+    "410": says(b"Gone", 410, "text/plain"),
+    "a meta refresh": says(b"<meta http-equiv=refresh content='0;url=/new'>", 200, "text/html"),
+    "nothing": says(b""),
+    "500": says(b"no", 500),
+    "an empty object": says({}),
+}
+
+
+@pytest.mark.parametrize("name", NOT_ITSELF)
+def test_a_provider_that_is_not_itself_any_more_gets_one_order_until_its_balance_is_read(
+    shop: SimpleNamespace,
+    faulty: FaultyProvider,
+    open_lane: OpenLane,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    monkeypatch.setattr(lanes_module, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(lanes_module, "LONGEST_PAUSE_S", 0.02)
+    first = place(shop, 1)
+    open_lane(shop)
+    until(lambda: none_waits(first))
+    for action in ("add", "balance", "status", "services"):
+        faulty.plan(action, Fault(NOT_ITSELF[name]), forever=True)
+    placed = place(shop, 8)
+    until(lambda: "review" in forwards(placed))
+    asked = len(faulty.sent("balance"))
+    until(lambda: len(faulty.sent("balance")) > asked + 5)
+    # Several were on their way, for it had answered before.
+    reviews = forwards(placed).count("review")
+    assert reviews <= lanes_module.CONNECTIONS
+    assert len(faulty.sent("add")) == 1 + reviews
+    faulty.plan("add", None)
+    faulty.plan("balance", None)
+    until(lambda: none_waits(placed))
+    assert sorted(forwards(placed)) == ["review"] * reviews + ["sent"] * (8 - reviews)
+
+
+def test_a_provider_that_tells_no_balance_is_sent_orders_again_after_a_pause(
+    shop: SimpleNamespace,
+    faulty: FaultyProvider,
+    open_lane: OpenLane,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lanes_module, "FIRST_PAUSE_S", 0)
+    faulty.plan("balance", Fault(says({"error": "Incorrect action"})), forever=True)
+    faulty.plan("add", Fault(says(b"no", 500)))
+    placed = place(shop, 4)
+    open_lane(shop)
+    until(lambda: none_waits(placed))
+    assert sorted(forwards(placed)) == ["review", "sent", "sent", "sent"]
+
+
 def test_a_provider_that_gives_every_order_the_same_number_is_soon_left_alone(
     shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane
 ) -> None:
