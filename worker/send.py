@@ -8,6 +8,7 @@ import time
 
 from panel.orders import cancels, dispatch, refills
 from panel.orders.dispatch import Outgoing
+from panel.orders.refusal import Refusal
 from upstream import vocabulary
 from upstream.provider import (
     NoNumber,
@@ -34,6 +35,7 @@ def send(
     :param retry_after_s: when to try again, if the provider is not reached at all.
     :param hold_s: how long it waits for the operator after a refusal that is not known.
     :raises ProviderUnreachable, OutcomeUnknown: after recording it, so that the caller can pause.
+    :raises ProviderRejected: likewise, for a refusal that every order would meet for now.
     """
     try:
         number = provider.add(order)
@@ -41,12 +43,8 @@ def send(
         dispatch.record_not_sent(order.order_id, str(error), int(time.time()) + retry_after_s)
         raise
     except ProviderRejected as error:
-        why = str(error)
-        if vocabulary.key_was_used(why):
-            dispatch.mark_in_doubt(order.order_id, why, resend=False)
-            return
-        log.warning("order %d rejected: %s", order.order_id, why)
-        dispatch.record_rejected(order.order_id, why, vocabulary.refusal(why), hold_s)
+        if _concerns_all(order.order_id, str(error), hold_s):
+            raise
     except OutcomeUnknown as error:
         log.warning("order %d is in doubt: %s", order.order_id, error)
         dispatch.mark_in_doubt(order.order_id, str(error))
@@ -59,6 +57,16 @@ def send(
         poll_at = int(time.time()) + poll_after_s
         if not dispatch.record_accepted(order.order_id, number, poll_at):
             raise OutcomeUnknown(f"it gave another order's number, {number}")
+
+
+def _concerns_all(order_id: int, why: str, hold_s: int) -> bool:
+    """Record a refusal; whether every order would meet it for now."""
+    if vocabulary.key_was_used(why):
+        dispatch.mark_in_doubt(order_id, why, resend=False)
+        return False
+    log.warning("order %d rejected: %s", order_id, why)
+    refusal = dispatch.record_rejected(order_id, why, vocabulary.refusal(why), hold_s)
+    return refusal == Refusal.TEMPORARY and not vocabulary.is_about_the_order(why)
 
 
 def send_cancels(contact: Contact, retry_after_s: int) -> int:

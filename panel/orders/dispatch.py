@@ -291,22 +291,24 @@ def _takes_a_key_once(provider_id: int | None) -> bool:
     return provider is not None and provider.idempotent
 
 
-def record_rejected(order_id: int, why: str, refusal: Refusal, hold_s: int) -> None:
+def record_rejected(order_id: int, why: str, refusal: Refusal, hold_s: int) -> Refusal:
     """The provider clearly rejected: try the second source, wait, hold, or give the order up.
 
     What an operator taught of such a refusal goes before what it seems to mean.
 
     :param hold_s: how long the order waits for an operator where the refusal is not known.
+    :returns: what the refusal means, as far as anybody knows.
     """
     with immediate():
         order = lookup.get(order_id)
         if order.dispatch_state != state.SENDING:
-            return
+            return refusal
         refusal = words.refusal_meaning(order.provider_id, why) or refusal
         change = rejections.after_rejection(order, why, refusal, hold_s)
         apply_change(order, change, Event("refused", why))
         if refusal == Refusal.RANGE and order.provider_id is not None:
             registry.want_sync(order.provider_id)
+        return refusal
 
 
 def resend(order_id: int) -> None:

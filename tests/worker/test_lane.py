@@ -239,6 +239,29 @@ def test_a_provider_that_tells_no_balance_is_sent_orders_again_after_a_pause(
     assert sorted(forwards(placed)) == ["review", "sent", "sent", "sent"]
 
 
+def test_a_provider_that_refuses_every_order_for_now_is_tried_with_one_after_each_pause(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane
+) -> None:
+    faulty.plan("add", Fault(says({"error": "Too many requests"}, 429)), forever=True)
+    placed = place(shop, 30)
+    open_lane(shop)
+    until(lambda: any(lookup.get(order_id).attempts for order_id in placed))
+    assert not faulty.ended.wait(0.2)
+    assert len(faulty.sent("add")) == 1
+    assert forwards(placed) == ["waiting"] * 30
+
+
+@pytest.mark.parametrize("why", ["You have active order with this link", "Insufficient wallet"])
+def test_a_refusal_for_now_that_is_about_one_order_pauses_no_other(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane, why: str
+) -> None:
+    faulty.plan("add", *[Fault(says({"error": why}))] * 3)
+    placed = place(shop, 10)
+    open_lane(shop)
+    until(lambda: forwards(placed).count("sent") == 7)
+    assert forwards(placed).count("waiting") == 3
+
+
 def test_a_provider_that_gives_every_order_the_same_number_is_soon_left_alone(
     shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane
 ) -> None:
