@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from models import Provider as ProviderRow
 from panel.orders import dispatch, status_sync
+from panel.orders.refusal import Refusal
 from panel.providers import registry
 from panel.providers.policy import USUAL, SyncPolicy
 from upstream import vocabulary
@@ -46,6 +47,8 @@ LONGEST_PAUSE_S = 300
 BALANCE_EVERY_S = 600
 FUNDS_EVERY_S = 60
 """How often the balance is read while orders wait for it to rise."""
+MOST_WITHOUT_FUNDS = 3
+"""So many refusals for lack of funds in a row end a release of orders that wait for them."""
 ACCOUNT_FIRST_S = 5
 """So long everything else waits for the first reading of the account."""
 WANTED_PRICES_EVERY_S = 15
@@ -135,6 +138,7 @@ class Lane:
         self._refresh_at = 0.0
         self._balance_read_at: float | None = None
         self._account_asked = False
+        self._without_funds = 0
         self._in_doubt_since: float | None = None
         self._others_from = time.monotonic() + ACCOUNT_FIRST_S
         self._prices_at = time.monotonic() + pace.sync_prices_every_s
@@ -282,9 +286,21 @@ class Lane:
             if order is None:
                 return sent > 0
             pace = self._pace
-            send.send(self._provider, order, pace.poll_every_s, FIRST_PAUSE_S, pace.hold_s)
+            refusal = send.send(
+                self._provider, order, pace.poll_every_s, FIRST_PAUSE_S, pace.hold_s
+            )
+            self._count_for_funds(refusal)
             self._add_answers = self._may_ask(Kind.ADD)
         return True
+
+    def _count_for_funds(self, refusal: Refusal | None) -> None:
+        """End a release of orders that waited for funds, where funds are used up again."""
+        with self._lock:
+            self._without_funds = self._without_funds + 1 if refusal == Refusal.FUNDS else 0
+            if self._without_funds < MOST_WITHOUT_FUNDS:
+                return
+            self._without_funds = 0
+        dispatch.stop_release(self.row.id)
 
     def _send_cancels(self) -> bool:
         return send.send_cancels(self._contact, self._pace.poll_every_s) > 0

@@ -28,12 +28,13 @@ REFILL_SLOWER = 40
 
 def send(
     provider: Provider, order: Outgoing, poll_after_s: int, retry_after_s: int, hold_s: int
-) -> None:
+) -> Refusal | None:
     """Send a claimed order, and record what the provider said.
 
     :param poll_after_s: when to ask for its status first.
     :param retry_after_s: when to try again, if the provider is not reached at all.
     :param hold_s: how long it waits for the operator after a refusal that is not known.
+    :returns: what its refusal means; None for an order that was not refused.
     :raises ProviderUnreachable, OutcomeUnknown: after recording it, so that the caller can pause.
     :raises ProviderRejected: likewise, for a refusal that every order would meet for now.
     """
@@ -43,8 +44,11 @@ def send(
         dispatch.record_not_sent(order.order_id, str(error), int(time.time()) + retry_after_s)
         raise
     except ProviderRejected as error:
-        if _concerns_all(order.order_id, str(error), hold_s):
+        why = str(error)
+        refusal = _record_refusal(order.order_id, why, hold_s)
+        if refusal == Refusal.TEMPORARY and not vocabulary.is_about_the_order(why):
             raise
+        return refusal
     except OutcomeUnknown as error:
         log.warning("order %d is in doubt: %s", order.order_id, error)
         dispatch.mark_in_doubt(order.order_id, str(error))
@@ -57,16 +61,16 @@ def send(
         poll_at = int(time.time()) + poll_after_s
         if not dispatch.record_accepted(order.order_id, number, poll_at):
             raise OutcomeUnknown(f"it gave another order's number, {number}")
+        return None
 
 
-def _concerns_all(order_id: int, why: str, hold_s: int) -> bool:
-    """Record a refusal; whether every order would meet it for now."""
+def _record_refusal(order_id: int, why: str, hold_s: int) -> Refusal | None:
+    """Record a refusal, and tell what it means; None where the order was taken before."""
     if vocabulary.key_was_used(why):
         dispatch.mark_in_doubt(order_id, why, resend=False)
-        return False
+        return None
     log.warning("order %d rejected: %s", order_id, why)
-    refusal = dispatch.record_rejected(order_id, why, vocabulary.refusal(why), hold_s)
-    return refusal == Refusal.TEMPORARY and not vocabulary.is_about_the_order(why)
+    return dispatch.record_rejected(order_id, why, vocabulary.refusal(why), hold_s)
 
 
 def send_cancels(contact: Contact, retry_after_s: int) -> int:

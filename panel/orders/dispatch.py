@@ -29,6 +29,9 @@ MAX_RESENDS = 10
 """An order in doubt is sent again under its key, where the provider knows such keys: so often,
 after pauses that double from the first to the second."""
 
+RELEASED_AT = 0
+"""When an order is to be sent that was released: before all others."""
+
 UNTRUSTED_PAUSE_S = 60
 """How long an order is put off whose source waits for an operator."""
 
@@ -134,6 +137,8 @@ def _mark_as_sending(order: StoredOrder, purchase: Purchase, provider_id: int) -
     change: Change = {"dispatch_state": state.SENDING, "send_key": key}
     if order.held_because:
         change |= _RELEASED
+    if order.held_because == "funds" and order.send_at == RELEASED_AT:
+        change["attempts"] = 0
     apply_change(order, change, Event("sending", f"as service {purchase.provider_service}"))
     return Outgoing(order.id, provider_id, parameters, key)
 
@@ -412,13 +417,23 @@ def waits_for_funds(provider_id: int) -> bool:
 def release_for_funds(provider_id: int) -> int:
     """Send the orders now that wait for funds at a provider; tell how many there were.
 
-    Their attempts count anew: funds that rise often, but not far enough, give no order up.
+    The attempts of those that are sent count anew: funds that rise often, but not far enough,
+    give no order up.
     """
     with immediate():
         waiting = _FOR_FUNDS.run(provider_id=provider_id).fetchall()
         for (order_id,) in waiting:
-            apply_change(lookup.get(order_id), {"send_at": now(), "attempts": 0})
+            apply_change(lookup.get(order_id), {"send_at": RELEASED_AT})
     return len(waiting)
+
+
+def stop_release(provider_id: int) -> None:
+    """Funds are used up again: what was released and not sent waits for its own time again."""
+    with immediate():
+        for (order_id,) in _FOR_FUNDS.run(provider_id=provider_id).fetchall():
+            order = lookup.get(order_id)
+            if order.send_at == RELEASED_AT:
+                apply_change(order, {"send_at": now() + rejections.pause_s(order)})
 
 
 def settle_refused(provider_id: int) -> int:

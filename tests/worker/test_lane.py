@@ -556,9 +556,34 @@ def test_orders_that_wait_for_funds_go_out_once_each_when_funds_have_risen(
     until(lambda: none_waits(placed))
     assert forwards(placed) == ["sent"] * 8
     links = [sent["link"] for sent in faulty.sent("add")[8:]]
-    assert links[0] == lookup.get(placed[0]).link
+    assert lookup.get(placed[0]).link in links[: lanes_module.CONNECTIONS]
     assert sorted(faulty.taken().values()) == [1] * 8
     assert refunded(placed) == []
+
+
+def test_funds_that_rise_not_far_enough_are_tried_with_a_few_orders_alone(
+    shop: SimpleNamespace,
+    faulty: FaultyProvider,
+    open_lane: OpenLane,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lanes_module, "FUNDS_EVERY_S", 0)
+    faulty.funds = "0.0010"
+    faulty.plan("add", Fault(says({"error": "Insufficient wallet"})), forever=True)
+    placed = place(shop, 40)
+    open_lane(shop)
+    until(lambda: all(lookup.get(order_id).held_because == "funds" for order_id in placed))
+    assert len(faulty.sent("add")) == 40
+    for funds in ("0.0011", "0.0012", "0.0013"):
+        asked = len(faulty.sent("add"))
+        faulty.funds = funds
+        until(partial(lambda asked: len(faulty.sent("add")) >= asked + 3, asked))
+        until(lambda: all(lookup.get(order_id).send_at for order_id in placed))
+    assert not faulty.ended.wait(0.2)
+    most = lanes_module.MOST_WITHOUT_FUNDS + lanes_module.CONNECTIONS
+    assert len(faulty.sent("add")) <= 40 + 3 * most
+    assert forwards(placed) == ["waiting"] * 40
+    assert sorted({lookup.get(order_id).attempts for order_id in placed}) == [1]
 
 
 def test_prices_that_are_wanted_are_read_at_once_and_not_all_the_time(
