@@ -35,6 +35,7 @@ RELEASED_AT = 0
 UNTRUSTED_PAUSE_S = 60
 """How long an order is put off whose source waits for an operator."""
 
+MOST_EXPIRED = 100
 A_TRANSACTION = 50
 """So many orders are put off before others may write."""
 
@@ -65,6 +66,14 @@ _NEXT = CompiledQuery(
         .where(Order.provider == param("provider_id"), Order.send_at <= param("now"))
         .order_by(Order.send_at, Order.id)
         .limit(1)
+    )
+)
+_EXPIRED = CompiledQuery(
+    lambda: (
+        Order.select(Order.id)
+        .where(Order.held_because != literal(""), Order.held_because == literal("refusal"))
+        .where(Order.dispatch_state == literal(state.WAITING), Order.send_at <= param("now"))
+        .order_by(Order.send_at, Order.id)
     )
 )
 _HOLDER = CompiledQuery(
@@ -103,18 +112,52 @@ def _claim(order: StoredOrder, provider_id: int) -> Outgoing | None:
         with savepoint():
             return _begin_sending(order, provider_id)
     except Exception as error:  # whatever is wrong with it, the next ones can be sent
-        log.exception("order %d cannot be sent", order.id)
-        why = f"it cannot be sent: an internal error ({type(error).__name__})"
-        in_review: Change = {"dispatch_state": state.IN_REVIEW, "warning": why}
-        apply_change(order, in_review, Event("warning", why))
+        _put_in_review(order, error)
         return None
+
+
+def _put_in_review(order: StoredOrder, error: Exception) -> None:
+    log.exception("order %d cannot be sent", order.id)
+    why = f"it cannot be sent: an internal error ({type(error).__name__})"
+    apply_change(order, {"dispatch_state": state.IN_REVIEW, "warning": why}, Event("warning", why))
+
+
+def expire_held() -> int:
+    """Give up the orders that were held for a refusal until now; tell how many there were.
+
+    Also where the provider is paused or stopped: a customer is paid back in time. At most
+    MOST_EXPIRED, so that other things go on between.
+    """
+    expired = 0
+    for (order_id,) in _EXPIRED.run(now=now()).fetchall():
+        with immediate():
+            expired += _expire(lookup.get(order_id))
+        if expired == MOST_EXPIRED:
+            break
+    return expired
+
+
+def _expire(order: StoredOrder) -> bool:
+    """Give an order up if it is still held, unless an operator taught to wait."""
+    if order.held_because != "refusal" or order.send_at > now() or _is_to_wait(order):
+        return False
+    try:
+        with savepoint():
+            _give_up(order)
+    except Exception as error:  # whatever is wrong with it, the next ones are given up
+        _put_in_review(order, error)
+    return True
+
+
+def _give_up(order: StoredOrder) -> None:
+    event = Event("refused", f"given up, nobody decided in time: {order.held_text}")
+    apply_change(order, rejections.failure(order, order.held_text), event)
 
 
 def _begin_sending(order: StoredOrder, provider_id: int) -> Outgoing | None:
     """Mark an order as being sent; None if it cannot be sent there now, or waits no longer."""
     if order.held_because == "refusal" and not _is_to_wait(order):
-        event = Event("refused", f"given up, nobody decided in time: {order.held_text}")
-        apply_change(order, rejections.failure(order, order.held_text), event)
+        _give_up(order)
         return None
     purchase = purchases.purchase_of(order)
     if purchase.provider_id != provider_id or purchase.source_id is None:
