@@ -33,6 +33,7 @@ from upstream.provider import (
 from worker import account, poll, send
 from worker.backoff import Backoff
 from worker.contact import Contact
+from worker.failing import EVERYTHING, Failing
 from worker.throttle import Throttle
 
 log = logging.getLogger("panel.worker")
@@ -139,6 +140,7 @@ class Lane:
         self._balance_read_at: float | None = None
         self._account_asked = False
         self._without_funds = 0
+        self._failing = Failing(row.id, row.failing_because)
         self._in_doubt_since: float | None = None
         self._others_from = time.monotonic() + ACCOUNT_FIRST_S
         self._prices_at = time.monotonic() + pace.sync_prices_every_s
@@ -190,6 +192,7 @@ class Lane:
         if time.monotonic() < self._refresh_at:
             return
         self._refresh_at = time.monotonic() + IDLE_S
+        self._failing.forget_old()
         with self._lock:  # not between the two halves of a stop
             row = ProviderRow.get_by_id(self.row.id)
             self._is_stopped = bool(row.stopped_because)
@@ -236,11 +239,15 @@ class Lane:
             self._pause(kind, "an internal error")
         else:
             if done:
-                self._rounds[kind].backoff.succeeded()
+                self._succeeded(kind)
                 self._everything.succeeded()
             self._bar.update()
             return done
         return False
+
+    def _succeeded(self, kind: Kind) -> None:
+        self._rounds[kind].backoff.succeeded()
+        self._failing.ended(kind)
 
     def _react(
         self, kind: Kind, error: ProviderUnreachable | ProviderRejected | OutcomeUnknown
@@ -337,11 +344,14 @@ class Lane:
             account.read_account(self._contact, self.row.name, self._pace.currency)
         except ProviderRejected as error:
             if not vocabulary.is_temporary(str(error)):
+                # Some providers tell no balance: that is an answer, too.
                 self._end_doubt(asked_at)
+                self._rest(Kind.BALANCE, str(error))
+                return False
             raise
         self._end_doubt(asked_at)
         self._balance_read_at = time.monotonic()
-        self._rounds[Kind.BALANCE].backoff.succeeded()
+        self._succeeded(Kind.BALANCE)
         return False
 
     def _end_doubt(self, asked_at: float) -> None:
@@ -359,10 +369,15 @@ class Lane:
         account.sync_prices(self._contact, self.row, self._pace.currency, self._pace.policy)
         self._prices_at = time.monotonic() + self._pace.sync_prices_every_s
         self._wanted_prices_at = time.monotonic() + WANTED_PRICES_EVERY_S
-        self._rounds[Kind.SERVICES].backoff.succeeded()
+        self._succeeded(Kind.SERVICES)
         return False
 
     def _pause(self, kind: Kind, why: str) -> None:
+        """Leave one kind of requests alone for a while, and let operators see why."""
+        self._rest(kind, why)
+        self._failing.began(kind, why)
+
+    def _rest(self, kind: Kind, why: str) -> None:
         """Leave one kind of requests alone for a while."""
         if kind == Kind.ADD:
             self._add_answers = False
@@ -374,6 +389,7 @@ class Lane:
         """Leave the provider alone for a while."""
         self._add_answers = False
         pause_s = self._everything.pause(FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        self._failing.began(EVERYTHING, why)
         if pause_s is not None:
             log.warning("%s: %s; next try in %d s", self.row.name, why, round(pause_s))
 

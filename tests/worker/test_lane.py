@@ -7,10 +7,20 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.apps import free_port
 from support.clock import Clock
 from support.faulty import KEY, Call, Fault, FaultyProvider, hang, says
 from support.orders import account_id
-from support.shop import OpenLane, come_due, forwards, none_waits, place, refunded, until
+from support.shop import (
+    OpenLane,
+    come_due,
+    forwards,
+    none_waits,
+    open_shop,
+    place,
+    refunded,
+    until,
+)
 
 from models import AskedSingly, Cancel, Order, Provider, Refill, Service
 from panel import accounts, pricing
@@ -19,6 +29,7 @@ from panel.orders.place import OrderRequest, place_order
 from panel.providers import abilities, registry
 from worker import lane as lanes_module
 from worker import send
+from worker.failing import EVERYTHING, Failing
 
 ASKED = ["balance", "status", "services", "cancel", "refill"]
 MOVED = "https://new.example/api/v2"
@@ -330,6 +341,100 @@ def test_a_kind_of_request_that_fails_holds_up_no_other(
         until(lambda: Cancel.get(Cancel.order == canceled).status != "pending")
     assert row_of(shop).stopped_because == ""
     faulty.ended.set()
+
+
+@pytest.fixture
+def named(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is written of failing providers, in turn."""
+    written: list[str] = []
+    record = registry.record_failing
+
+    def recording(provider_id: int, because: str) -> None:
+        written.append(because)
+        record(provider_id, because)
+
+    monkeypatch.setattr(registry, "record_failing", recording)
+    return written
+
+
+@pytest.mark.parametrize("action", ["balance", "status", "services", "add"])
+def test_a_kind_that_fails_is_named_once_until_it_is_answered_again(
+    shop: SimpleNamespace,
+    faulty: FaultyProvider,
+    open_lane: OpenLane,
+    monkeypatch: pytest.MonkeyPatch,
+    named: list[str],
+    action: str,
+) -> None:
+    monkeypatch.setattr(lanes_module, "FIRST_PAUSE_S", 0)
+    if action == "status":
+        sent_there(shop, 1)
+    wanted = action == "services"
+    Provider.update(sync_wanted=wanted, currency="USD").where(
+        Provider.id == shop.provider
+    ).execute()
+    shop.row = row_of(shop)
+    faulty.plan(action, *[Fault(says({"error": "Too many requests"}, 429))] * 20)
+
+    def try_all() -> bool:
+        Order.update(poll_at=0, send_at=0).where(Order.provider == shop.provider).execute()
+        return len(faulty.sent(action)) > 20
+
+    open_lane(shop)
+    placed = place(shop, 1) if action == "add" else []
+    until(try_all)
+    until(lambda: row_of(shop).failing_because == "")
+    assert named == [f"{action}: Too many requests", ""]
+    assert row_of(shop).failing_since is None
+    assert none_waits(placed)
+
+
+def test_a_provider_that_is_not_reached_is_named_with_everything(
+    shop: SimpleNamespace, open_lane: OpenLane
+) -> None:
+    down = open_shop(f"http://127.0.0.1:{free_port()}/api/v2")
+    open_lane(down)
+    until(lambda: row_of(down).failing_because)
+    assert row_of(down).failing_because.startswith("everything: the provider cannot be reached")
+    assert row_of(down).failing_since
+
+
+def test_a_lane_goes_on_with_what_failed_before(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane
+) -> None:
+    registry.record_failing(shop.provider, "balance: HTTP 500")
+    shop.row = row_of(shop)
+    open_lane(shop)
+    until(lambda: row_of(shop).failing_because == "")
+
+
+def test_a_provider_that_tells_no_balance_does_not_fail(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane, named: list[str]
+) -> None:
+    faulty.plan("balance", Fault(says({"error": "Incorrect action"})), forever=True)
+    placed = place(shop, 4)
+    open_lane(shop)
+    until(lambda: none_waits(placed))
+    assert faulty.sent("balance")
+    assert named == []
+
+
+def test_of_several_that_fail_one_is_named_at_a_time(
+    shop: SimpleNamespace, named: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = Failing(shop.provider, "")
+    for kind in ("status", "refill", "status", EVERYTHING, "refill"):
+        failing.began(kind, "down")
+    failing.ended("cancel")
+    failing.ended("status")
+    failing.ended("add")
+    expected = ["status: down", "everything: down", "status: down", "refill: down"]
+    assert named == expected
+    failing.forget_old()
+    assert named == expected
+    monkeypatch.setattr("worker.failing.FORGOTTEN_S", 0)
+    failing.forget_old()
+    assert named == [*expected, ""]
 
 
 def test_a_fault_of_our_own_pauses_its_kind_alone(
