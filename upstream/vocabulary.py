@@ -269,3 +269,37 @@ def leaves_outcome_unknown(error: str) -> bool:
 def _plain_sentence(text: str) -> str:
     """A code such as `neworder.error.link_duplicate` as words, and a sentence as plain ones."""
     return re.sub(r"[\s_.-]+", " ", re.sub("['’`]", "", text.lower()))  # noqa: RUF001
+
+
+_ONE_ORDER = re.compile(
+    r"\b(order|link|service|product|url|user ?name|profile|post|video|channel|country)\b"
+    r"|duplicate|currently active"
+)
+"""What a refusal names that is about one order, its link or its service."""
+
+_EVERY_ORDER = _any_of(
+    (
+        r"too many|too fast|too frequent|slow down|throttl|flood",
+        r"(rate|requests?|api|calls?) (limit|quota)|quota exceeded|limit exceeded",
+        r"another transaction",
+        r"maintenance|temporar|overload|\bbusy\b",
+        r"(server|system|panel|site|website|api) (is )?(currently )?(unavailable|offline|down)",
+        r"\bapi ?key\b|(invalid|incorrect|wrong|bad) key\b",
+        r"unauthori[sz]ed|unauthenticated|authentication|access denied|forbidden",
+        r"\bip (address )?(is )?not\b|api (access )?(is )?disabled",
+        r"(account|user) (is |was |has been )?"
+        r"(suspended|inactive|disabled|blocked|banned|locked|frozen)",
+    )
+)
+"""Refusals for now that the next order would meet, too."""
+
+
+def is_about_the_order(error: str) -> bool:
+    """Whether a refusal may be about one order, its link, its service or funds for it.
+
+    The others, such as a rate limit or a key that is not valid, are met by every order.
+    """
+    text = _plain_sentence(error)
+    if _FUNDS.search(text) or _EVERY_ORDER.search(text) is None:
+        return True
+    return _ONE_ORDER.search(text) is not None

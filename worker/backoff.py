@@ -28,6 +28,10 @@ class Backoff:
             self._paused_until = time.monotonic() + pause_s
             return pause_s
 
+    def end(self) -> None:
+        """Let it rest no longer; if it fails again, the next pause is longer."""
+        self._paused_until = 0.0
+
     def succeeded(self) -> None:
         """The next pause is a short one again."""
         self._failures = 0

@@ -14,18 +14,19 @@ class Contact(NamedTuple):
     """A provider and how to ask it.
 
     wait: waits until its rate limit lets a request through; False once the worker stops.
-    odd: by action, the numbers that spoiled a list, and are asked for alone from then on.
+    odd: by action, the numbers that spoiled a list, and are asked for alone from then on: those
+        that were refused only for now, until they are answered.
     """
 
     provider_id: int
     provider: Provider
     wait: Callable[[], bool]
-    odd: dict[str, set[str]]
+    odd: dict[str, dict[str, bool]]
 
 
 def inquire(contact: Contact, action: str, ask: Ask[T], numbers: Sequence[str]) -> Inquiry[T]:
     """Ask for up to 100 numbers, and remember what the answers tell of the provider."""
-    odd = contact.odd.setdefault(action, set())
+    odd = contact.odd.setdefault(action, {})
     singly = abilities.asked_singly(contact.provider_id, action)
     inquiry = Inquiry(ask, contact.wait)
     inquiry.run(numbers, singly, odd)
@@ -35,5 +36,8 @@ def inquire(contact: Contact, action: str, ask: Ask[T], numbers: Sequence[str]) 
         return inquiry
     if singly:
         abilities.forget(contact.provider_id, action)
-    odd |= inquiry.odd
+    odd |= {number: number in inquiry.for_now for number in inquiry.odd}
+    for number in inquiry.found:
+        if odd.get(number):
+            odd.pop(number, None)
     return inquiry

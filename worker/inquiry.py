@@ -9,12 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Generic, TypeVar
 
 from upstream import vocabulary
-from upstream.provider import (
-    OutcomeUnknown,
-    ProviderRejected,
-    ProviderUnreachable,
-    RedirectedUnclear,
-)
+from upstream.provider import OutcomeUnknown, ProviderRejected, ProviderUnreachable
 
 T = TypeVar("T")
 
@@ -26,6 +21,9 @@ REFUSED, UNCLEAR = 1, 2
 """How many faults each kind of failure is: a provider that refuses is not down."""
 MAX_REQUESTS = 40
 """For one inquiry: what is left then stays due."""
+FOR_NOW, FOR_NOW_ALIVE = 2, 5
+"""So many things in a row that are refused for now tell that everything is: more where the
+provider answered something before."""
 PROBES_WITHOUT_LISTS = 2
 """So many numbers must be answered alone, and not as a list of one, to tell of all lists."""
 
@@ -46,9 +44,10 @@ class Inquiry(Generic[T]):
     """What came of asking for some numbers.
 
     found: the answers. refused: where the provider clearly says no to one alone, its words.
-    unclear: what was seen instead of an answer to one alone. What is in none of the three was
-    not asked for alone.
-    odd: what spoils a list. lists: whether lists are answered; None where nothing tells.
+    unclear: what was seen instead of an answer to one alone, or words that refuse it for now.
+    What is in none of the three was not asked for alone.
+    odd: what spoils a list; for_now: what of it was refused for now. lists: whether lists are
+    answered; None where nothing tells.
     gave_up: whether too little was answered to go on. failure: why nothing at all was.
     """
 
@@ -57,6 +56,7 @@ class Inquiry(Generic[T]):
         self.refused: dict[str, str] = {}
         self.unclear: dict[str, str] = {}
         self.odd: set[str] = set()
+        self.for_now: set[str] = set()
         self.lists: bool | None = None
         self.gave_up = False
         self.failure: Failure | None = None
@@ -67,6 +67,8 @@ class Inquiry(Generic[T]):
         self._last_fault: Failure | None = None
         self._refused_lists: dict[str, Failure] = {}
         self._without_lists = 0
+        self._odd_before: Collection[str] = ()
+        self._row_for_now: set[str] = set()
 
     def run(self, numbers: Sequence[str], singly: bool, odd: Collection[str]) -> None:
         """Ask for all these numbers, as far as the provider answers at all.
@@ -75,6 +77,7 @@ class Inquiry(Generic[T]):
         :param odd: what spoiled a list before, and is asked for alone.
         """
         self.lists = False if singly else None
+        self._odd_before = odd
         apart = [number for number in numbers if singly or number in odd]
         try:
             self._ask_list([number for number in numbers if number not in apart])
@@ -101,6 +104,7 @@ class Inquiry(Generic[T]):
             self.failure, self.gave_up = self._last_fault, True
             self.unclear.clear()
             self.odd.clear()
+            self.for_now.clear()
 
     def is_settled(self, number: str) -> bool:
         """Whether this number has an answer, or has none though it was asked for alone."""
@@ -127,7 +131,9 @@ class Inquiry(Generic[T]):
                     self._ask_alone(number)
             else:
                 self._request(part)
-                parts.extend(_halves([number for number in part if number not in self.found]))
+                # A short list next: where only long ones are refused, that is soon found out.
+                left = [number for number in part if number not in self.found]
+                parts.extendleft(reversed(_halves(left)))
 
     def _ask_alone(self, number: str) -> None:
         """Ask for one number in both forms, as far as it is not known that one is of no use."""
@@ -142,7 +148,7 @@ class Inquiry(Generic[T]):
                 self.lists = False
             error = as_list if other_form else error
         self.odd.add(number)
-        if isinstance(error, ProviderRejected):
+        if isinstance(error, ProviderRejected) and not vocabulary.is_temporary(str(error)):
             self.refused[number] = str(error)
         elif error is not None:
             self.unclear[number] = str(error)
@@ -162,24 +168,41 @@ class Inquiry(Generic[T]):
         error = self._try(numbers, alone)
         if error is None:
             self._faults = 0
+            self._row_for_now = set()
             self.lists = self.lists if alone else True
             return None
+        if len(numbers) == 1 and numbers[0] not in self._odd_before:
+            self._check_passing(numbers[0], error)
         self._last_fault = error
         self._faults += REFUSED if isinstance(error, ProviderRejected) else UNCLEAR
         if not alone and len(numbers) == 1:
             self._refused_lists[numbers[0]] = error
         return error
 
+    def _check_passing(self, number: str, error: Failure) -> None:
+        """Tell a thing that is refused for now from a provider that refuses everything for now.
+
+        :raises ProviderRejected: for a provider that refuses everything.
+        """
+        if not isinstance(error, ProviderRejected) or not vocabulary.is_temporary(str(error)):
+            self._row_for_now = set()
+            return
+        self._row_for_now |= {number}
+        self.odd.add(number)
+        self.for_now.add(number)
+        if len(self._row_for_now) < (FOR_NOW_ALIVE if self.found else FOR_NOW):
+            return
+        for number in self._row_for_now:
+            self.unclear.pop(number, None)
+        if not self.found:
+            self.odd -= self._row_for_now
+            self.for_now -= self._row_for_now
+        raise error
+
     def _try(self, numbers: list[str], alone: bool) -> Failure | None:
         try:
             answers = self._ask(numbers, alone)
-        except RedirectedUnclear:
-            raise
-        except ProviderRejected as error:
-            if vocabulary.is_temporary(str(error)):
-                raise
-            return error
-        except OutcomeUnknown as error:
+        except (ProviderRejected, OutcomeUnknown) as error:
             return error
         self.found.update(answers)
         return None if answers else OutcomeUnknown(SILENCE)

@@ -1,7 +1,7 @@
 """One lane of the worker: everything that is done for one provider, in threads of its own.
 
 A provider that is down pauses its own lane only, and a kind of request that fails only itself.
-One that redirects stops its lane, until an operator has seen where it moved.
+One that moved, or redirects an order, stops its lane, until an operator has looked.
 """
 
 import logging
@@ -18,8 +18,10 @@ from tqdm import tqdm
 
 from models import Provider as ProviderRow
 from panel.orders import dispatch, status_sync
+from panel.orders.refusal import Refusal
 from panel.providers import registry
 from panel.providers.policy import USUAL, SyncPolicy
+from upstream import vocabulary
 from upstream.provider import (
     OutcomeUnknown,
     Provider,
@@ -31,6 +33,7 @@ from upstream.provider import (
 from worker import account, poll, send
 from worker.backoff import Backoff
 from worker.contact import Contact
+from worker.failing import EVERYTHING, Failing
 from worker.throttle import Throttle
 
 log = logging.getLogger("panel.worker")
@@ -45,6 +48,8 @@ LONGEST_PAUSE_S = 300
 BALANCE_EVERY_S = 600
 FUNDS_EVERY_S = 60
 """How often the balance is read while orders wait for it to rise."""
+MOST_WITHOUT_FUNDS = 3
+"""So many refusals for lack of funds in a row end a release of orders that wait for them."""
 ACCOUNT_FIRST_S = 5
 """So long everything else waits for the first reading of the account."""
 WANTED_PRICES_EVERY_S = 15
@@ -75,6 +80,9 @@ class Kind(StrEnum):
     BALANCE = "balance"
     SERVICES = "services"
 
+
+STOPPED_BY_REDIRECT = (Kind.ADD, Kind.BALANCE)
+"""What every provider answers, and without a redirect: where one stands, all of it is in doubt."""
 
 Task = Callable[[], bool]
 """A share of the work of one kind; whether more may be due."""
@@ -131,6 +139,9 @@ class Lane:
         self._refresh_at = 0.0
         self._balance_read_at: float | None = None
         self._account_asked = False
+        self._without_funds = 0
+        self._failing = Failing(row.id, row.failing_because)
+        self._in_doubt_since: float | None = None
         self._others_from = time.monotonic() + ACCOUNT_FIRST_S
         self._prices_at = time.monotonic() + pace.sync_prices_every_s
         self._wanted_prices_at = 0.0
@@ -181,6 +192,7 @@ class Lane:
         if time.monotonic() < self._refresh_at:
             return
         self._refresh_at = time.monotonic() + IDLE_S
+        self._failing.forget_old()
         with self._lock:  # not between the two halves of a stop
             row = ProviderRow.get_by_id(self.row.id)
             self._is_stopped = bool(row.stopped_because)
@@ -190,6 +202,8 @@ class Lane:
         """Whether a kind may go on. The account comes first: its currency may hold what waits."""
         waits = not self._account_asked and time.monotonic() < self._others_from
         if waits and kind is not Kind.BALANCE:
+            return False
+        if kind is Kind.ADD and self._in_doubt_since is not None:
             return False
         rests = self._everything.is_paused() or self._rounds[kind].backoff.is_paused()
         return not (rests or self._is_stopped or self._stop.is_set())
@@ -218,22 +232,42 @@ class Lane:
             return False
         try:
             done = self._run_task(kind, task)
-        except (ProviderMoved, RedirectedUnclear) as error:
-            self._stop_lane(error)
-        except ProviderUnreachable as error:
-            self._pause_everything(str(error))
-        except (ProviderRejected, OutcomeUnknown) as error:
-            self._pause(kind, str(error))
+        except (ProviderUnreachable, ProviderRejected, OutcomeUnknown) as error:
+            self._react(kind, error)
         except Exception:
             log.exception("%s: an internal error in the worker", self.row.name)
             self._pause(kind, "an internal error")
         else:
             if done:
-                self._rounds[kind].backoff.succeeded()
+                self._succeeded(kind)
                 self._everything.succeeded()
             self._bar.update()
             return done
         return False
+
+    def _succeeded(self, kind: Kind) -> None:
+        self._rounds[kind].backoff.succeeded()
+        self._failing.ended(kind)
+
+    def _react(
+        self, kind: Kind, error: ProviderUnreachable | ProviderRejected | OutcomeUnknown
+    ) -> None:
+        """Rest after an answer that was none, as far as it tells of the provider."""
+        redirected = isinstance(error, RedirectedUnclear) and kind in STOPPED_BY_REDIRECT
+        if isinstance(error, ProviderMoved) or redirected:
+            address = error.address if isinstance(error, ProviderMoved) else ""
+            self._stop_lane(str(error), address)
+        elif isinstance(error, ProviderUnreachable):
+            self._pause_everything(str(error))
+        else:
+            if kind is Kind.ADD and isinstance(error, OutcomeUnknown):
+                self._doubt()
+            self._pause(kind, str(error))
+
+    def _doubt(self) -> None:
+        """Send nothing more until the balance was read: is the provider itself still there?"""
+        self._in_doubt_since = time.monotonic()
+        self._rounds[Kind.BALANCE].backoff.end()
 
     def _run_task(self, kind: Kind, task: Task) -> bool:
         try:
@@ -259,9 +293,21 @@ class Lane:
             if order is None:
                 return sent > 0
             pace = self._pace
-            send.send(self._provider, order, pace.poll_every_s, FIRST_PAUSE_S, pace.hold_s)
+            refusal = send.send(
+                self._provider, order, pace.poll_every_s, FIRST_PAUSE_S, pace.hold_s
+            )
+            self._count_for_funds(refusal)
             self._add_answers = self._may_ask(Kind.ADD)
         return True
+
+    def _count_for_funds(self, refusal: Refusal | None) -> None:
+        """End a release of orders that waited for funds, where funds are used up again."""
+        with self._lock:
+            self._without_funds = self._without_funds + 1 if refusal == Refusal.FUNDS else 0
+            if self._without_funds < MOST_WITHOUT_FUNDS:
+                return
+            self._without_funds = 0
+        dispatch.stop_release(self.row.id)
 
     def _send_cancels(self) -> bool:
         return send.send_cancels(self._contact, self._pace.poll_every_s) > 0
@@ -285,7 +331,7 @@ class Lane:
         return True
 
     def _is_balance_due(self) -> bool:
-        if self._balance_read_at is None:
+        if self._balance_read_at is None or self._in_doubt_since is not None:
             return True
         age_s = time.monotonic() - self._balance_read_at
         if age_s < FUNDS_EVERY_S:
@@ -293,10 +339,25 @@ class Lane:
         return age_s >= BALANCE_EVERY_S or dispatch.waits_for_funds(self.row.id)
 
     def _read_account(self) -> bool:
-        account.read_account(self._contact, self.row.name, self._pace.currency)
+        asked_at = time.monotonic()
+        try:
+            account.read_account(self._contact, self.row.name, self._pace.currency)
+        except ProviderRejected as error:
+            if not vocabulary.is_temporary(str(error)):
+                # Some providers tell no balance: that is an answer, too.
+                self._end_doubt(asked_at)
+                self._rest(Kind.BALANCE, str(error))
+                return False
+            raise
+        self._end_doubt(asked_at)
         self._balance_read_at = time.monotonic()
-        self._rounds[Kind.BALANCE].backoff.succeeded()
+        self._succeeded(Kind.BALANCE)
         return False
+
+    def _end_doubt(self, asked_at: float) -> None:
+        """The provider answered clearly what it was asked then: it is itself."""
+        if self._in_doubt_since is not None and self._in_doubt_since < asked_at:
+            self._in_doubt_since = None
 
     def _are_prices_due(self) -> bool:
         moment = time.monotonic()
@@ -308,10 +369,15 @@ class Lane:
         account.sync_prices(self._contact, self.row, self._pace.currency, self._pace.policy)
         self._prices_at = time.monotonic() + self._pace.sync_prices_every_s
         self._wanted_prices_at = time.monotonic() + WANTED_PRICES_EVERY_S
-        self._rounds[Kind.SERVICES].backoff.succeeded()
+        self._succeeded(Kind.SERVICES)
         return False
 
     def _pause(self, kind: Kind, why: str) -> None:
+        """Leave one kind of requests alone for a while, and let operators see why."""
+        self._rest(kind, why)
+        self._failing.began(kind, why)
+
+    def _rest(self, kind: Kind, why: str) -> None:
         """Leave one kind of requests alone for a while."""
         if kind == Kind.ADD:
             self._add_answers = False
@@ -323,17 +389,20 @@ class Lane:
         """Leave the provider alone for a while."""
         self._add_answers = False
         pause_s = self._everything.pause(FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        self._failing.began(EVERYTHING, why)
         if pause_s is not None:
             log.warning("%s: %s; next try in %d s", self.row.name, why, round(pause_s))
 
-    def _stop_lane(self, error: ProviderMoved | RedirectedUnclear) -> None:
-        """Send and ask nothing more until an operator resumes the provider; told once."""
-        address = error.address if isinstance(error, ProviderMoved) else ""
+    def _stop_lane(self, why: str, address: str) -> None:
+        """Send and ask nothing more until an operator resumes the provider; told once.
+
+        :param address: where it moved to; "" where it does not say.
+        """
         with self._lock:
             self._add_answers = False
             if self._is_stopped:
                 return
-            registry.stop(self.row.id, str(error), address)
+            registry.stop(self.row.id, why, address)
             self._is_stopped = True
         resume = f"flask provider resume {self.row.name}" + (
             f" --url {address}" if address else ""
@@ -341,6 +410,6 @@ class Lane:
         log.error(
             "%s: %s; orders wait, and nothing is asked until you have looked and say: %s",
             self.row.name,
-            error,
+            why,
             resume,
         )

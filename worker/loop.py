@@ -21,7 +21,8 @@ from worker.lane import Lane, Pace
 log = logging.getLogger("panel.worker")
 
 LOOP_S = 2
-"""How often new and removed providers are looked for, and drip-feeds moved on."""
+"""How often new and removed providers are looked for, drip-feeds moved on, and orders given up
+whose refusal nobody decided on in time."""
 
 
 def run(
@@ -49,6 +50,7 @@ def run(
                 heartbeat.record_alive()
                 _open_and_close(lanes, make, pace)
                 dripfeed.run_due(pace.poll_every_s)
+                dispatch.expire_held()
                 stop.wait(LOOP_S)
         finally:
             for _, lane_stop in lanes.values():

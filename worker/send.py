@@ -8,6 +8,7 @@ import time
 
 from panel.orders import cancels, dispatch, refills
 from panel.orders.dispatch import Outgoing
+from panel.orders.refusal import Refusal
 from upstream import vocabulary
 from upstream.provider import (
     NoNumber,
@@ -27,13 +28,15 @@ REFILL_SLOWER = 40
 
 def send(
     provider: Provider, order: Outgoing, poll_after_s: int, retry_after_s: int, hold_s: int
-) -> None:
+) -> Refusal | None:
     """Send a claimed order, and record what the provider said.
 
     :param poll_after_s: when to ask for its status first.
     :param retry_after_s: when to try again, if the provider is not reached at all.
     :param hold_s: how long it waits for the operator after a refusal that is not known.
+    :returns: what its refusal means; None for an order that was not refused.
     :raises ProviderUnreachable, OutcomeUnknown: after recording it, so that the caller can pause.
+    :raises ProviderRejected: likewise, for a refusal that every order would meet for now.
     """
     try:
         number = provider.add(order)
@@ -42,11 +45,10 @@ def send(
         raise
     except ProviderRejected as error:
         why = str(error)
-        if vocabulary.key_was_used(why):
-            dispatch.mark_in_doubt(order.order_id, why, resend=False)
-            return
-        log.warning("order %d rejected: %s", order.order_id, why)
-        dispatch.record_rejected(order.order_id, why, vocabulary.refusal(why), hold_s)
+        refusal = _record_refusal(order.order_id, why, hold_s)
+        if refusal == Refusal.TEMPORARY and not vocabulary.is_about_the_order(why):
+            raise
+        return refusal
     except OutcomeUnknown as error:
         log.warning("order %d is in doubt: %s", order.order_id, error)
         dispatch.mark_in_doubt(order.order_id, str(error))
@@ -56,7 +58,19 @@ def send(
         dispatch.mark_in_doubt(order.order_id, f"an internal error ({type(error).__name__})")
         raise
     else:
-        dispatch.record_accepted(order.order_id, number, int(time.time()) + poll_after_s)
+        poll_at = int(time.time()) + poll_after_s
+        if not dispatch.record_accepted(order.order_id, number, poll_at):
+            raise OutcomeUnknown(f"it gave another order's number, {number}")
+        return None
+
+
+def _record_refusal(order_id: int, why: str, hold_s: int) -> Refusal | None:
+    """Record a refusal, and tell what it means; None where the order was taken before."""
+    if vocabulary.key_was_used(why):
+        dispatch.mark_in_doubt(order_id, why, resend=False)
+        return None
+    log.warning("order %d rejected: %s", order_id, why)
+    return dispatch.record_rejected(order_id, why, vocabulary.refusal(why), hold_s)
 
 
 def send_cancels(contact: Contact, retry_after_s: int) -> int:

@@ -30,12 +30,16 @@ MAX_RESENDS = 10
 """An order in doubt is sent again under its key, where the provider knows such keys: so often,
 after pauses that double from the first to the second."""
 
+RELEASED_AT = 0
+"""When an order is to be sent that was released: before all others."""
+
 UNTRUSTED_PAUSE_S = 60
 """How long an order is put off whose source waits for an operator."""
 
 MAX_TOLD = 60
 """So much of a provider's name of a service stands in a warning."""
 
+MOST_EXPIRED = 100
 A_TRANSACTION = 50
 """So many orders are put off before others may write."""
 
@@ -66,6 +70,14 @@ _NEXT = CompiledQuery(
         .where(Order.provider == param("provider_id"), Order.send_at <= param("now"))
         .order_by(Order.send_at, Order.id)
         .limit(1)
+    )
+)
+_EXPIRED = CompiledQuery(
+    lambda: (
+        Order.select(Order.id)
+        .where(Order.held_because != literal(""), Order.held_because == literal("refusal"))
+        .where(Order.dispatch_state == literal(state.WAITING), Order.send_at <= param("now"))
+        .order_by(Order.send_at, Order.id)
     )
 )
 _HOLDER = CompiledQuery(
@@ -104,18 +116,52 @@ def _claim(order: StoredOrder, provider_id: int) -> Outgoing | None:
         with savepoint():
             return _begin_sending(order, provider_id)
     except Exception as error:  # whatever is wrong with it, the next ones can be sent
-        log.exception("order %d cannot be sent", order.id)
-        why = f"it cannot be sent: an internal error ({type(error).__name__})"
-        in_review: Change = {"dispatch_state": state.IN_REVIEW, "warning": why}
-        apply_change(order, in_review, Event("warning", why))
+        _put_in_review(order, error)
         return None
+
+
+def _put_in_review(order: StoredOrder, error: Exception) -> None:
+    log.exception("order %d cannot be sent", order.id)
+    why = f"it cannot be sent: an internal error ({type(error).__name__})"
+    apply_change(order, {"dispatch_state": state.IN_REVIEW, "warning": why}, Event("warning", why))
+
+
+def expire_held() -> int:
+    """Give up the orders that were held for a refusal until now; tell how many there were.
+
+    Also where the provider is paused or stopped: a customer is paid back in time. At most
+    MOST_EXPIRED, so that other things go on between.
+    """
+    expired = 0
+    for (order_id,) in _EXPIRED.run(now=now()).fetchall():
+        with immediate():
+            expired += _expire(lookup.get(order_id))
+        if expired == MOST_EXPIRED:
+            break
+    return expired
+
+
+def _expire(order: StoredOrder) -> bool:
+    """Give an order up if it is still held, unless an operator taught to wait."""
+    if order.held_because != "refusal" or order.send_at > now() or _is_to_wait(order):
+        return False
+    try:
+        with savepoint():
+            _give_up(order)
+    except Exception as error:  # whatever is wrong with it, the next ones are given up
+        _put_in_review(order, error)
+    return True
+
+
+def _give_up(order: StoredOrder) -> None:
+    event = Event("refused", f"given up, nobody decided in time: {order.held_text}")
+    apply_change(order, rejections.failure(order, order.held_text), event)
 
 
 def _begin_sending(order: StoredOrder, provider_id: int) -> Outgoing | None:
     """Mark an order as being sent; None if it cannot be sent there now, or waits no longer."""
     if order.held_because == "refusal" and not _is_to_wait(order):
-        event = Event("refused", f"given up, nobody decided in time: {order.held_text}")
-        apply_change(order, rejections.failure(order, order.held_text), event)
+        _give_up(order)
         return None
     purchase = purchases.purchase_of(order)
     if purchase.provider_id != provider_id or purchase.source_id is None:
@@ -156,6 +202,8 @@ def _mark_as_sending(order: StoredOrder, purchase: Purchase, provider_id: int) -
     change: Change = {"dispatch_state": state.SENDING, "send_key": key}
     if order.held_because:
         change |= _RELEASED
+    if order.held_because == "funds" and order.send_at == RELEASED_AT:
+        change["attempts"] = 0
     apply_change(order, change, Event("sending", f"as service {purchase.provider_service}"))
     return Outgoing(order.id, provider_id, parameters, key)
 
@@ -194,23 +242,25 @@ def _find_source_again(order: StoredOrder) -> Change:
     }
 
 
-def record_accepted(order_id: int, provider_order: str, poll_at: int) -> None:
+def record_accepted(order_id: int, provider_order: str, poll_at: int) -> bool:
     """The provider has accepted the order, under this number of its own.
 
     A number that another order has already says nothing of this one: it waits for a person.
 
     :param poll_at: when to ask for its status first, in seconds since 1970.
+    :returns: whether the number was no other order's.
     """
     with immediate():
         order = lookup.get(order_id)
         if order.dispatch_state not in (state.SENDING, state.IN_REVIEW):
-            return
+            return True
         other = holder(order.provider_id, provider_order)
-        if other is None or other == order_id:
-            _accept(order, provider_order, poll_at)
-        else:
+        if other is not None and other != order_id:
             why = f"the provider gave the number of order {other}, {provider_order}"
             _mark_in_doubt(order, why, resend=False)
+            return False
+        _accept(order, provider_order, poll_at)
+        return True
 
 
 def _accept(order: StoredOrder, provider_order: str, poll_at: int) -> None:
@@ -310,22 +360,24 @@ def _takes_a_key_once(provider_id: int | None) -> bool:
     return provider is not None and provider.idempotent
 
 
-def record_rejected(order_id: int, why: str, refusal: Refusal, hold_s: int) -> None:
+def record_rejected(order_id: int, why: str, refusal: Refusal, hold_s: int) -> Refusal:
     """The provider clearly rejected: try the second source, wait, hold, or give the order up.
 
     What an operator taught of such a refusal goes before what it seems to mean.
 
     :param hold_s: how long the order waits for an operator where the refusal is not known.
+    :returns: what the refusal means, as far as anybody knows.
     """
     with immediate():
         order = lookup.get(order_id)
         if order.dispatch_state != state.SENDING:
-            return
+            return refusal
         refusal = words.refusal_meaning(order.provider_id, why) or refusal
         change = rejections.after_rejection(order, why, refusal, hold_s)
         apply_change(order, change, Event("refused", why))
         if refusal == Refusal.RANGE and order.provider_id is not None:
             registry.want_sync(order.provider_id)
+        return refusal
 
 
 def resend(order_id: int) -> None:
@@ -439,13 +491,23 @@ def waits_for_funds(provider_id: int) -> bool:
 def release_for_funds(provider_id: int) -> int:
     """Send the orders now that wait for funds at a provider; tell how many there were.
 
-    Their attempts count anew: funds that rise often, but not far enough, give no order up.
+    The attempts of those that are sent count anew: funds that rise often, but not far enough,
+    give no order up.
     """
     with immediate():
         waiting = _FOR_FUNDS.run(provider_id=provider_id).fetchall()
         for (order_id,) in waiting:
-            apply_change(lookup.get(order_id), {"send_at": now(), "attempts": 0})
+            apply_change(lookup.get(order_id), {"send_at": RELEASED_AT})
     return len(waiting)
+
+
+def stop_release(provider_id: int) -> None:
+    """Funds are used up again: what was released and not sent waits for its own time again."""
+    with immediate():
+        for (order_id,) in _FOR_FUNDS.run(provider_id=provider_id).fetchall():
+            order = lookup.get(order_id)
+            if order.send_at == RELEASED_AT:
+                apply_change(order, {"send_at": now() + rejections.pause_s(order)})
 
 
 def settle_refused(provider_id: int) -> int:

@@ -127,7 +127,7 @@ def _retry_later(order: StoredOrder, why: str) -> Change:
         "is_temporary": False,
         "may_be_at_provider": False,
         "attempts": order.attempts + 1,
-        "send_at": now() + _pause_s(order),
+        "send_at": now() + pause_s(order),
         "warning": why,
         "held_because": "",
         "held_text": "",
@@ -140,12 +140,13 @@ def _resend_later(order: StoredOrder, why: str) -> Change:
     return {
         "dispatch_state": state.WAITING if again else state.IN_REVIEW,
         "attempts": order.attempts + 1,
-        "send_at": now() + _pause_s(order),
+        "send_at": now() + pause_s(order),
         "warning": why,
     }
 
 
-def _pause_s(order: StoredOrder) -> int:
+def pause_s(order: StoredOrder) -> int:
+    """How long an order waits that was refused for now, by how often it was."""
     return min(PAUSE_S * 2**order.attempts, MAX_PAUSE_S)
 
 

@@ -4,6 +4,7 @@ Everybody else computes a Change and hands it over. The money that a change move
 same transaction.
 """
 
+import re
 from functools import cache
 from typing import Any, NamedTuple, TypedDict
 
@@ -142,10 +143,17 @@ def apply_change(order: StoredOrder, change: Change, event: Event | None = None)
 
 
 def apply_with_warning(order: StoredOrder, change: Change) -> None:
-    """Apply a change as apply_change() does; a warning that is new goes into the history."""
+    """Apply a change as apply_change() does; a warning that is new goes into the history.
+
+    One that differs from the last only in its numbers is not new: a provider may count requests.
+    """
     warning = change.get("warning", "")
-    is_new = warning and warning != order.warning
+    is_new = warning and _without_numbers(warning) != _without_numbers(order.warning)
     apply_change(order, change, Event("warning", warning) if is_new else None)
+
+
+def _without_numbers(text: str) -> str:
+    return re.sub(r"[0-9]+", "#", text)
 
 
 def _changed_columns(order: StoredOrder, change: Change) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from panel.providers.listing import Listing
 from panel.providers.registry import SANDBOX_URL
 from support.faulty import DOLLARS
 from upstream.http import IDEMPOTENT_HEADER, HttpProvider
-from upstream.provider import OutcomeUnknown, Provider
+from upstream.provider import OutcomeUnknown, Provider, ProviderRejected
 from upstream.sandbox import SandboxProvider
 from worker import poll, send
 from worker.contact import Contact
@@ -138,7 +138,7 @@ class Lane:
     def send(self) -> None:
         """Send all orders that are due."""
         while order := dispatch.claim(self.row.id):
-            with suppress(OutcomeUnknown):
+            with suppress(OutcomeUnknown, ProviderRejected):
                 send.send(self.provider, order, 0, 0, HOLD_S)
 
     def ask(self) -> None:

@@ -424,3 +424,30 @@ def test_an_orders_status_is_known_in_every_spelling(word: str, status: str | No
 )
 def test_a_refills_status_is_known_in_every_spelling(word: str, status: str | None) -> None:
     assert vocabulary.refill_status(word) == status
+
+
+@pytest.mark.parametrize(
+    ("text", "about_order"),
+    [
+        ("Too many requests", False),
+        ("Rate limit exceeded", False),
+        ("Too many orders at once", False),
+        ("Invalid API key", False),
+        ("Your account is suspended", False),
+        ("Maintenance", False),
+        ("Panel is currently unavailable", False),
+        ("IP not allowed", False),
+        ("Server busy, try again later", False),
+        ("You have active order with this link", True),
+        ("neworder.error.link_duplicate", True),
+        ("This service is in maintenance", True),
+        ("Service is temporarily disabled", True),
+        ("Not enough funds on balance", True),
+        ("Please try again later", True),
+        ("Incorrect link", True),
+    ],
+)
+def test_what_every_order_would_meet_is_told_from_what_one_meets(
+    text: str, about_order: bool
+) -> None:
+    assert vocabulary.is_about_the_order(text) == about_order

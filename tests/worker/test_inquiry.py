@@ -13,14 +13,22 @@ from upstream.provider import (
     ProviderUnreachable,
     RedirectedUnclear,
 )
-from worker.inquiry import MAX_REQUESTS, SILENCE, Inquiry
+from worker.inquiry import FOR_NOW_ALIVE, MAX_REQUESTS, SILENCE, Inquiry
 
 MANY = [str(number) for number in range(100)]
 
 Fail = Callable[[], Exception]
 CRASHES: Fail = lambda: OutcomeUnknown("HTTP 500")  # noqa: E731
 REFUSES: Fail = lambda: ProviderRejected("Incorrect order ID")  # noqa: E731
-FAILS: dict[str, Fail | None] = {"crashes": CRASHES, "refuses": REFUSES, "is silent": None}
+REFUSES_NOW: Fail = lambda: ProviderRejected("Order 37 is temporarily unavailable")  # noqa: E731
+REDIRECTS: Fail = lambda: RedirectedUnclear("HTTP 302")  # noqa: E731
+FAILS: dict[str, Fail | None] = {
+    "crashes": CRASHES,
+    "refuses": REFUSES,
+    "refuses for now": REFUSES_NOW,
+    "redirects": REDIRECTS,
+    "is silent": None,
+}
 """How a provider may answer a request that names an odd number; None leaves that number out."""
 
 
@@ -33,16 +41,20 @@ class Theirs:
         lists: bool = True,
         alone: bool = True,
         at_most: int = 100,
+        longest: int = 100,
     ) -> None:
         self.odd = odd or {}
         self.forms = {False: lists, True: alone}
         self.at_most = at_most
+        self.longest = longest
         self.requests: list[tuple[str, ...]] = []
 
     def __call__(self, numbers: list[str], alone: bool) -> dict[str, str]:
         self.requests.append(tuple(numbers))
         if not self.forms[alone]:
             raise ProviderRejected("Incorrect request")
+        if len(numbers) > self.longest:
+            raise ProviderRejected(f"API limit: {self.longest} orders per request")
         for fail in [self.odd[number] for number in numbers if number in self.odd]:
             if fail is not None:
                 raise fail()
@@ -70,7 +82,7 @@ def test_what_is_odd_stops_only_itself(odd: list[str], fail: Fail | None) -> Non
     theirs = Theirs(dict.fromkeys(odd, fail))
     inquiry = inquire(theirs)
     assert sorted(inquiry.found) == sorted(set(MANY) - set(odd))
-    expected = {CRASHES: "HTTP 500", REFUSES: "Incorrect order ID", None: SILENCE}[fail]
+    expected = SILENCE if fail is None else str(fail())
     told = inquiry.refused if fail is REFUSES else inquiry.unclear
     assert told == dict.fromkeys(odd, expected)
     assert inquiry.odd >= set(odd)
@@ -154,9 +166,6 @@ def test_a_provider_that_refuses_everything_is_left_alone_with_what_it_says() ->
     [
         ProviderUnreachable("down"),
         ProviderMoved("https://new.example/"),
-        RedirectedUnclear("HTTP 302"),
-        ProviderRejected("Invalid API key"),
-        ProviderRejected("Too many requests"),
     ],
     ids=repr,
 )
@@ -165,6 +174,46 @@ def test_what_concerns_everything_is_not_asked_for_again(error: Exception) -> No
     inquiry = inquire(theirs)
     assert inquiry.failure is error
     assert len(theirs.requests) == 1
+
+
+@pytest.mark.parametrize("why", ["Invalid API key", "Too many requests", "Maintenance"])
+@pytest.mark.parametrize("singly", [False, True])
+@pytest.mark.parametrize("count", [1, 2, 100])
+def test_a_provider_that_refuses_everything_for_now_is_left_alone_at_once(
+    count: int, singly: bool, why: str
+) -> None:
+    theirs = Theirs(dict.fromkeys(MANY, lambda: ProviderRejected(why)))
+    inquiry = inquire(theirs, MANY[:count], singly)
+    assert str(inquiry.failure) == why
+    assert (inquiry.refused, inquiry.unclear, inquiry.odd) == ({}, {}, set())
+    assert len(theirs.requests) <= 4
+
+
+def test_a_rate_limit_that_is_met_on_the_way_ends_the_inquiry() -> None:
+    theirs = Theirs(dict.fromkeys(MANY[10:], lambda: ProviderRejected("Too many requests")))
+    inquiry = inquire(theirs, MANY[:50], singly=True)
+    assert sorted(inquiry.found) == sorted(MANY[:10])
+    assert str(inquiry.failure) == "Too many requests"
+    assert (inquiry.unclear, len(theirs.requests)) == ({}, 10 + FOR_NOW_ALIVE)
+
+
+def test_many_things_in_a_row_that_are_refused_for_now_are_known_the_next_time() -> None:
+    theirs = Theirs(dict.fromkeys(MANY[40:45], REFUSES_NOW))
+    inquiry = inquire(theirs)
+    assert inquiry.gave_up
+    theirs.requests.clear()
+    again = inquire(theirs, odd=tuple(inquiry.odd))
+    assert sorted(again.found) == sorted(set(MANY) - set(MANY[40:45]))
+    assert again.failure is None
+
+
+@pytest.mark.parametrize("longest", [2, 10, 40])
+def test_a_provider_that_refuses_long_lists_is_asked_with_short_ones(longest: int) -> None:
+    theirs = Theirs(longest=longest)
+    inquiry = inquire(theirs)
+    assert len(inquiry.found) >= min(100, 10 * longest)
+    assert (inquiry.failure, inquiry.refused, inquiry.unclear) == (None, {}, {})
+    assert len(theirs.requests) <= MAX_REQUESTS
 
 
 def test_what_was_odd_before_and_still_is_tells_nothing_of_the_provider() -> None:

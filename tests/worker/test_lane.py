@@ -7,10 +7,20 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.apps import free_port
 from support.clock import Clock
 from support.faulty import KEY, Call, Fault, FaultyProvider, hang, says
 from support.orders import account_id
-from support.shop import OpenLane, come_due, forwards, none_waits, place, refunded, until
+from support.shop import (
+    OpenLane,
+    come_due,
+    forwards,
+    none_waits,
+    open_shop,
+    place,
+    refunded,
+    until,
+)
 
 from models import AskedSingly, Cancel, Order, Provider, Refill, Service
 from panel import accounts, pricing
@@ -19,7 +29,9 @@ from panel.orders.place import OrderRequest, place_order
 from panel.providers import abilities, registry
 from worker import lane as lanes_module
 from worker import send
+from worker.failing import EVERYTHING, Failing
 
+ASKED = ["balance", "status", "services", "cancel", "refill"]
 MOVED = "https://new.example/api/v2"
 
 
@@ -103,7 +115,7 @@ def test_a_panel_that_moved_is_sent_one_order_and_stops_its_lane(
     assert refunded(placed) == []
 
 
-@pytest.mark.parametrize("action", ["balance", "status", "services", "cancel", "refill"])
+@pytest.mark.parametrize("action", ASKED)
 def test_a_redirect_of_any_request_stops_the_lane(
     shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane, action: str
 ) -> None:
@@ -138,6 +150,32 @@ def test_a_redirect_that_may_come_after_the_work_leaves_one_order_in_review(
     assert row_of(shop).moved_to == ""
 
 
+@pytest.mark.parametrize("action", ASKED)
+def test_a_redirect_that_does_not_say_what_it_means_stops_a_lane_only_where_money_is_at_stake(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane, action: str
+) -> None:
+    (order_id,) = sent_there(shop, 1)
+    Service.update(cancel=True, refill=True).where(Service.id == shop.service).execute()
+    if action == "refill":
+        transition.change(order_id, status="Completed")
+        refills.request(account_id(), [order_id])
+    if action == "cancel":
+        transition.change(order_id, status="In progress")
+        cancels.request(account_id(), [order_id])
+    Provider.update(sync_wanted=True, currency="USD").where(Provider.id == shop.provider).execute()
+    shop.row = row_of(shop)
+    faulty.plan(action, moved(302, "/login"), forever=True)
+    open_lane(shop)
+    if action == "balance":
+        until(lambda: row_of(shop).stopped_because)
+        return
+    until(lambda: faulty.sent(action))
+    more = place(shop, 6)
+    until(lambda: none_waits(more))
+    assert forwards(more) == ["sent"] * 6
+    assert row_of(shop).stopped_because == ""
+
+
 # One order first
 
 
@@ -155,6 +193,98 @@ def test_a_provider_whose_answers_are_unclear_is_sent_one_order_at_a_time(
     assert not faulty.ended.wait(0.2)
     assert len(faulty.sent("add")) == 1
     assert sorted(forwards(placed)) == ["review"] + ["waiting"] * 7
+
+
+NOT_ITSELF: dict[str, Callable[[Call], Iterable[bytes]]] = {
+    "HTML": says(b"<html>", 200, "text/html"),
+    "403": says(b"<html>", 403, "text/html"),
+    "410": says(b"Gone", 410, "text/plain"),
+    "a meta refresh": says(b"<meta http-equiv=refresh content='0;url=/new'>", 200, "text/html"),
+    "nothing": says(b""),
+    "500": says(b"no", 500),
+    "an empty object": says({}),
+}
+
+
+@pytest.mark.parametrize("name", NOT_ITSELF)
+def test_a_provider_that_is_not_itself_any_more_gets_one_order_until_its_balance_is_read(
+    shop: SimpleNamespace,
+    faulty: FaultyProvider,
+    open_lane: OpenLane,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    monkeypatch.setattr(lanes_module, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(lanes_module, "LONGEST_PAUSE_S", 0.02)
+    first = place(shop, 1)
+    open_lane(shop)
+    until(lambda: none_waits(first))
+    for action in ("add", "balance", "status", "services"):
+        faulty.plan(action, Fault(NOT_ITSELF[name]), forever=True)
+    placed = place(shop, 8)
+    until(lambda: "review" in forwards(placed))
+    asked = len(faulty.sent("balance"))
+    until(lambda: len(faulty.sent("balance")) > asked + 5)
+    # Several were on their way, for it had answered before.
+    reviews = forwards(placed).count("review")
+    assert reviews <= lanes_module.CONNECTIONS
+    assert len(faulty.sent("add")) == 1 + reviews
+    faulty.plan("add", None)
+    faulty.plan("balance", None)
+    until(lambda: none_waits(placed))
+    assert sorted(forwards(placed)) == ["review"] * reviews + ["sent"] * (8 - reviews)
+
+
+def test_a_provider_that_tells_no_balance_is_sent_orders_again_after_a_pause(
+    shop: SimpleNamespace,
+    faulty: FaultyProvider,
+    open_lane: OpenLane,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lanes_module, "FIRST_PAUSE_S", 0)
+    faulty.plan("balance", Fault(says({"error": "Incorrect action"})), forever=True)
+    faulty.plan("add", Fault(says(b"no", 500)))
+    placed = place(shop, 4)
+    open_lane(shop)
+    until(lambda: none_waits(placed))
+    assert sorted(forwards(placed)) == ["review", "sent", "sent", "sent"]
+
+
+def test_a_provider_that_refuses_every_order_for_now_is_tried_with_one_after_each_pause(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane
+) -> None:
+    faulty.plan("add", Fault(says({"error": "Too many requests"}, 429)), forever=True)
+    placed = place(shop, 30)
+    open_lane(shop)
+    until(lambda: any(lookup.get(order_id).attempts for order_id in placed))
+    assert not faulty.ended.wait(0.2)
+    assert len(faulty.sent("add")) == 1
+    assert forwards(placed) == ["waiting"] * 30
+
+
+@pytest.mark.parametrize("why", ["You have active order with this link", "Insufficient wallet"])
+def test_a_refusal_for_now_that_is_about_one_order_pauses_no_other(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane, why: str
+) -> None:
+    faulty.plan("add", *[Fault(says({"error": why}))] * 3)
+    placed = place(shop, 10)
+    open_lane(shop)
+    until(lambda: forwards(placed).count("sent") == 7)
+    assert forwards(placed).count("waiting") == 3
+
+
+def test_a_provider_that_gives_every_order_the_same_number_is_soon_left_alone(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane
+) -> None:
+    faulty.plan("add", Fault(says({"order": 77})), forever=True)
+    placed = place(shop, 30)
+    open_lane(shop)
+    until(lambda: "review" in forwards(placed))
+    assert not faulty.ended.wait(0.2)
+    asked = len(faulty.sent("add"))
+    assert asked <= 1 + lanes_module.CONNECTIONS
+    found = sorted(forwards(placed))
+    assert found == ["review"] * (asked - 1) + ["sent"] + ["waiting"] * (30 - asked)
 
 
 # Kinds of requests
@@ -213,6 +343,100 @@ def test_a_kind_of_request_that_fails_holds_up_no_other(
     faulty.ended.set()
 
 
+@pytest.fixture
+def named(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is written of failing providers, in turn."""
+    written: list[str] = []
+    record = registry.record_failing
+
+    def recording(provider_id: int, because: str) -> None:
+        written.append(because)
+        record(provider_id, because)
+
+    monkeypatch.setattr(registry, "record_failing", recording)
+    return written
+
+
+@pytest.mark.parametrize("action", ["balance", "status", "services", "add"])
+def test_a_kind_that_fails_is_named_once_until_it_is_answered_again(
+    shop: SimpleNamespace,
+    faulty: FaultyProvider,
+    open_lane: OpenLane,
+    monkeypatch: pytest.MonkeyPatch,
+    named: list[str],
+    action: str,
+) -> None:
+    monkeypatch.setattr(lanes_module, "FIRST_PAUSE_S", 0)
+    if action == "status":
+        sent_there(shop, 1)
+    wanted = action == "services"
+    Provider.update(sync_wanted=wanted, currency="USD").where(
+        Provider.id == shop.provider
+    ).execute()
+    shop.row = row_of(shop)
+    faulty.plan(action, *[Fault(says({"error": "Too many requests"}, 429))] * 20)
+
+    def try_all() -> bool:
+        Order.update(poll_at=0, send_at=0).where(Order.provider == shop.provider).execute()
+        return len(faulty.sent(action)) > 20
+
+    open_lane(shop)
+    placed = place(shop, 1) if action == "add" else []
+    until(try_all)
+    until(lambda: row_of(shop).failing_because == "")
+    assert named == [f"{action}: Too many requests", ""]
+    assert row_of(shop).failing_since is None
+    assert none_waits(placed)
+
+
+def test_a_provider_that_is_not_reached_is_named_with_everything(
+    shop: SimpleNamespace, open_lane: OpenLane
+) -> None:
+    down = open_shop(f"http://127.0.0.1:{free_port()}/api/v2")
+    open_lane(down)
+    until(lambda: row_of(down).failing_because)
+    assert row_of(down).failing_because.startswith("everything: the provider cannot be reached")
+    assert row_of(down).failing_since
+
+
+def test_a_lane_goes_on_with_what_failed_before(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane
+) -> None:
+    registry.record_failing(shop.provider, "balance: HTTP 500")
+    shop.row = row_of(shop)
+    open_lane(shop)
+    until(lambda: row_of(shop).failing_because == "")
+
+
+def test_a_provider_that_tells_no_balance_does_not_fail(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane, named: list[str]
+) -> None:
+    faulty.plan("balance", Fault(says({"error": "Incorrect action"})), forever=True)
+    placed = place(shop, 4)
+    open_lane(shop)
+    until(lambda: none_waits(placed))
+    assert faulty.sent("balance")
+    assert named == []
+
+
+def test_of_several_that_fail_one_is_named_at_a_time(
+    shop: SimpleNamespace, named: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = Failing(shop.provider, "")
+    for kind in ("status", "refill", "status", EVERYTHING, "refill"):
+        failing.began(kind, "down")
+    failing.ended("cancel")
+    failing.ended("status")
+    failing.ended("add")
+    expected = ["status: down", "everything: down", "status: down", "refill: down"]
+    assert named == expected
+    failing.forget_old()
+    assert named == expected
+    monkeypatch.setattr("worker.failing.FORGOTTEN_S", 0)
+    failing.forget_old()
+    assert named == [*expected, ""]
+
+
 def test_a_fault_of_our_own_pauses_its_kind_alone(
     shop: SimpleNamespace,
     faulty: FaultyProvider,
@@ -261,6 +485,21 @@ def test_one_odd_order_holds_up_no_others(
     del faulty.spoils["5"]
     come_due(placed)
     until(lambda: statuses([placed[4]]) == ["Completed"])
+
+
+def test_an_order_that_is_refused_for_now_pauses_nothing(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane
+) -> None:
+    placed = sent_there(shop, 5)
+    complete(faulty)
+    faulty.spoils["2"] = Fault(says({"error": "Order 2 is temporarily unavailable"}))
+    open_lane(shop)
+    rest = [order_id for order_id in placed if order_id != placed[1]]
+    until(lambda: statuses(rest) == ["Completed"] * 4)
+    until(lambda: lookup.get(placed[1]).warning)
+    del faulty.spoils["2"]
+    come_due(placed)
+    until(lambda: statuses([placed[1]]) == ["Completed"])
 
 
 @pytest.mark.parametrize("form", ["alone", "list"])
@@ -422,9 +661,34 @@ def test_orders_that_wait_for_funds_go_out_once_each_when_funds_have_risen(
     until(lambda: none_waits(placed))
     assert forwards(placed) == ["sent"] * 8
     links = [sent["link"] for sent in faulty.sent("add")[8:]]
-    assert links[0] == lookup.get(placed[0]).link
+    assert lookup.get(placed[0]).link in links[: lanes_module.CONNECTIONS]
     assert sorted(faulty.taken().values()) == [1] * 8
     assert refunded(placed) == []
+
+
+def test_funds_that_rise_not_far_enough_are_tried_with_a_few_orders_alone(
+    shop: SimpleNamespace,
+    faulty: FaultyProvider,
+    open_lane: OpenLane,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lanes_module, "FUNDS_EVERY_S", 0)
+    faulty.funds = "0.0010"
+    faulty.plan("add", Fault(says({"error": "Insufficient wallet"})), forever=True)
+    placed = place(shop, 40)
+    open_lane(shop)
+    until(lambda: all(lookup.get(order_id).held_because == "funds" for order_id in placed))
+    assert len(faulty.sent("add")) == 40
+    for funds in ("0.0011", "0.0012", "0.0013"):
+        asked = len(faulty.sent("add"))
+        faulty.funds = funds
+        until(partial(lambda asked: len(faulty.sent("add")) >= asked + 3, asked))
+        until(lambda: all(lookup.get(order_id).send_at for order_id in placed))
+    assert not faulty.ended.wait(0.2)
+    most = lanes_module.MOST_WITHOUT_FUNDS + lanes_module.CONNECTIONS
+    assert len(faulty.sent("add")) <= 40 + 3 * most
+    assert forwards(placed) == ["waiting"] * 40
+    assert sorted({lookup.get(order_id).attempts for order_id in placed}) == [1]
 
 
 def test_prices_that_are_wanted_are_read_at_once_and_not_all_the_time(

@@ -10,6 +10,7 @@ from support.apps import listed
 from support.clock import Clock
 from support.orders import balance, new_order, refunds
 
+from database.clock import now
 from database.connection import close_database, database
 from database.transactions import immediate
 from models import Cancel, Order, Provider, Source
@@ -965,6 +966,47 @@ def test_what_is_taught_of_one_provider_says_nothing_of_another(
     assert lookup.get(order_id).held_because == "refusal"
 
 
+def test_a_held_order_is_given_up_in_time_though_nothing_is_sent_there(
+    shops: SimpleNamespace, place: Place, clock: Clock
+) -> None:
+    soon, later, other = place(), place(), place()
+    refuse(soon, shops.first, Refusal.UNKNOWN, UNKNOWN)
+    clock.move(seconds=10)
+    refuse(later, shops.first, Refusal.UNKNOWN, UNKNOWN)
+    registry.stop(shops.first, "it redirects")
+    assert dispatch.expire_held() == 0
+    clock.move(seconds=lookup.get(soon).send_at - now())
+    assert dispatch.expire_held() == 1
+    assert dispatch.expire_held() == 0
+    order = lookup.get(soon)
+    assert (order.status, order.dispatch_state) == ("Canceled", "failed")
+    assert refunds(soon) == [order.charge_micros]
+    assert story(soon)[-1] == ("refused", f"given up, nobody decided in time: {UNKNOWN}")
+    assert [lookup.get(number).dispatch_state for number in (later, other)] == ["waiting"] * 2
+
+
+def test_held_orders_are_given_up_some_at_a_time_and_one_that_fails_stops_only_itself(
+    shops: SimpleNamespace, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placed = [place() for _ in range(4)]
+    for order_id in placed:
+        refuse(order_id, shops.first, Refusal.UNKNOWN, UNKNOWN)
+    for order_id in placed:
+        come_due(order_id)
+    monkeypatch.setattr(dispatch, "MOST_EXPIRED", 2)
+    failure = rejections.failure
+
+    def fails_once(order: lookup.StoredOrder, why: str) -> transition.Change:
+        if order.id == placed[0]:
+            raise RuntimeError
+        return failure(order, why)
+
+    monkeypatch.setattr(rejections, "failure", fails_once)
+    assert [dispatch.expire_held() for _ in range(3)] == [2, 2, 0]
+    found = [lookup.get(order_id).dispatch_state for order_id in placed]
+    assert found == ["review", "failed", "failed", "failed"]
+
+
 def test_a_refusal_that_was_taught_while_its_order_came_due_is_not_given_up(
     shops: SimpleNamespace, place: Place
 ) -> None:
@@ -972,6 +1014,7 @@ def test_a_refusal_that_was_taught_while_its_order_came_due_is_not_given_up(
     refuse(order_id, shops.first, Refusal.UNKNOWN, UNKNOWN)
     words.teach("first", UNKNOWN, "wait")
     come_due(order_id)
+    assert dispatch.expire_held() == 0
     assert claimed(shops.first) == order_id
 
 

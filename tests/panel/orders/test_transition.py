@@ -308,6 +308,25 @@ def test_an_event_of_a_change_is_in_the_history(place: Place) -> None:
     assert lookup.get(order.id).warning == "look at it"
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (["Busy, request 17", "Busy, request 18", "Busy, request 190"], ["Busy, request 17"]),
+        (["Busy", "Busy", "Down", "Busy"], ["Busy", "Down", "Busy"]),
+        (["Busy 1", "", "Busy 2"], ["Busy 1", "Busy 2"]),
+    ],
+)
+def test_a_warning_that_differs_in_its_numbers_alone_is_told_once(
+    place: Place, said: list[str], told: list[str]
+) -> None:
+    order_id = place()
+    for warning in said:
+        with transactions.immediate():
+            transition.apply_with_warning(lookup.get(order_id), {"warning": warning})
+        assert lookup.get(order_id).warning == warning
+    assert [row["text"] for row in events.events(order_id)] == told
+
+
 def test_a_change_that_is_refused_leaves_no_event(place: Place) -> None:
     order = lookup.get(place())
     with transactions.immediate(), pytest.raises(OperatorError):
