@@ -39,6 +39,7 @@ KEYS = (
     "provider_id=? AND action=?",
     "provider_id=? AND kind=?",
     "provider_id=? AND kind=? AND word=?",
+    "held_because=?",
     "held_because=? AND provider_id=?",
 )
 """What finds a few rows. By account alone would be a walk through all that it ever ordered."""
