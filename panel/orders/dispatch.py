@@ -77,7 +77,6 @@ _EXPIRED = CompiledQuery(
         Order.select(Order.id)
         .where(Order.held_because != literal(""), Order.held_because == literal("refusal"))
         .where(Order.dispatch_state == literal(state.WAITING), Order.send_at <= param("now"))
-        .order_by(Order.send_at, Order.id)
     )
 )
 _HOLDER = CompiledQuery(
