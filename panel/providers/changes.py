@@ -67,7 +67,7 @@ class CatalogueChange(NamedTuple):
 VANISHED = "vanished"
 BELOW_COST = "below cost"
 REASONS = {
-    VANISHED: "the provider no longer offers it",
+    VANISHED: "the provider no longer offers it as it was",
     BELOW_COST: "its rate is below its cost",
 }
 """Why a service was disabled by a sync, as stored in `inactive_because`, and in words."""

@@ -262,7 +262,7 @@ def test_a_sync_follows_and_tells_what_changed(
     for change in (
         "cost 0.90 → 1.00",
         "rate 1.125 → 1.25",
-        "disabled: the provider no longer offers it",
+        "disabled: the provider no longer offers it as it was",
     ):
         assert change in report
     rows = json.loads(good(flask("service", "list", "--json")))

@@ -336,7 +336,7 @@ def test_a_move_that_is_confirmed_is_followed_to_the_new_numbers(upstream: int) 
     told = sync(upstream, *moved, confirmed=True)
     assert told[:8] == [f"their number {n} → {n + 1000}" for n in range(1, 9)]
     assert told[8:] == [
-        "disabled: the provider no longer offers it",
+        "disabled: the provider no longer offers it as it was",
         "not sold from there until you confirm it: their name 'Service no. 10' → 'New'",
     ]
     found = [source.provider_service for source in Source.select().order_by(Source.id)]
@@ -355,7 +355,7 @@ def test_few_services_that_changed_places_are_asked_of_one_by_one(upstream: int)
     assert [row.held for row in services.listing()] == [True] * 4 + [False] * 6
 
 
-GONE = "disabled: the provider no longer offers it"
+GONE = "disabled: the provider no longer offers it as it was"
 KEPT = (
     "of {} services that are bought there it lists {}: the others stay on sale until you confirm "
     "it, or for a day"

@@ -69,7 +69,7 @@ def test_a_rate_never_moves_past_what_the_panel_can_hold(upstream: int) -> None:
     assert service().rate_micros == 10**12
 
 
-GONE = "disabled: the provider no longer offers it"
+GONE = "disabled: the provider no longer offers it as it was"
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_service_below_its_cost_that_vanishes_returns_only_when_it_is_sold_aga
 ) -> None:
     sync(fixed, listing(rate=1_500_000), disable=True)
     assert sync(fixed, OTHERS, disable=True) == [
-        "stays disabled: the provider no longer offers it",
+        "stays disabled: the provider no longer offers it as it was",
         BELOW,
     ]
     services.edit(1, rate_micros=2 * MICROS)

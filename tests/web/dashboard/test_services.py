@@ -68,7 +68,7 @@ def test_why_a_sync_disabled_a_service_is_shown_in_words(
 ) -> None:
     price_sync.sync_prices(registry.get("sandbox").id, [listed("99", MICROS)], USUAL)
     for path in ("/admin/services", f"/admin/services/{cast.followers}"):
-        assert "the provider no longer offers it" in olga.text(path), path
+        assert "the provider no longer offers it as it was" in olga.text(path), path
         assert "vanished" not in olga.text(path), path
 
 
