@@ -76,12 +76,6 @@ def order_listing(
     return rows(query.dicts())
 
 
-def held_orders(limit: int | None = None) -> list[dict[str, Any]]:
-    """The orders that wait for the operator or for funds at their provider, oldest first."""
-    query = _with_names().where(Order.held_because != literal("")).order_by(_UNINDEXED_ID)
-    return rows(query.limit(limit).dicts())
-
-
 def held_with_word(word: str, provider_id: int | None = None) -> list[int]:
     """The orders that are held for one of a provider's words, oldest first.
 

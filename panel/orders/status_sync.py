@@ -139,7 +139,7 @@ def _apply(
 
 def _as_taught(reported: ProviderStatus, meanings: dict[str, str]) -> ProviderStatus:
     """The status with what an operator taught of its word."""
-    taught = meanings.get(words.plain(reported.word)) if reported.word else None
+    taught = meanings.get(words.plain(reported.word)) if meanings and reported.word else None
     return reported._replace(status=taught) if taught else reported
 
 

@@ -8,7 +8,7 @@ from models import Provider, Service, Source
 from panel import money, service_types, services
 from panel.errors import OperatorError
 from panel.providers import pending, sources
-from panel.providers.changes import VANISHED, CatalogueChange, Kind, Price
+from panel.providers.changes import CatalogueChange, Kind, Price
 from panel.providers.explain import describe
 from panel.providers.follow import wait
 from panel.providers.identity import renamings
@@ -46,9 +46,7 @@ def check_not_moved(provider: Provider, listings: Iterable[Listing]) -> None:
     :param listings: the whole catalogue.
     :raises OperatorError: if so many names moved that a sync would hold what is bought there.
     """
-    vanished = Service.select(Service.id).where(Service.inactive_because == VANISHED)
-    query = Source.select().where(Source.provider == provider.id, Source.service.not_in(vanished))
-    moved = count_moved(list(query), {listing.service: listing for listing in listings})
+    moved = count_moved(provider.id, {listing.service: listing for listing in listings})
     if moved:
         raise OperatorError(
             f"{moved} services of {provider.name} stand under other numbers there, and would be "

@@ -89,9 +89,7 @@ def _as_provider_change(kind: Kind, before: Any, after: Any) -> CatalogueChange:
 
 def _judge_move(provider_id: int, offered: dict[str, Listing]) -> list[CatalogueChange]:
     """One alarm where many names stand under other numbers; [] where they do not."""
-    vanished = Service.select(Service.id).where(Service.inactive_because == VANISHED)
-    query = Source.select().where(Source.provider == provider_id, Source.service.not_in(vanished))
-    moved = count_moved(list(query), offered)
+    moved = count_moved(provider_id, offered)
     if not moved:
         pending.remove(provider_id, (PendingKind.MOVED,))
         return []

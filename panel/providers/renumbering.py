@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Collection
 
-from models import Source
+from models import Service, Source
+from panel.providers.changes import VANISHED
 from panel.providers.identity import core, is_same
 from panel.providers.listing import Listing
 
@@ -40,8 +41,14 @@ def new_numbers(sources: Collection[Source], offered: dict[str, Listing]) -> dic
     return found
 
 
-def count_moved(sources: Collection[Source], offered: dict[str, Listing]) -> int:
-    """How many names stand elsewhere, where they are so many that the whole catalogue moved."""
+def count_moved(provider_id: int, offered: dict[str, Listing]) -> int:
+    """How many names stand elsewhere, where they are so many that the whole catalogue moved.
+
+    Services that had vanished before tell nothing of that.
+    """
+    vanished = Service.select(Service.id).where(Service.inactive_because == VANISHED)
+    query = Source.select().where(Source.provider == provider_id, Source.service.not_in(vanished))
+    sources = list(query)
     changed = sum(is_changed(source, offered.get(source.provider_service)) for source in sources)
     if changed < LEAST_MOVED:
         return 0

@@ -330,7 +330,7 @@ class Border(RuleBasedStateMachine):
         database.execute_sql("SAVEPOINT look")
         Order.update(send_at=0, poll_at=0).execute()
         listed = {row["id"] for row in queries.orders_in_review()}
-        listed |= {row["id"] for row in queries.held_orders()}
+        listed |= {row["id"] for row in queries.order_listing(held=True)}
         asked = {
             number
             for provider in self.providers

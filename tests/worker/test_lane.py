@@ -75,6 +75,18 @@ def statuses(placed: Iterable[int]) -> list[str]:
     return [lookup.get(order_id).status for order_id in placed]
 
 
+def have_asked(shop: SimpleNamespace, action: str) -> None:
+    """An order that the provider has, about which a lane has to ask so."""
+    (order_id,) = sent_there(shop, 1)
+    Service.update(cancel=True, refill=True).where(Service.id == shop.service).execute()
+    if action == "refill":
+        transition.change(order_id, status="Completed")
+        refills.request(account_id(), [order_id])
+    if action == "cancel":
+        transition.change(order_id, status="In progress")
+        cancels.request(account_id(), [order_id])
+
+
 # A panel that moved
 
 
@@ -119,14 +131,7 @@ def test_a_panel_that_moved_is_sent_one_order_and_stops_its_lane(
 def test_a_redirect_of_any_request_stops_the_lane(
     shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane, action: str
 ) -> None:
-    (order_id,) = sent_there(shop, 1)
-    Service.update(cancel=True, refill=True).where(Service.id == shop.service).execute()
-    if action == "refill":
-        transition.change(order_id, status="Completed")
-        refills.request(account_id(), [order_id])
-    if action == "cancel":
-        transition.change(order_id, status="In progress")
-        cancels.request(account_id(), [order_id])
+    have_asked(shop, action)
     wanted = action == "services"
     Provider.update(sync_wanted=wanted, currency="USD").where(
         Provider.id == shop.provider
@@ -154,14 +159,7 @@ def test_a_redirect_that_may_come_after_the_work_leaves_one_order_in_review(
 def test_a_redirect_that_does_not_say_what_it_means_stops_a_lane_only_where_money_is_at_stake(
     shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane, action: str
 ) -> None:
-    (order_id,) = sent_there(shop, 1)
-    Service.update(cancel=True, refill=True).where(Service.id == shop.service).execute()
-    if action == "refill":
-        transition.change(order_id, status="Completed")
-        refills.request(account_id(), [order_id])
-    if action == "cancel":
-        transition.change(order_id, status="In progress")
-        cancels.request(account_id(), [order_id])
+    have_asked(shop, action)
     Provider.update(sync_wanted=True, currency="USD").where(Provider.id == shop.provider).execute()
     shop.row = row_of(shop)
     faulty.plan(action, moved(302, "/login"), forever=True)

@@ -844,7 +844,7 @@ def test_an_order_that_was_refused_in_unknown_words_waits_for_the_operator(
     assert order.send_at == clock.seconds + HOLD_S
     assert UNKNOWN in order.warning
     assert "flask provider word" in order.warning
-    assert [row["id"] for row in queries.held_orders()] == [order_id]
+    assert [row["id"] for row in queries.order_listing(held=True)] == [order_id]
     clock.move(seconds=HOLD_S - 1)
     assert dispatch.claim(shops.first) is None
     assert (refunds(order_id), lookup.get(order_id).status) == ([], "Pending")
@@ -921,7 +921,7 @@ def test_a_refused_order_that_is_moved_by_hand_is_held_no_more(
     refuse(order_id, shops.first, Refusal.UNKNOWN, UNKNOWN)
     move(order_id)
     assert lookup.get(order_id).held_because == ""
-    assert queries.held_orders() == []
+    assert queries.order_listing(held=True) == []
 
 
 def test_a_refusal_that_is_taught_to_wait_has_its_orders_sent_and_later_ones_retried(
@@ -1267,7 +1267,7 @@ def test_an_order_that_became_dearer_than_it_was_sold_for_is_held(
     order = lookup.get(dearer)
     assert (order.dispatch_state, order.held_because) == ("waiting", "cost")
     assert order.held_text == "it costs 2.00 now, and was sold for 0.0015"
-    assert [row["id"] for row in queries.held_orders()] == [dearer]
+    assert [row["id"] for row in queries.order_listing(held=True)] == [dearer]
     assert not dispatch.any_to_send(shops.first)
 
 

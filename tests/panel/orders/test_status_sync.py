@@ -617,11 +617,11 @@ def test_a_word_that_is_taught_to_pay_back_needs_what_every_refund_needs(
 def test_a_held_order_that_is_settled_by_hand_is_held_no_more(place: Place) -> None:
     order_id = place()
     told(order_id, Status(word="Success"))
-    assert [row["id"] for row in queries.held_orders()] == [order_id]
+    assert [row["id"] for row in queries.order_listing(held=True)] == [order_id]
     transition.change(order_id, status="Completed")
     order = lookup.get(order_id)
     assert (order.held_because, order.held_text) == ("", "")
-    assert queries.held_orders() == []
+    assert queries.order_listing(held=True) == []
 
 
 def test_a_held_order_is_asked_for_again(shop: SimpleNamespace, place: Place) -> None:
