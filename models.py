@@ -217,6 +217,8 @@ class Order(Table):
     may_be_at_provider = BooleanField(default=False)
     held_because = TextField(default="")
     held_text = TextField(default="")
+    request_id = TextField(default="")
+    restored = BooleanField(default=False)
 
     class Meta:
         table_name = "orders"
@@ -278,6 +280,8 @@ class Refill(Table):
     poll_at = IntegerField(default=0)
     attempts = IntegerField(default=0)
     warning = TextField(default="")
+    request_id = TextField(default="")
+    restored = BooleanField(default=False)
 
     class Meta:
         table_name = "refills"
@@ -294,6 +298,8 @@ class Cancel(Table):
     updated_at = IntegerField(default=now)
     passed_on = BooleanField(default=False)
     send_at = IntegerField(default=0)
+    request_id = TextField(default="")
+    restored = BooleanField(default=False)
 
     class Meta:
         table_name = "cancels"
@@ -338,6 +344,34 @@ class Heartbeat(Table):
         table_name = "heartbeats"
 
 
+class TaskRun(Table):
+    """When a task of the panel's own was last done, and what failed last."""
+
+    name = TextField(primary_key=True)
+    succeeded_at = IntegerField(null=True)
+    failed_at = IntegerField(null=True)
+    problem = TextField(default="")
+
+    class Meta:
+        table_name = "task_runs"
+
+
+class Alert(Table):
+    """What an operator is told of: when it begins, daily, and when it is over."""
+
+    id = AutoField()
+    kind = TextField()
+    subject = TextField()
+    text = TextField()
+    began_at = IntegerField(default=now)
+    told_at = IntegerField(null=True)
+    ended_at = IntegerField(null=True)
+    end_told_at = IntegerField(null=True)
+
+    class Meta:
+        table_name = "alerts"
+
+
 class Operator(Table):
     """Who may sign in to the dashboard."""
 
@@ -345,9 +379,62 @@ class Operator(Table):
     name = TextField(unique=True)
     password_hash = TextField()
     created_at = IntegerField(default=now)
+    role = TextField(default="operator")
+    totp_secret = TextField(default="")
+    totp_step = IntegerField(default=0)
 
     class Meta:
         table_name = "operators"
+
+
+class RecoveryCode(Table):
+    """A code that takes the place of a one-time password, once."""
+
+    operator = ForeignKeyField(Operator)
+    code_hash = BlobField()
+
+    class Meta:
+        table_name = "recovery_codes"
+        primary_key = CompositeKey("operator", "code_hash")
+
+
+class OperatorSession(Table):
+    """A browser in which an operator is signed in."""
+
+    id = AutoField()
+    operator = ForeignKeyField(Operator)
+    token_hash = BlobField(unique=True)
+    address = TextField()
+    device = TextField()
+    created_at = IntegerField(default=now)
+    seen_at = IntegerField(default=now)
+
+    class Meta:
+        table_name = "operator_sessions"
+
+
+class OperatorDevice(Table):
+    """A browser that an operator has signed in from before."""
+
+    operator = ForeignKeyField(Operator)
+    token_hash = BlobField()
+    created_at = IntegerField(default=now)
+    seen_at = IntegerField(default=now)
+
+    class Meta:
+        table_name = "operator_devices"
+        primary_key = CompositeKey("operator", "token_hash")
+
+
+class SignInFailure(Table):
+    """A wrong password of the last minutes, by what it counts against."""
+
+    id = AutoField()
+    counted_against = TextField()
+    failed_at = IntegerField(default=now)
+
+    class Meta:
+        table_name = "sign_in_failures"
 
 
 class AuditLine(Table):
@@ -383,6 +470,12 @@ TABLES = (
     SandboxOrder,
     OrderHour,
     Heartbeat,
+    TaskRun,
+    Alert,
     Operator,
+    RecoveryCode,
+    OperatorSession,
+    OperatorDevice,
+    SignInFailure,
     AuditLine,
 )

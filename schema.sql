@@ -226,6 +226,11 @@ CREATE TABLE orders (
     held_because TEXT NOT NULL DEFAULT ''
         CHECK (held_because IN ('', 'refusal', 'funds', 'cost', 'word', 'status', 'posts')),
     held_text TEXT NOT NULL DEFAULT '',
+    -- The X-Request-Id of the request that placed it; '' for what no request placed.
+    request_id TEXT NOT NULL DEFAULT '',
+    -- Whether the database was restored from a copy since: what the copy says of its way to a
+    -- provider may be out of date, so nothing is sent until an operator has looked.
+    restored INTEGER NOT NULL DEFAULT 0 CHECK (restored IN (0, 1)),
     CHECK ((runs IS NULL) = (interval IS NULL)),
     CHECK (refunded_micros BETWEEN 0 AND charge_micros),
     CHECK (refunded_micros = 0 OR status IN ('Partial', 'Canceled'))
@@ -241,6 +246,7 @@ CREATE INDEX orders_in_doubt ON orders (dispatch_state)
 WHERE dispatch_state IN ('sending', 'review');
 CREATE INDEX orders_with_warning ON orders (id) WHERE warning <> '';
 CREATE INDEX orders_held ON orders (held_because, provider_id) WHERE held_because <> '';
+CREATE INDEX orders_restored ON orders (id) WHERE restored = 1;
 CREATE INDEX orders_by_time ON orders (created_at);
 CREATE INDEX orders_in_parts ON orders (poll_at)
 WHERE dispatch_state = 'parts'
@@ -339,7 +345,10 @@ CREATE TABLE refills (
     poll_at INTEGER NOT NULL DEFAULT 0,
     -- How often the provider gave no number for it, and what an operator should know of that.
     attempts INTEGER NOT NULL DEFAULT 0,
-    warning TEXT NOT NULL DEFAULT ''
+    warning TEXT NOT NULL DEFAULT '',
+    -- As of orders.
+    request_id TEXT NOT NULL DEFAULT '',
+    restored INTEGER NOT NULL DEFAULT 0 CHECK (restored IN (0, 1))
 ) STRICT;
 
 CREATE INDEX refills_with_warning ON refills (id) WHERE warning <> '';
@@ -355,7 +364,10 @@ CREATE TABLE cancels (
     updated_at INTEGER NOT NULL,
     -- Whether the provider was asked; its answer comes as the order's status.
     passed_on INTEGER NOT NULL DEFAULT 0 CHECK (passed_on IN (0, 1)),
-    send_at INTEGER NOT NULL DEFAULT 0
+    send_at INTEGER NOT NULL DEFAULT 0,
+    -- As of orders.
+    request_id TEXT NOT NULL DEFAULT '',
+    restored INTEGER NOT NULL DEFAULT 0 CHECK (restored IN (0, 1))
 ) STRICT;
 
 CREATE INDEX cancels_by_order ON cancels (order_id);
@@ -439,13 +451,84 @@ CREATE TABLE heartbeats (
     seen_at INTEGER NOT NULL
 ) STRICT;
 
+-- When a task of the panel's own was last done, such as the backup, and what failed last; '' if
+-- the last one succeeded.
+CREATE TABLE task_runs (
+    name TEXT NOT NULL PRIMARY KEY CHECK (name IN ('backup', 'ledger check', 'replica check')),
+    succeeded_at INTEGER,
+    failed_at INTEGER,
+    problem TEXT NOT NULL DEFAULT ''
+) STRICT;
+
+-- What an operator is told of by PANEL_NOTIFY: when it begins, daily, and when it is over.
+-- subject: what it is about, such as a provider's name; '' where there is only one.
+CREATE TABLE alerts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    text TEXT NOT NULL,
+    began_at INTEGER NOT NULL,
+    -- When it was last told, when it ended, and when its end was told.
+    told_at INTEGER,
+    ended_at INTEGER,
+    end_told_at INTEGER
+) STRICT;
+
+CREATE UNIQUE INDEX alerts_one_open ON alerts (kind, subject) WHERE ended_at IS NULL;
+CREATE INDEX alerts_to_tell ON alerts (ended_at) WHERE end_told_at IS NULL;
+
 -- Who may sign in to the dashboard.
 CREATE TABLE operators (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 64),
     password_hash TEXT NOT NULL,
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    -- viewer: may look at everything and change nothing.
+    role TEXT NOT NULL DEFAULT 'operator' CHECK (role IN ('operator', 'viewer')),
+    -- The secret of the one-time passwords, '' while they are off; and the time step of the last
+    -- one that was taken, so that none is taken twice.
+    totp_secret TEXT NOT NULL DEFAULT '',
+    totp_step INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+
+-- Codes that take the place of a one-time password, each once.
+CREATE TABLE recovery_codes (
+    operator_id INTEGER NOT NULL REFERENCES operators (id) ON DELETE CASCADE,
+    code_hash BLOB NOT NULL CHECK (length(code_hash) = 32),
+    PRIMARY KEY (operator_id, code_hash)
+) STRICT, WITHOUT ROWID;
+
+-- Who is signed in; a session that ended has no row. device: what the browser calls itself.
+CREATE TABLE operator_sessions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    operator_id INTEGER NOT NULL REFERENCES operators (id) ON DELETE CASCADE,
+    token_hash BLOB NOT NULL UNIQUE CHECK (length(token_hash) = 32),
+    address TEXT NOT NULL,
+    device TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX operator_sessions_by_operator ON operator_sessions (operator_id);
+
+-- Browsers that an operator has signed in from: others' wrong passwords do not lock them out.
+CREATE TABLE operator_devices (
+    operator_id INTEGER NOT NULL REFERENCES operators (id) ON DELETE CASCADE,
+    token_hash BLOB NOT NULL CHECK (length(token_hash) = 32),
+    created_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    PRIMARY KEY (operator_id, token_hash)
+) STRICT, WITHOUT ROWID;
+
+-- Wrong passwords of the last minutes, by what they count against: a name, an address or network,
+-- or a known device.
+CREATE TABLE sign_in_failures (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    counted_against TEXT NOT NULL,
+    failed_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX sign_in_failures_by_subject ON sign_in_failures (counted_against, failed_at);
 
 -- Who did what, when, and with which outcome. A name stays when its operator is removed.
 CREATE TABLE audit_lines (

@@ -7,6 +7,7 @@ passed the object.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,55 @@ def _amount(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text):
         raise ValueError("write a whole amount such as 10, or 0 for never")
     return int(text) * 1_000_000
+
+
+def _public_url(text: str) -> str:
+    if text and not re.fullmatch(
+        r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?", text
+    ):
+        raise ValueError("write an address such as https://panel.example.com, without a path")
+    return text
+
+
+def _yes(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise ValueError("write yes or no")
+    return text == "yes"
+
+
+def _log_format(text: str) -> str:
+    if text not in ("text", "json"):
+        raise ValueError("write text or json")
+    return text
+
+
+def _hours(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", text):
+        raise ValueError("write a number of hours, or 0 for never")
+    return int(text)
+
+
+def _notify(text: str) -> tuple[str, ...]:
+    """Addresses in Apprise's form; a comma within one separates nothing."""
+    if not text:
+        return ()
+    addresses = re.split(r"[\s,]+(?=[a-z][a-z0-9+]*://)", text.strip())
+    if not all(re.fullmatch(r"[a-z][a-z0-9+]*://\S*[^\s,]", address) for address in addresses):
+        raise ValueError("write addresses as Apprise has them, such as ntfy://TOPIC")
+    return tuple(addresses)
+
+
+def _ping_url(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[^\s/?#]+[^\s#]*", text):
+        raise ValueError("write an address that begins with https://, or nothing")
+    return text
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise ValueError("write networks such as 127.0.0.1/32,10.0.0.0/8") from None
 
 
 def _setting(default: str, parse: Callable[[str], Any], help: str, *, secret: bool = False) -> Any:
@@ -221,6 +271,64 @@ class Settings:
         "What signs the dashboard's session cookies: empty for a random one that is kept beside "
         "the database, or at least 32 characters, the same for all servers of a panel.",
         secret=True,
+    )
+    request_seconds: int = _setting(
+        "10",
+        _seconds,
+        "How many seconds a client has to send a whole request, head and body. Longer only while "
+        "its bytes keep coming.",
+    )
+    public_url: str = _setting(
+        "",
+        _public_url,
+        "The address under which customers reach the panel, such as `https://panel.example.com`: "
+        "the examples on the pages show it. Empty: the address that the server listens on.",
+    )
+    public_services: bool = _setting(
+        "yes", _yes, "Whether the page at `/` shows the services and their rates to everybody."
+    )
+    log_format: str = _setting(
+        "text", _log_format, "`text`, or `json` for logs of one JSON object a line."
+    )
+    notify: tuple[str, ...] = _setting(
+        "",
+        _notify,
+        "Where alerts are sent: addresses in Apprise's form, separated by commas, such as "
+        "`ntfy://TOPIC,mailto://USER:PASSWORD@example.com`.",
+        secret=True,
+    )
+    ping_url: str = _setting(
+        "",
+        _ping_url,
+        "An address that the worker fetches each minute while all is well, and with `/fail` "
+        "appended when it is not, as healthchecks.io and Uptime Kuma expect it.",
+        secret=True,
+    )
+    metrics_allow: tuple[IPv4Network | IPv6Network, ...] = _setting(
+        "",
+        _networks,
+        "The networks that may read `/metrics`, separated by commas; empty: there is none.",
+    )
+    failing_minutes: int = _setting(
+        "15",
+        _minutes,
+        "An alert is sent when a provider has not answered, or has refused, for so many minutes; "
+        "0 for never.",
+    )
+    stuck_hours: int = _setting(
+        "72",
+        _hours,
+        "An alert is sent when an open order has not moved for so many hours; 0 for never.",
+    )
+    price_alert: int = _setting(
+        "20",
+        _percent,
+        "An alert is sent when a provider's price has risen by more than so many percent.",
+    )
+    backup_hours: int = _setting(
+        "26",
+        _hours,
+        "An alert is sent when the last backup is older than so many hours; 0 for never.",
     )
 
     @property

@@ -414,7 +414,10 @@ def contents(path: Path) -> dict[str, list[Row]]:
         }
 
 
-NEW_TABLES = {"pending_changes", "provider_words", "asked_singly"}
+NEW_TABLES = {
+    "pending_changes", "provider_words", "asked_singly", "task_runs", "alerts", "recovery_codes",
+    "operator_sessions", "operator_devices", "sign_in_failures",
+}  # fmt: skip
 ADDED: dict[str, Row] = {
     "services": {"held": 0},
     "providers": {
@@ -422,8 +425,10 @@ ADDED: dict[str, Row] = {
         "moved_to": "", "prices_at": None, "failing_because": "", "failing_since": None,
     },
     "sources": {"name": "", "category": ""},
-    "orders": {"held_because": "", "held_text": ""},
-    "refills": {"attempts": 0, "warning": ""},
+    "orders": {"held_because": "", "held_text": "", "request_id": "", "restored": 0},
+    "refills": {"attempts": 0, "warning": "", "request_id": "", "restored": 0},
+    "cancels": {"request_id": "", "restored": 0},
+    "operators": {"role": "operator", "totp_secret": "", "totp_step": 0},
 }  # fmt: skip
 
 

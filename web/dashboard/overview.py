@@ -5,8 +5,7 @@ from typing import Any
 from flask import render_template, request
 
 from api.context import current_settings
-from database.clock import now
-from panel import attention, heartbeat, queries, reports, service_queries
+from panel import attention, health, heartbeat, queries, reports, service_queries
 from panel.money import MICROS
 from panel.providers import registry
 from web.dashboard.attention import lines
@@ -16,8 +15,6 @@ SHOWN = 10
 """The most lines that a list shows; one more is read, to tell whether there are more."""
 WAITING_SHOWN = 5
 """The most lines of one kind in the box of what waits for an operator."""
-WORKER_LATE_S = 60
-"""A worker that was not seen for this long is taken to be stopped."""
 
 
 @bp.get("", strict_slashes=False)
@@ -46,7 +43,7 @@ def overview_page() -> str:
         ],
         threshold=settings.low_balance,
         seen_at=seen_at,
-        worker_late=seen_at is None or now() - seen_at > WORKER_LATE_S,
+        worker_late=health.worker_late_s() != 0,
         shown=SHOWN,
     )
 

@@ -1,0 +1,45 @@
+"""When the panel's own tasks were last done: backup, ledger check, check of a replica."""
+
+from enum import StrEnum
+
+from database.clock import now
+from database.transactions import immediate
+from models import TaskRun
+
+MAX_PROBLEM = 500
+"""The most characters of a problem that are kept."""
+
+
+class Task(StrEnum):
+    """What is done regularly."""
+
+    BACKUP = "backup"
+    LEDGER_CHECK = "ledger check"
+    REPLICA_CHECK = "replica check"
+
+
+def record_success(task: Task) -> None:
+    """Record that a task has just been done."""
+    with immediate():
+        TaskRun.insert(name=task, succeeded_at=now()).on_conflict(
+            conflict_target=[TaskRun.name],
+            update={TaskRun.succeeded_at: now(), TaskRun.problem: ""},
+        ).execute()
+
+
+def record_failure(task: Task, problem: str) -> None:
+    """Record that a task has just failed.
+
+    :param problem: what went wrong, in one line; never a secret.
+    """
+    text = problem[:MAX_PROBLEM]
+    with immediate():
+        TaskRun.insert(name=task, failed_at=now(), problem=text).on_conflict(
+            conflict_target=[TaskRun.name],
+            update={TaskRun.failed_at: now(), TaskRun.problem: text},
+        ).execute()
+
+
+def last(task: Task) -> TaskRun | None:
+    """A task's last success and its last failure; None if it never ran."""
+    return TaskRun.get_or_none(TaskRun.name == task)
