@@ -17,7 +17,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import settings as panel_settings
 import test_server
 import web
-from api import endpoint, errors, health
+from api import endpoint, errors, health, proxy_probe
 from api.context import bind_settings
 from api.rate_limit import RateLimit
 from database import driver
@@ -43,10 +43,16 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     settings = _read_settings() if settings is None else settings
     app = create_api_app(settings)
-    cli.register(app, partial(_open_database, settings))
+    cli.register(
+        app,
+        partial(_open_database, settings),
+        panel_settings.explain(os.environ),
+        panel_settings.unknown(os.environ),
+    )
     if not _is_searched_for_a_command():
         errors.answer_as_bad_request(app, ParseException)
         sessions.register(app, settings)
+        proxy_probe.register(app)
         dashboard.register(app)
         if fault := driver.fault():
             print(f"panel: {fault}", file=sys.stderr)

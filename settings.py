@@ -364,6 +364,25 @@ def read(environ: Mapping[str, str]) -> Settings:
     return Settings(**values)
 
 
+def explain(environ: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Every setting as an operator sees it: its variable, its value, and where that came from.
+
+    The value is as it was written; of a secret one only whether it is set. It came from
+    "default", "environment", or the file that it was read from.
+    """
+    found = []
+    for item in fields(Settings):
+        name, secret = variable(item.name), item.metadata["secret"]
+        origin = "environment" if name in environ else "default"
+        value = environ.get(name, item.metadata["default"])
+        if secret and f"{name}_FILE" in environ:
+            value, origin = "set", environ[f"{name}_FILE"]
+        elif secret and value:
+            value = "set"
+        found.append((name, value, origin))
+    return found
+
+
 def unknown(environ: Mapping[str, str]) -> list[str]:
     """The PANEL_* variables that no setting reads: misspelt ones, mostly."""
     known = {variable(item.name) for item in fields(Settings)}

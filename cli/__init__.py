@@ -7,6 +7,7 @@ from flask import Flask
 from cli import (
     attention,
     database,
+    doctor,
     ledger,
     operators,
     orders,
@@ -22,11 +23,18 @@ from cli import (
 from cli.common import bind_open_database
 
 
-def register(app: Flask, open_database: Callable[[], None]) -> None:
+def register(
+    app: Flask,
+    open_database: Callable[[], None],
+    explained: list[tuple[str, str, str]],
+    unknown: list[str],
+) -> None:
     """Add every command to the app.
 
     :param open_database: opens the app's database, or ends the process with one line; called
         before a command that needs it.
+    :param explained: variable, value and origin of each setting, for `flask doctor`.
+    :param unknown: variables that look like settings and are none.
     """
     bind_open_database(app, open_database)
     providers.group.add_command(words.word)
@@ -40,6 +48,7 @@ def register(app: Flask, open_database: Callable[[], None]) -> None:
         ledger.group,
         providers.group,
         attention.command,
+        doctor.make(explained, unknown),
         report.command,
         worker.command,
         version.command,

@@ -6,6 +6,7 @@ understood raises one of the errors of upstream.provider.
 
 import json
 import ssl
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import urllib3
@@ -49,6 +50,7 @@ class HttpProvider:
         self._exchange = exchange
         self._timeout_s = timeout_s
         self.idempotent = False
+        self._date = ""
         self._pool = connection.pools(connections)
         # An order never goes over a connection that was kept: if the provider had just closed
         # it, nobody could tell whether the order arrived.
@@ -65,7 +67,7 @@ class HttpProvider:
     def account(self) -> ProviderAccount:
         """Our funds there, with the currency; and whether idempotency keys are known there."""
         balance, currency = answers.read_balance(self._call({"action": "balance"}))
-        return ProviderAccount(balance, self.idempotent, currency)
+        return ProviderAccount(balance, self.idempotent, currency, _seconds(self._date))
 
     def add(self, order: Outgoing) -> str:
         """Place an order; the provider's number for it."""
@@ -148,6 +150,7 @@ class HttpProvider:
                 redirect=False,
                 preload_content=False,
             )
+            self._date = response.headers.get("Date", "")
             if response.status < 400:  # the error page of a proxy tells nothing of the panel
                 self.idempotent = IDEMPOTENT_HEADER in response.headers
             body = self._hide_key(_read_body(response))
@@ -168,6 +171,14 @@ class HttpProvider:
 def _numbers(name: str, numbers: list[str], alone: bool) -> dict[str, str]:
     """The parameter that names one thing, or a list of them."""
     return {name: numbers[0]} if alone else {f"{name}s": ",".join(numbers)}
+
+
+def _seconds(date: str) -> int | None:
+    """The time of a Date header, or None for what is none."""
+    try:
+        return int(parsedate_to_datetime(date).timestamp())
+    except (ValueError, OverflowError):
+        return None
 
 
 def _connection_error(

@@ -27,11 +27,13 @@ class ProviderAccount(NamedTuple):
     balance: as the provider writes it, with the currency.
     idempotent: whether it says that it takes an order under one key once.
     currency: the currency as currency_code() gives it; "" where the provider names none.
+    clock_at: what time it is there, in seconds since 1970; None where it does not say.
     """
 
     balance: str
     idempotent: bool
     currency: str = ""
+    clock_at: int | None = None
 
 
 def is_address(url: str) -> bool:

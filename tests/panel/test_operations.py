@@ -198,7 +198,8 @@ COMMAND_ONLY = {
 """What only a command does."""
 
 READING = {
-    "attention", "cancel list", "ledger check", "ledger list", "operator list", "order list",
+    "attention", "cancel list", "doctor", "ledger check", "ledger list", "operator list",
+    "order list",
     "order review", "order show", "provider list", "provider services", "provider show",
     "provider words", "refill list", "report", "service list", "service show", "user list",
     "user show",
