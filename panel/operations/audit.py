@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from database.clock import now
 from database.transactions import immediate
 from models import AuditLine
 from panel.errors import OperatorError, ProviderFailed, RequestRejected
 
+DAY_S = 24 * 3600
 MAX_TEXT = 1000
 """The most characters of an act or an outcome that are kept."""
 
@@ -49,6 +51,29 @@ def audited(actor: Actor, act: str) -> Iterator[None]:
         _record_outcome(line.id, f"refused: {error}")
         raise
     _record_outcome(line.id, "done")
+
+
+def record_refused(actor: Actor, act: str, why: str, at_most_a_day: int) -> None:
+    """Write a line of what was refused before it began, with a limit for what strangers can do.
+
+    :param at_most_a_day: so many lines of this act and actor are written in 24 hours; the last one
+        says that there may be more.
+    """
+    of_actor = AuditLine.select().where(
+        AuditLine.operator == actor.name,
+        AuditLine.created_at > now() - DAY_S,
+        AuditLine.act == act,
+        AuditLine.outcome.startswith("refused"),
+    )
+    with immediate():
+        written = of_actor.count()
+        if written >= at_most_a_day:
+            return
+        if written == at_most_a_day - 1:
+            why += "; more of this day are not written"
+        AuditLine.create(
+            operator=actor.name, address=actor.address, act=act, outcome=f"refused: {why}"
+        )
 
 
 def _record_outcome(line_id: int, outcome: str) -> None:

@@ -22,7 +22,7 @@ PAGES = (
     "/admin", "/admin/attention", "/admin?range=today", "/admin?range=90", "/admin/orders",
     "/admin/orders/1", "/admin/customers", "/admin/customers/alice", "/admin/services",
     "/admin/services/1", "/admin/services/add", "/admin/providers", "/admin/providers/sandbox",
-    "/admin/providers/sandbox/import", "/admin/audit",
+    "/admin/providers/sandbox/import", "/admin/audit", "/admin/sessions", "/admin/account",
 )  # fmt: skip
 
 
@@ -57,8 +57,8 @@ def said(page: str) -> list[str]:
 
 
 def lines() -> list[tuple[str, str, str]]:
-    """The audit's lines: who, what, and what came of it."""
-    query = AuditLine.select().order_by(AuditLine.id)
+    """The audit's lines but for sign-ins: who, what, and what came of it."""
+    query = AuditLine.select().where(AuditLine.act != "sign in").order_by(AuditLine.id)
     return [(line.operator, line.act, line.outcome) for line in query]
 
 
