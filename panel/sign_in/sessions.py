@@ -94,7 +94,7 @@ def note_seen(session: OperatorSession, device_token: str) -> bool:
 
     def write() -> None:
         OperatorSession.update(seen_at=present).where(OperatorSession.id == session.id).execute()
-        devices.note_seen(session.operator_id, device_token)
+        devices.note_seen(session.operator.id, device_token)
 
     return write_if_free(write)
 

@@ -23,8 +23,8 @@ from web.dashboard import (
 )
 
 __all__ = [
-    "account", "attention", "audit", "customers", "orders", "overview", "provider_holds", "providers",
-    "register", "services",
+    "account", "attention", "audit", "customers", "orders", "overview", "provider_holds",
+    "providers", "register", "services",
 ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import gzip
 import html
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from support.apps import Server, make_app
 from support.servers import operate
 
 import models
+import settings
 from actions import ACTIONS
 from api.dialects import DIALECTS
 from database import transactions
@@ -30,7 +32,7 @@ from panel.service_types import SERVICE_TYPES
 from web.reference import calls, pricelist, samples
 
 CALLS = [call for name in ACTIONS for call in calls.of(name)]
-URL = "http://localhost/api/v2"
+URL = f"{settings.listening_url(os.environ)}/api/v2"
 
 
 def page(client: FlaskClient, path: str = "/") -> str:
