@@ -6,7 +6,7 @@ removed when it was right. The rows are in the database: all processes see them.
 """
 
 import hashlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from database.clock import now
 from database.transactions import immediate
@@ -81,31 +81,30 @@ def _check(subjects: list[str], is_known: bool) -> None:
     locked = [times[-1] for subject in subjects if len(times := _times(subject)) == TRIES]
     if locked:
         raise LockedError(max(1, max(locked) + WINDOW_S - now()))
-    if not is_known and SignInFailure.select().count() >= MAX_ROWS:
+    if not is_known and SignInFailure.select().where(_counts()).count() >= MAX_ROWS:
         raise LockedError(WINDOW_S)
 
 
 def _times(subject: str) -> list[int]:
     """When the last tries that count were, the newest first; TRIES of them at most."""
-    present = now()
     query = (
         SignInFailure.select(SignInFailure.failed_at)
-        .where(
-            SignInFailure.counted_against == subject,
-            # One of the future was counted before the clock was set back.
-            SignInFailure.failed_at.between(present - WINDOW_S + 1, present),
-        )
+        .where(SignInFailure.counted_against == subject, _counts())
         .order_by(SignInFailure.failed_at.desc())
         .limit(TRIES)
     )
     return [row.failed_at for row in query]
 
 
-def _delete_old() -> None:
+def _counts() -> Any:
+    """The condition of a row that still counts."""
     present = now()
-    SignInFailure.delete().where(
-        ~SignInFailure.failed_at.between(present - WINDOW_S + 1, present)
-    ).execute()
+    # One of the future was counted before the clock was set back.
+    return SignInFailure.failed_at.between(present - WINDOW_S + 1, present)
+
+
+def _delete_old() -> None:
+    SignInFailure.delete().where(~_counts()).execute()
 
 
 def take_back(attempt: Attempt) -> None:
