@@ -29,12 +29,12 @@ PAGES = (
 class Operator:
     """A browser that is signed in, as far as a form goes."""
 
-    def __init__(self, client: FlaskClient) -> None:
+    def __init__(self, client: FlaskClient, name: str = "olga") -> None:
         self.client = client
         self.token = token(client, "/admin/sign-in")
-        answer = self.post("/admin/sign-in", name="olga", password=PASSWORD)
+        answer = self.post("/admin/sign-in", name=name, password=PASSWORD)
         assert answer.status_code == 302, answer.text
-        self.token = token(client, "/admin/services/add")
+        self.token = token(client, "/admin/sessions")
 
     def post(self, path: str, **fields: Any) -> TestResponse:
         return self.client.post(path, data={"csrf_token": self.token, **fields})

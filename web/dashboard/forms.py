@@ -96,6 +96,11 @@ class FirstCode(FlaskForm):
 class PresentPassword(FlaskForm):
     """The own password, once more."""
 
+    class Meta:
+        # Several such forms stand on one page, so their fields have prefixes; the token is
+        # checked for every form before.
+        csrf = False
+
     present = PasswordField(
         "Present password", render_kw={"autocomplete": "current-password", "required": True}
     )

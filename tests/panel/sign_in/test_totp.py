@@ -87,7 +87,17 @@ def test_of_two_who_send_one_code_at_once_one_is_let_in(secret: str, clock: Cloc
 
 
 @pytest.mark.parametrize(
-    "typed", ["", "000000 ", "12345", "1234567", "abcdef", "１２３４５６", "\udcff", "x" * 10_000]
+    "typed",
+    [
+        "",
+        "000000 ",
+        "12345",
+        "1234567",
+        "abcdef",
+        "\uff11\uff12\uff13\uff14\uff15\uff16",
+        "\udcff",
+        "x" * 10_000,
+    ],
 )
 def test_what_is_no_code_is_wrong(typed: str, secret: str) -> None:
     assert totp.take(olga(), typed) is None
