@@ -13,6 +13,7 @@ from models import Operator, OperatorDevice, OperatorSession
 from panel import operators
 from panel.errors import OperatorError
 from panel.operations import sign_in
+from panel.operations.audit import Actor
 from panel.sign_in import devices, sessions, tokens
 
 PASSWORD = "a good password"
@@ -85,7 +86,7 @@ def test_a_session_and_its_device_are_seen_together(olga: Operator, clock: Clock
     clock.move(minutes=1)
     sign_in.resume(begun.session_token, begun.device_token)
     assert OperatorDevice.get().seen_at == OperatorSession.get().seen_at == clock.seconds
-    sign_in.sign_out(sign_in.Actor("olga"), olga.id, OperatorSession.get().id)
+    sign_in.sign_out(Actor("olga"), olga.id, OperatorSession.get().id)
     assert operators.last_seen(olga.id) == clock.seconds
 
 

@@ -7,7 +7,14 @@ from types import SimpleNamespace
 
 import pyotp
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    ViewportSize,
+    expect,
+)
 from support.apps import Server
 from support.browser import DESK, TIMEOUT_MS, flawless_page, keep_picture
 from support.servers import at_the_desk, operate
@@ -15,7 +22,7 @@ from support.servers import at_the_desk, operate
 from models import Operator
 
 PASSWORD = "a good password"
-NARROW = {"width": 390, "height": 800}
+NARROW: ViewportSize = {"width": 390, "height": 800}
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +82,9 @@ def keep_pictures(page: Page, name: str) -> None:
     """The page light, dark, and on a narrow screen, which it must fit."""
     for scheme in ("light", "dark"):
         page.set_viewport_size(DESK)
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
         keep_picture(page, f"{name}-{scheme}")
-    page.set_viewport_size(NARROW)  # type: ignore[arg-type]
+    page.set_viewport_size(NARROW)
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= NARROW["width"], f"{name} is {wide} wide"
     keep_picture(page, f"{name}-narrow")
@@ -85,9 +92,14 @@ def keep_pictures(page: Page, name: str) -> None:
     page.emulate_media(color_scheme="light")
 
 
-def test_a_copied_cookie_is_dead_after_the_sign_out(page: Page, elsewhere: BrowserContext) -> None:
+def test_a_copied_cookie_is_dead_after_the_sign_out(
+    page: Page, elsewhere: BrowserContext, shop: SimpleNamespace
+) -> None:
     sign_in(page, "olga")
-    elsewhere.add_cookies(page.context.cookies())
+    for cookie in page.context.cookies():
+        elsewhere.add_cookies(
+            [{"name": cookie["name"], "value": cookie["value"], "url": f"{shop.at}/admin/"}]
+        )
     thief = elsewhere.new_page()
     thief.goto("/admin/customers")
     expect(thief.get_by_role("heading", name="Customers")).to_be_visible()
@@ -183,9 +195,7 @@ def test_a_viewer_finds_nothing_to_press_but_a_search(page: Page, shop: SimpleNa
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         buttons = set(page.get_by_role("button").all_inner_texts())
         assert buttons <= {"Sign out", "Search"}, name
-        assert page.locator("main input:enabled:not([type=search])").count() == (
-            5 if name == "orders" else 0
-        ), name
+        assert page.locator("main form:not([role=search])").count() == 0, name
         keep_pictures(page, f"viewer-{name}")
 
 
