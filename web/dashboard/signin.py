@@ -98,6 +98,7 @@ def sign_in_code() -> Any:
     try:
         act = operations.check_code(current_browser(), operator, form.code.data or "")
     except WrongError as error:
+        form.code.data = ""
         return _refuse("dashboard/sign_in_code.html", form, error)
     except LockedError as error:
         return _slow_down("dashboard/sign_in_code.html", form, error)

@@ -25,7 +25,7 @@ from api.dialects import DIALECTS
 from database import transactions
 from database.connection import close_database
 from database.migrate import open_database
-from panel import accounts, errors, pricing, services
+from panel import accounts, errors, operators, pricing, services
 from panel.money import MICROS
 from panel.orders import lookup, refills, state, transition
 from panel.service_types import SERVICE_TYPES
@@ -166,6 +166,50 @@ def test_the_settings_are_told(tmp_path: Path, notation: str, words: str) -> Non
     assert "Unless yours is set otherwise, it is perfectpanel." in told
     own = DIALECTS["perfectpanel"].shapes["cancel"]({"4218": 7}, "EUR")
     assert json.dumps(own, indent=2) in told.split("The answer in the dialect sns")[-2]
+
+
+FORGED = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/?q=evil", "/openapi.json", "/services.json", "/admin", "/admin/sign-in", "/no"]
+)
+@pytest.mark.parametrize("proxies", ["0", "1"])
+def test_no_page_repeats_the_host_that_a_client_sends(
+    path: str, proxies: str, tmp_path: Path
+) -> None:
+    app = make_app(tmp_path / "panel.db", PANEL_TRUSTED_PROXIES=proxies)
+    operators.add("olga", "a good password")
+    answer = app.test_client().get(path, headers=FORGED)
+    close_database()
+    assert "evil.example" not in answer.text + str(answer.headers)
+
+
+def test_the_examples_have_the_configured_address(tmp_path: Path) -> None:
+    app = make_app(tmp_path / "panel.db", PANEL_PUBLIC_URL="https://panel.example.com")
+    markup = page(app.test_client())
+    close_database()
+    assert "https://panel.example.com/api/v2" in markup
+    assert "127.0.0.1" not in markup
+    assert "localhost" not in markup
+
+
+def test_a_closed_price_list_shows_no_service_to_anybody(tmp_path: Path) -> None:
+    app = make_app(tmp_path / "panel.db", PANEL_PUBLIC_SERVICES="no")
+    services.add(
+        name="Secret boost", category="Hidden shelf", rate_micros=7_770_000, min=13, max=7777
+    )
+    key = accounts.add("alice")
+    client = app.test_client()
+    told = page(client) + page(client, "/?q=boost") + page(client, "/openapi.json")
+    table = client.get("/services.json")
+    rates = client.post("/api/v2", data={"key": key, "action": "services"}).json
+    close_database()
+    for text in ("Secret", "Hidden", "7.77", "7777", "services.js", "/services.json"):
+        assert text not in told, text
+    assert "shown to customers only" in told
+    assert (table.status_code, table.json) == (404, {"error": "Not Found"})
+    assert [row["name"] for row in rates] == ["Secret boost"]
 
 
 def test_openapi_json_is_in_the_panels_name(tmp_path: Path) -> None:
