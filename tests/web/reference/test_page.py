@@ -209,7 +209,29 @@ def test_a_closed_price_list_shows_no_service_to_anybody(tmp_path: Path) -> None
         assert text not in told, text
     assert "shown to customers only" in told
     assert (table.status_code, table.json) == (404, {"error": "Not Found"})
+    assert rates is not None
     assert [row["name"] for row in rates] == ["Secret boost"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "url"),
+    [
+        ({}, "http://127.0.0.1:8000"),
+        ({"PORT": "9123"}, "http://127.0.0.1:9123"),
+        ({"BIND": "10.0.0.7:80", "PORT": "9123"}, "http://10.0.0.7:80"),
+        ({"BIND": "0.0.0.0:8080"}, "http://127.0.0.1:8080"),
+        ({"BIND": ":8080"}, "http://127.0.0.1:8080"),
+        ({"BIND": "[::]:8080"}, "http://127.0.0.1:8080"),
+        ({"BIND": "[::1]:8080"}, "http://[::1]:8080"),
+        ({"BIND": "panel.internal"}, "http://panel.internal:8000"),
+        ({"BIND": "unix:/run/panel.sock"}, "http://127.0.0.1"),
+        ({"BIND": "fd://3"}, "http://127.0.0.1"),
+    ],
+)
+def test_without_a_configured_address_it_is_the_one_that_the_server_listens_on(
+    environ: dict[str, str], url: str
+) -> None:
+    assert settings.listening_url(environ) == url
 
 
 def test_openapi_json_is_in_the_panels_name(tmp_path: Path) -> None:
