@@ -51,12 +51,12 @@ def check_password(browser: Browser, name: str, password: str) -> Operator:
     :raises WrongError: for a wrong password or an unknown name, without saying which.
     :raises LockedError: after too many wrong ones; nothing was checked.
     """
-    operator = operators.find_name(name)
-    subjects, is_known = _counted_against(browser, operator, name)
+    named = operators.find_name(name)
+    subjects, is_known = _counted_against(browser, named, name)
     attempt = attempts.begin(subjects, is_known=is_known)
-    is_right = operators.is_password(operator, password)
-    if operator is None or not is_right:
-        _record_failure(browser, operator, "wrong password", attempt)
+    operator = operators.sign_in(name, password)
+    if operator is None:
+        _record_failure(browser, named, "wrong password", attempt)
         raise WrongError("Wrong name or password.")
     if operator.totp_secret:
         attempts.take_back(attempt)
