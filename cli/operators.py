@@ -59,9 +59,9 @@ def _row(operator: Operator) -> dict[str, Any]:
     seen_at = operators.last_seen(operator.id)
     return {
         "name": operator.name,
+        "added": when(operator.created_at),
         "role": operator.role,
         "totp": bool(operator.totp_secret),
-        "added": when(operator.created_at),
         "seen": None if seen_at is None else when(seen_at),
     }
 
