@@ -76,7 +76,7 @@ def create_api_app(settings: Settings | None = None) -> Flask:
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    bind_settings(app, settings)
+    bind_settings(app, settings, panel_settings.listening_url(os.environ))
     test_server.register(app, create_api_app)
     if not _is_searched_for_a_command():
         _open_database(settings)

@@ -337,6 +337,17 @@ class Settings:
         return self.database.with_name(self.database.stem + "-session.key")
 
 
+def listening_url(environ: Mapping[str, str]) -> str:
+    """The address that gunicorn.conf.py has the server listen on, as a browser on it writes it."""
+    bind = environ.get("BIND", f"127.0.0.1:{environ.get('PORT', '8000')}")
+    found = re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]*)(?::([0-9]{1,5}))?", bind)
+    if found is None:  # a socket's path, or several addresses
+        return "http://127.0.0.1"
+    host, port = found[1], found[2] or "8000"
+    everywhere = ("", "0.0.0.0", "[::]")  # noqa: S104 - compared, not listened on
+    return f"http://{'127.0.0.1' if host in everywhere else host}:{port}"
+
+
 def variable(name: str) -> str:
     """The environment variable of a setting."""
     return f"PANEL_{name.upper()}"

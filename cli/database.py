@@ -1,11 +1,10 @@
 """flask init-db, flask backup and flask demo: the database as a whole."""
 
-import os
 from pathlib import Path
 
 import click
 
-from api.context import current_settings
+from api.context import current_settings, listening_url
 from cli.common import COMMAND_LINE, Command, FailedError, ask_catalogue
 from database.backup import backup, damage, read_only
 from database.connection import database
@@ -79,12 +78,10 @@ def demo() -> None:
     )
     key = customers.add(COMMAND_LINE, "demo", DEMO_BALANCE_MICROS)
     amount = f"{format_exact(DEMO_BALANCE_MICROS)} {current_settings().currency}"
-    # As in gunicorn.conf.py, which this line is printed before.
-    bind = os.environ.get("BIND", f"127.0.0.1:{os.environ.get('PORT', '8000')}")
     click.echo(
         f"The database was empty: {len(added)} demo services were added, and the "
         f"customer demo with {amount}.\nIts key, shown only now: {key}\n\n"
         f"A first order, to paste into another terminal:\n\n"
-        f"  curl http://{bind}/api/v2 -d key={key} -d action=add "
+        f"  curl {listening_url()}/api/v2 -d key={key} -d action=add "
         f"-d service=1 -d link=https://t.me/example -d quantity=100\n"
     )

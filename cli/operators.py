@@ -1,12 +1,16 @@
 """flask operator: who may sign in to the dashboard at /admin."""
 
 import sys
+from typing import Any
 
 import click
 
 from cli.common import COMMAND_LINE, Group, as_json, show_rows, when
+from models import Operator
 from panel import operators
 from panel.operations import operators as operations
+from panel.operators import Role
+from panel.sign_in import sessions, totp
 
 
 @click.group("operator", cls=Group)
@@ -21,30 +25,118 @@ def _password() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
+ROLE = click.Choice([str(role) for role in Role])
+
+
 @group.command("add")
 @click.argument("name")
-def add(name: str) -> None:
+@click.option(
+    "--role",
+    type=ROLE,
+    default=str(Role.OPERATOR),
+    show_default=True,
+    help="A viewer sees everything and changes nothing.",
+)
+def add(name: str, role: str) -> None:
     """Add an operator; the password is asked for.
 
     Example: flask operator add alice
     """
     operators.check_name(name)
-    operations.add(COMMAND_LINE, name, _password())
+    operations.add(COMMAND_LINE, name, _password(), Role(role))
     click.echo(f"Operator {name} is added and can sign in at /admin.")
 
 
 @group.command("list")
 @as_json
 def list_(as_json: bool) -> None:
-    """List all operators."""
-    rows = [{"name": o.name, "added": when(o.created_at)} for o in operators.listing()]
+    """List all operators: their roles, whether they need codes, and when they were last seen."""
+    rows = [_row(operator) for operator in operators.listing()]
     show_rows(rows, as_json, "No operators yet; /admin is off.")
+
+
+def _row(operator: Operator) -> dict[str, Any]:
+    seen_at = operators.last_seen(operator.id)
+    return {
+        "name": operator.name,
+        "added": when(operator.created_at),
+        "role": operator.role,
+        "totp": bool(operator.totp_secret),
+        "seen": None if seen_at is None else when(seen_at),
+    }
+
+
+@group.command("role")
+@click.argument("name")
+@click.argument("role", type=ROLE)
+def role(name: str, role: str) -> None:
+    """Let an operator change things, or as a viewer only look.
+
+    Example: flask operator role alice viewer
+    """
+    operations.set_role(COMMAND_LINE, name, Role(role))
+    click.echo(f"{name} is {'a viewer' if role == Role.VIEWER else 'an operator'} now.")
+
+
+@group.command("sessions")
+@click.argument("name")
+@as_json
+def sessions_(name: str, as_json: bool) -> None:
+    """Where an operator is signed in."""
+    rows = [
+        {
+            "session": session.id,
+            "device": session.device,
+            "address": session.address,
+            "since": when(session.created_at),
+            "seen": when(session.seen_at),
+        }
+        for session in sessions.listing(operators.get(name).id)
+    ]
+    show_rows(rows, as_json, f"{name} is signed in nowhere.")
+
+
+@group.command("sign-out")
+@click.argument("name")
+def sign_out(name: str) -> None:
+    """End all sessions of an operator."""
+    ended = operations.end_sessions(COMMAND_LINE, name)
+    click.echo(f"Sessions of {name} that were ended: {ended}.")
+
+
+@group.command("unlock")
+@click.argument("name")
+def unlock(name: str) -> None:
+    """Let an operator try again at once who is locked out after wrong passwords.
+
+    Forgets what was counted against the name, its devices, and all addresses.
+    """
+    operations.unlock(COMMAND_LINE, name)
+    click.echo(f"{name} can sign in again.")
+
+
+@group.command("totp")
+@click.argument("act", type=click.Choice(["off", "show"]))
+@click.argument("name")
+def totp_(act: str, name: str) -> None:
+    """Turn an operator's one-time passwords off, such as after the loss of a phone; or show them.
+
+    Example: flask operator totp off alice
+    """
+    if act == "off":
+        operations.turn_off_totp(COMMAND_LINE, name)
+        click.echo(f"{name} signs in with the password alone now.")
+        return
+    operator = operators.get(name)
+    left = totp.codes_left(operator.id)
+    shown = f"on, {left} recovery codes are left" if operator.totp_secret else "off"
+    click.echo(f"One-time passwords of {name}: {shown}.")
 
 
 @group.command("password")
 @click.argument("name")
 def password(name: str) -> None:
-    """Give an operator a new password; sessions with the old one end."""
+    """Give an operator a new password; all sessions end, one-time passwords stay on."""
     operators.get(name)
     operations.set_password(COMMAND_LINE, name, _password())
     click.echo(f"Operator {name} has a new password.")

@@ -162,3 +162,24 @@ def write_queue() -> Iterator[None]:
         yield
     finally:
         fcntl.flock(_thread.lock, fcntl.LOCK_UN)
+
+
+def write_if_free(do: Callable[[], Any]) -> bool:
+    """Run a small write in a transaction of its own, but only if it need not wait.
+
+    For what may be left out: a page that only reads waits for no writer. It does not queue, so a
+    writer that does may wait for it, for as long as a commit takes.
+
+    :returns: whether it was done; False while another writer is at work, and where the database
+        cannot be written, as on a full disk.
+    """
+    before = database.execute_sql("PRAGMA busy_timeout").fetchone()[0]
+    database.execute_sql("PRAGMA busy_timeout = 0")
+    try:
+        with database.atomic("IMMEDIATE"):
+            do()
+    except OperationalError:
+        return False
+    finally:
+        database.execute_sql(f"PRAGMA busy_timeout = {before}")
+    return True

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-from flask import Flask
+from flask import Flask, Response
 from werkzeug.serving import make_server
 
 from api.context import current_settings
@@ -70,6 +70,9 @@ def _serve(create_app: CreateApp, port: int, dialect: str, rate_limit: str) -> N
     with tempfile.TemporaryDirectory(
         prefix="panel-test-server-", ignore_cleanup_errors=True
     ) as folder:
+        # Listening already, for the app is told at which address.
+        server = make_server("127.0.0.1", port, Response(status=503), threaded=True)
+        url = f"http://127.0.0.1:{server.server_port}"
         settings = replace(
             current_settings(),
             database=Path(folder) / "panel.db",
@@ -77,10 +80,10 @@ def _serve(create_app: CreateApp, port: int, dialect: str, rate_limit: str) -> N
             synchronous="OFF",
             dialect=dialect,
             rate_limit=rate_limit,
+            public_url=url,
         )
         control = Control(create_app(settings).wsgi_app, dialect)
-        server = make_server("127.0.0.1", port, control, threaded=True)
-        url = f"http://127.0.0.1:{server.server_port}"
+        server.app = control
         line = {
             "url": f"{url}/api/v2",
             "key": control.key,

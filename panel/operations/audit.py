@@ -5,9 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from database.clock import now
 from database.transactions import immediate
 from models import AuditLine
 from panel.errors import OperatorError, ProviderFailed, RequestRejected
+
+DAY_S = 24 * 3600
+SEARCHED = 500
+"""How many of an actor's lines are looked through for those of the last day."""
 
 MAX_TEXT = 1000
 """The most characters of an act or an outcome that are kept."""
@@ -49,6 +54,40 @@ def audited(actor: Actor, act: str) -> Iterator[None]:
         _record_outcome(line.id, f"refused: {error}")
         raise
     _record_outcome(line.id, "done")
+
+
+def record_refused(actor: Actor, act: str, why: str, at_most_a_day: int) -> None:
+    """Write a line of what was refused before it began, with a limit for what strangers can do.
+
+    :param at_most_a_day: so many lines of this act and actor are written in 24 hours; the last one
+        says that there may be more.
+    """
+    written = _refused_today(actor.name, act)
+    if written >= at_most_a_day:
+        return
+    if written == at_most_a_day - 1:
+        why += "; more of this day are not written"
+    with immediate():
+        AuditLine.create(
+            operator=actor.name, address=actor.address, act=act, outcome=f"refused: {why}"
+        )
+
+
+def _refused_today(name: str, act: str) -> int:
+    """How many of an actor's newest lines are of this act, refused, within 24 hours.
+
+    No further back than SEARCHED: the lines of years are not read for a stranger's sake.
+    """
+    newest = (
+        AuditLine.select(AuditLine.act, AuditLine.outcome, AuditLine.created_at)
+        .where(AuditLine.operator == name)
+        .order_by(AuditLine.id.desc())
+        .limit(SEARCHED)
+    )
+    return sum(
+        line.act == act and line.outcome.startswith("refused") and line.created_at > now() - DAY_S
+        for line in newest
+    )
 
 
 def _record_outcome(line_id: int, outcome: str) -> None:

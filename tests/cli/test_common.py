@@ -114,7 +114,7 @@ KEYS = {
     "ledger list alice": "id user kind amount balance order note created",
     "provider list": PROVIDER,
     "provider show shop": PROVIDER,
-    "operator list": "name added",
+    "operator list": "name added role totp seen",
 }
 """Every list and show, and what its JSON holds."""
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -122,9 +121,15 @@ def test_a_backup_that_is_not_sound_is_not_kept(
     assert list(file.parent.iterdir()) == []
 
 
-def test_the_demo_fills_an_empty_database_once(call: Call, monkeypatch: Any) -> None:
+@pytest.fixture
+def port_9123(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The app is made for a server on this port."""
     monkeypatch.delenv("BIND", raising=False)
     monkeypatch.setenv("PORT", "9123")
+
+
+@pytest.mark.usefixtures("port_9123")
+def test_the_demo_fills_an_empty_database_once(call: Call) -> None:
     result = call("demo")
     assert (result.exit_code, result.stderr) == (0, "")
     found = re.search(r"Its key, shown only now: ([0-9a-f]{48})\n", result.stdout)

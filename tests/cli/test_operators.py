@@ -1,5 +1,7 @@
 """flask operator."""
 
+import json
+
 import pytest
 from flask.testing import FlaskCliRunner
 from support.dashboard import PASSWORD, lines
@@ -46,3 +48,44 @@ def test_what_cannot_be_an_operator_is_refused(
     result = runner.invoke(args=["operator", *args], input=typed)
     assert (result.exit_code, why in result.output) == (2, True)
     assert [operator.name for operator in operators.listing()] == ["otto"]
+
+
+def test_a_role_is_given_and_changed_by_command(runner: FlaskCliRunner) -> None:
+    def run(*args: str) -> str:
+        result = runner.invoke(args=["operator", *args], input=f"{PASSWORD}\n")
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    run("add", "vera", "--role", "viewer")
+    run("add", "olga")
+    rows = json.loads(run("list", "--json"))
+    assert [(row["name"], row["role"], row["totp"], row["seen"]) for row in rows] == [
+        ("vera", "viewer", False, None), ("olga", "operator", False, None),
+    ]  # fmt: skip
+    assert "a viewer now" in run("role", "olga", "viewer")
+    assert "an operator now" in run("role", "vera", "operator")
+    assert [operator.role for operator in operators.listing()] == ["operator", "viewer"]
+
+
+@pytest.mark.parametrize(
+    ("args", "why"),
+    [
+        (("add", "olga", "--role", "admin"), "'admin' is not one of"),
+        (("role", "otto", "admin"), "'admin' is not one of"),
+        (("role", "olga", "viewer"), "no operator olga"),
+        (("sessions", "olga"), "no operator olga"),
+        (("sign-out", "olga"), "no operator olga"),
+        (("unlock", "olga"), "no operator olga"),
+        (("totp", "off", "olga"), "no operator olga"),
+        (("totp", "show", "olga"), "no operator olga"),
+        (("totp", "off", "otto"), "one-time passwords are off"),
+        (("totp", "on", "otto"), "'on' is not one of"),
+    ],
+)
+def test_what_cannot_be_done_with_an_operator_is_refused_in_one_line(
+    args: tuple[str, ...], why: str, runner: FlaskCliRunner
+) -> None:
+    operators.add("otto", PASSWORD)
+    result = runner.invoke(args=["operator", *args], input=f"{PASSWORD}\n")
+    assert (result.exit_code, why in result.stderr) == (2, True), result.output
+    assert result.stderr.count("\n") == 1

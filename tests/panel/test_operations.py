@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import click
+import pyotp
 import pytest
 from flask import Flask
 from support.apps import ROOT, make_app
@@ -37,6 +38,7 @@ from panel.providers.listing import Listing
 from panel.providers.pending import PendingKind
 from panel.providers.policy import USUAL
 from panel.providers.registry import ProviderAccount
+from panel.sign_in import totp
 
 OLGA = Actor("olga", "10.0.0.9")
 
@@ -50,6 +52,9 @@ def filled(cast: SimpleNamespace) -> SimpleNamespace:
     is called spare, and waits to be confirmed as a whole. The provider dear is far away.
     """
     operators.add("olga", PASSWORD)
+    operators.add("tina", PASSWORD)
+    secret = totp.new_secret()
+    totp.turn_on(operators.get("tina").id, secret, pyotp.TOTP(secret).now())
     put_in_review(cast)
     for _ in range(3):
         place(cast, "bob")
@@ -194,12 +199,17 @@ COMMAND_ONLY = {
     "operator add otto": ["operator otto: add"],
     "operator password olga": ["operator olga: new password"],
     "operator remove olga": ["operator olga: remove"],
+    "operator add vera --role viewer": ["operator vera: add as viewer"],
+    "operator role olga viewer": ["operator olga: role viewer"],
+    "operator sign-out olga": ["operator olga: end all sessions"],
+    "operator unlock olga": ["operator olga: unlock"],
+    "operator totp off tina": ["operator tina: one-time passwords off"],
 }
 """What only a command does."""
 
 READING = {
     "attention", "cancel list", "doctor", "ledger check", "ledger list", "operator list",
-    "order list",
+    "operator sessions", "order list",
     "order review", "order show", "provider list", "provider services", "provider show",
     "provider words", "refill list", "report", "service list", "service show", "user list",
     "user show",
@@ -480,7 +490,7 @@ def writing(path: Path) -> set[str]:
         }
         for function in functions
     }
-    found = {"immediate", "group_commit"}
+    found = {"immediate", "group_commit", "write_if_free"}
     while more := {name for name, called in calls.items() if called & found} - found:
         found |= more
     return found & calls.keys()
@@ -514,6 +524,7 @@ def test_the_functions_that_change_something_are_known() -> None:
     assert {"add", "fund", "set_status", "rotate_key"} <= CHANGING["panel.accounts"]
     assert {"change"} <= CHANGING["panel.orders.transition"]
     assert {"add", "remove", "record_account"} <= CHANGING["panel.providers.registry"]
+    assert {"begin", "end", "note_seen"} <= CHANGING["panel.sign_in.sessions"]
     assert CHANGING["panel.queries"] == set()
     source = "from panel import accounts as a\na.fund('alice', 1)\na.get('alice')\n"
     assert changed_by(source) == {"panel.accounts.fund"}

@@ -65,16 +65,22 @@ def read(call: Call, line: str) -> Any:
     return json.loads(result.stdout)
 
 
-AUDIT_ROW = re.compile(r"(audit_lines|sqlite_sequence): \(('audit_lines'|[0-9])")
-"""A line of the audit, or how many there are."""
+TRACES = re.compile(
+    r"(audit_lines|operator_sessions|operator_devices|sign_in_failures): "
+    r"|sqlite_sequence: \('(audit_lines|operator_sessions|sign_in_failures)'"
+)
+"""A line of the audit, what a sign-in leaves, or how many there are of them."""
 
 
 def all_but_the_audit() -> list[str]:
-    """All that the database holds but the audit's lines, which a refused operation leaves too."""
-    return [line for line in everything() if not AUDIT_ROW.match(line)]
+    """All that the database holds but the audit's lines, which a refused operation leaves too.
+
+    And but the session of whoever did it in the dashboard.
+    """
+    return [line for line in everything() if not TRACES.match(line)]
 
 
 def audit() -> list[tuple[str, str, str, str]]:
-    """The audit's lines: who, from where, what, and what came of it."""
-    query = AuditLine.select().order_by(AuditLine.id)
+    """The audit's lines but for sign-ins: who, from where, what, and what came of it."""
+    query = AuditLine.select().where(AuditLine.act != "sign in").order_by(AuditLine.id)
     return [(line.operator, line.address, line.act, line.outcome) for line in query]

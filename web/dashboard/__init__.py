@@ -7,7 +7,9 @@ do.
 from flask import Flask
 from flask_login import current_user
 
+from panel.sign_in import sessions
 from web.dashboard import (
+    account,
     attention,
     audit,
     common,
@@ -21,8 +23,8 @@ from web.dashboard import (
 )
 
 __all__ = [
-    "attention", "audit", "customers", "orders", "overview", "provider_holds", "providers",
-    "register", "services",
+    "account", "attention", "audit", "customers", "orders", "overview", "provider_holds",
+    "providers", "register", "services",
 ]  # fmt: skip
 
 
@@ -30,7 +32,7 @@ def register(app: Flask) -> None:
     """Add the dashboard to the app."""
     app.config.update(
         SESSION_COOKIE_HTTPONLY=True,
-        PERMANENT_SESSION_LIFETIME=signin.SESSION_S,
+        PERMANENT_SESSION_LIFETIME=sessions.IDLE_S,
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
     )
     # Not init_app(): that would look for remember-me cookies, which there are none of, after

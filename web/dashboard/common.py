@@ -9,8 +9,10 @@ from flask import (
     Blueprint,
     Flask,
     Response,
+    current_app,
     flash,
     jsonify,
+    make_response,
     redirect,
     render_template,
     request,
@@ -19,7 +21,8 @@ from flask import (
 )
 from flask_login import current_user
 from flask_wtf.csrf import generate_csrf, validate_csrf
-from werkzeug.exceptions import BadRequest, HTTPException, NotFound
+from peewee import OperationalError
+from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, ServiceUnavailable
 from werkzeug.routing import IntegerConverter, Map
 from wtforms.validators import ValidationError
 
@@ -45,8 +48,17 @@ CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 MESSAGES = 10
 """The most messages that the next page shows, besides the summary of a bulk act."""
 
-OPEN_TO_ALL = {"admin.sign_in"}
+OPEN_TO_ALL = {"admin.sign_in", "admin.sign_in_code"}
 """What may be seen without being signed in."""
+
+OWN_AFFAIRS = {
+    "admin.sign_out", "admin.session_end", "admin.session_end_others", "admin.password_change",
+    "admin.totp_begin", "admin.totp_confirm", "admin.totp_off", "admin.recovery_codes",
+}  # fmt: skip
+"""What a viewer may post: it concerns nobody else."""
+
+NO_ROOM_S = 30
+"""When to try again after the database could not be written."""
 
 
 class Outcome(NamedTuple):
@@ -58,7 +70,10 @@ class Outcome(NamedTuple):
 
 @bp.before_request
 def _check_access() -> Any:
-    """Require that there is an operator, a sign-in, and a CSRF token with each change."""
+    """Require that there is an operator, a sign-in, and a CSRF token with each change.
+
+    A viewer changes nothing, whatever is posted.
+    """
     if not operators.any_exists():
         raise NotFound
     if request.endpoint not in OPEN_TO_ALL and not current_user.is_authenticated:
@@ -71,6 +86,8 @@ def _check_access() -> Any:
             raise BadRequest(
                 "The form has expired. Go back, reload the page, and try again."
             ) from None
+        if request.endpoint not in OPEN_TO_ALL | OWN_AFFAIRS and not current_user.may_change:
+            raise Forbidden(f"{current_user.name} is a viewer, who may look and change nothing.")
     return None
 
 
@@ -94,6 +111,16 @@ def _error(error: HTTPException) -> Any:
 def _not_found(error: OperatorError) -> Any:
     """Show that what the address names does not exist."""
     return _error(NotFound(str(error)))
+
+
+@bp.errorhandler(OperationalError)
+def _not_written(error: OperationalError) -> Any:
+    """Show that the database cannot be written; pages that only read go on."""
+    current_app.logger.error("the dashboard cannot write: %s", error)
+    text = "The panel cannot write to its database now, and nothing was changed. Is the disk full?"
+    answer = make_response(_error(ServiceUnavailable(text)))
+    answer.headers["Retry-After"] = str(NO_ROOM_S)
+    return answer
 
 
 @bp.route("", methods=CHANGES, strict_slashes=False)

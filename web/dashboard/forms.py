@@ -13,13 +13,15 @@ from wtforms import (
     SelectMultipleField,
     StringField,
 )
-from wtforms.validators import InputRequired, Optional
+from wtforms.validators import EqualTo, InputRequired, Optional
 from wtforms.widgets import TextInput
 
 from api.dialects import DIALECTS
 from panel import money, service_types
+from panel.operators import MIN_PASSWORD
 
 REQUIRED = [InputRequired("is required")]
+PLAIN = {"autocapitalize": "none", "spellcheck": "false"}
 DECIMAL = {"inputmode": "decimal", "autocomplete": "off"}
 
 
@@ -69,6 +71,64 @@ class SignIn(FlaskForm):
     name = StringField("Name", render_kw={"autocomplete": "username", "autofocus": True})
     password = PasswordField("Password", render_kw={"autocomplete": "current-password"})
     back = HiddenField()
+
+
+class Code(FlaskForm):
+    """The second step of a sign-in."""
+
+    code = StringField(
+        "Code",
+        description="Six digits from your app, or one of your recovery codes.",
+        render_kw={"autocomplete": "one-time-code", "autofocus": True, **PLAIN},
+    )
+    back = HiddenField()
+
+
+class FirstCode(FlaskForm):
+    """The first code of an app that was just given its secret."""
+
+    code = StringField(
+        "Code that the app shows",
+        render_kw={"autocomplete": "one-time-code", "inputmode": "numeric", **PLAIN},
+    )
+
+
+class PresentPassword(FlaskForm):
+    """The own password, once more."""
+
+    class Meta:
+        # Several such forms stand on one page, so their fields have prefixes; the token is
+        # checked for every form before.
+        csrf = False
+
+    present = PasswordField(
+        "Present password", render_kw={"autocomplete": "current-password", "required": True}
+    )
+
+
+class PasswordAndCode(PresentPassword):
+    """The own password once more, and a code."""
+
+    code = StringField(
+        "Code",
+        description="From your app, or a recovery code.",
+        render_kw={"autocomplete": "one-time-code", "required": True, **PLAIN},
+    )
+
+
+class NewPassword(PresentPassword):
+    """Another password."""
+
+    new = PasswordField(
+        "New password",
+        description=f"At least {MIN_PASSWORD} characters.",
+        render_kw={"autocomplete": "new-password", "required": True},
+    )
+    again = PasswordField(
+        "New password again",
+        [EqualTo("new", "is not the same")],
+        render_kw={"autocomplete": "new-password", "required": True},
+    )
 
 
 class AddCustomer(FlaskForm):

@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask import redirect, render_template, request, url_for
+from flask_login import current_user
 
 from api.context import current_settings
 from models import Provider
@@ -107,9 +108,12 @@ def provider_remove(name: str) -> Any:
 
 @bp.route("/providers/<name>/import", methods=["GET", "POST"])
 def provider_import(name: str) -> Any:
-    """Choose services of the provider and a markup, preview the import, then do it."""
+    """Choose services of the provider and a markup, preview the import, then do it.
+
+    For a viewer, the provider is not asked.
+    """
     row = registry.get(name)
-    listings = _catalogue(row)
+    listings = _catalogue(row) if current_user.may_change else None
     form = forms.Import()
     form.categories.choices = _categories(listings or [])
     changes: list[CatalogueChange] = []

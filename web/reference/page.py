@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 import limits
 from flask import Blueprint, Flask, Response, current_app, render_template, request, url_for
+from werkzeug.exceptions import NotFound
 
 from actions import ACTIONS
 from actions.add import DETAILS, DRIPFEED, MAX_IDEMPOTENCY_KEY
 from actions.parameters import MAX_IDS, MAX_LINK, Parameter
-from api.context import current_settings
+from api.context import current_settings, public_url
 from api.dialects import DIALECTS
 from panel import errors
 from panel.orders import refills, state
@@ -25,7 +26,7 @@ from settings import Settings
 from web import headers
 from web.reference import calls, samples
 from web.reference.calls import Call
-from web.reference.pricelist import Pricelist
+from web.reference.pricelist import Found, Pricelist
 
 bp = Blueprint("reference", __name__)
 
@@ -63,13 +64,13 @@ def _pricelist() -> Pricelist:
 def page() -> Response:
     """The page; `q` and `page` are the search of visitors without scripts."""
     settings = current_settings()
-    url = url_for("api", _external=True)
+    url = public_url() + url_for("api")
     wanted = request.args.get("q", "")
     html = render_template(
         "reference.html",
         url=url,
         wanted=wanted,
-        found=_pricelist().search(wanted, request.args.get("page", 1, int)),
+        found=_found(settings, wanted),
         actions=ACTIONS,
         shown={name: [_shown(call, url, settings) for call in calls.of(name)] for name in ACTIONS},
         types=SERVICE_TYPES,
@@ -96,9 +97,21 @@ def page() -> Response:
     return _with_caching(response, packed, hashlib.sha256(body).hexdigest()[:32])
 
 
+def _found(settings: Settings, wanted: str) -> Found | None:
+    """The page of the services that are looked for; None where they are not shown to everybody."""
+    if not settings.public_services:
+        return None
+    return _pricelist().search(wanted, request.args.get("page", 1, int))
+
+
 @bp.get("/services.json")
 def services_json() -> Response:
-    """The whole table of services, for the search on the page."""
+    """The whole table of services, for the search on the page.
+
+    :raises NotFound: where it is not shown to everybody.
+    """
+    if not current_settings().public_services:
+        raise NotFound
     table = _pricelist().table()
     packed = _accepts_gzip()
     response = Response(table.packed if packed else table.body, mimetype="application/json")

@@ -40,9 +40,10 @@ def test_the_audit_shows_who_did_what_and_what_came_of_it(
         ["(command line)", "", "customer alice: fund 5.00", "done"],
         ["olga", "127.0.0.1", "customer alice: fund -1000.00 (&lt;b&gt;)",
          "refused: alice has only 100.00"],
+        ["olga", "127.0.0.1", "sign in", "done"],
     ]  # fmt: skip
     assert audit_rows(olga.text("/admin/audit?operator=olga")) == rows[1:]
-    assert audit_rows(olga.text("/admin/audit?before=2")) == rows[1:]
+    assert audit_rows(olga.text("/admin/audit?before=3")) == rows[1:]
 
 
 def audit_rows(page: str) -> list[list[str]]:

@@ -3,6 +3,7 @@
 import gzip
 import html
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -18,19 +19,20 @@ from support.apps import Server, make_app
 from support.servers import operate
 
 import models
+import settings
 from actions import ACTIONS
 from api.dialects import DIALECTS
 from database import transactions
 from database.connection import close_database
 from database.migrate import open_database
-from panel import accounts, errors, pricing, services
+from panel import accounts, errors, operators, pricing, services
 from panel.money import MICROS
 from panel.orders import lookup, refills, state, transition
 from panel.service_types import SERVICE_TYPES
 from web.reference import calls, pricelist, samples
 
 CALLS = [call for name in ACTIONS for call in calls.of(name)]
-URL = "http://localhost/api/v2"
+URL = f"{settings.listening_url(os.environ)}/api/v2"
 
 
 def page(client: FlaskClient, path: str = "/") -> str:
@@ -164,6 +166,72 @@ def test_the_settings_are_told(tmp_path: Path, notation: str, words: str) -> Non
     assert "Unless yours is set otherwise, it is perfectpanel." in told
     own = DIALECTS["perfectpanel"].shapes["cancel"]({"4218": 7}, "EUR")
     assert json.dumps(own, indent=2) in told.split("The answer in the dialect sns")[-2]
+
+
+FORGED = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/?q=evil", "/openapi.json", "/services.json", "/admin", "/admin/sign-in", "/no"]
+)
+@pytest.mark.parametrize("proxies", ["0", "1"])
+def test_no_page_repeats_the_host_that_a_client_sends(
+    path: str, proxies: str, tmp_path: Path
+) -> None:
+    app = make_app(tmp_path / "panel.db", PANEL_TRUSTED_PROXIES=proxies)
+    operators.add("olga", "a good password")
+    answer = app.test_client().get(path, headers=FORGED)
+    close_database()
+    assert "evil.example" not in answer.text + str(answer.headers)
+
+
+def test_the_examples_have_the_configured_address(tmp_path: Path) -> None:
+    app = make_app(tmp_path / "panel.db", PANEL_PUBLIC_URL="https://panel.example.com")
+    markup = page(app.test_client())
+    close_database()
+    assert "https://panel.example.com/api/v2" in markup
+    assert "127.0.0.1" not in markup
+    assert "localhost" not in markup
+
+
+def test_a_closed_price_list_shows_no_service_to_anybody(tmp_path: Path) -> None:
+    app = make_app(tmp_path / "panel.db", PANEL_PUBLIC_SERVICES="no")
+    services.add(
+        name="Secret boost", category="Hidden shelf", rate_micros=7_770_000, min=13, max=7777
+    )
+    key = accounts.add("alice")
+    client = app.test_client()
+    told = page(client) + page(client, "/?q=boost") + page(client, "/openapi.json")
+    table = client.get("/services.json")
+    rates = client.post("/api/v2", data={"key": key, "action": "services"}).json
+    close_database()
+    for text in ("Secret", "Hidden", "7.77", "7777", "services.js", "/services.json"):
+        assert text not in told, text
+    assert "shown to customers only" in told
+    assert (table.status_code, table.json) == (404, {"error": "Not Found"})
+    assert rates is not None
+    assert [row["name"] for row in rates] == ["Secret boost"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "url"),
+    [
+        ({}, "http://127.0.0.1:8000"),
+        ({"PORT": "9123"}, "http://127.0.0.1:9123"),
+        ({"BIND": "10.0.0.7:80", "PORT": "9123"}, "http://10.0.0.7:80"),
+        ({"BIND": "0.0.0.0:8080"}, "http://127.0.0.1:8080"),
+        ({"BIND": ":8080"}, "http://127.0.0.1:8080"),
+        ({"BIND": "[::]:8080"}, "http://127.0.0.1:8080"),
+        ({"BIND": "[::1]:8080"}, "http://[::1]:8080"),
+        ({"BIND": "panel.internal"}, "http://panel.internal:8000"),
+        ({"BIND": "unix:/run/panel.sock"}, "http://127.0.0.1"),
+        ({"BIND": "fd://3"}, "http://127.0.0.1"),
+    ],
+)
+def test_without_a_configured_address_it_is_the_one_that_the_server_listens_on(
+    environ: dict[str, str], url: str
+) -> None:
+    assert settings.listening_url(environ) == url
 
 
 def test_openapi_json_is_in_the_panels_name(tmp_path: Path) -> None:

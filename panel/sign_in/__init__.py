@@ -1,0 +1,1 @@
+"""Signing in to the dashboard: sessions, known devices, wrong tries, one-time passwords."""
