@@ -5,7 +5,7 @@ Orders that wait for the same answer are one entry.
 
 from typing import Any, NamedTuple
 
-from peewee import fn
+from peewee import JOIN, fn
 
 from database.compiled_query import literal, rows
 from models import Cancel, Order, Provider, Refill
@@ -96,6 +96,32 @@ def unclear_orders(limit: int) -> list[dict[str, Any]]:
         .join(Provider)
     )
     return rows(query.order_by(Order.id).limit(limit).dicts())
+
+
+def unmoved(since: int, limit: int) -> list[tuple[int, int, str | None]]:
+    """The open orders that have not moved since a time, the longest first.
+
+    Not those that wait for a person by name, and not what has times of its own: subscriptions, the
+    whole of a drip-feed, and one whose runs are farther apart than this.
+
+    :returns: for each its number, when it moved last, and its provider's name; None by hand.
+    """
+    statuses = [literal(status) for status in ("Pending", "Processing", "In progress")]
+    query = (
+        Order.select(Order.id, Order.updated_at, Provider.name)
+        .join(Provider, JOIN.LEFT_OUTER)
+        .where(
+            Order.status.in_(statuses),
+            Order.updated_at < since,
+            Order.held_because == "",
+            Order.restored == 0,
+            Order.dispatch_state.not_in((state.IN_REVIEW, state.IN_PARTS)),
+            Order.interval.is_null() | (Order.updated_at + Order.interval * 60 < since),
+        )
+        .order_by(Order.updated_at)
+        .limit(limit)
+    )
+    return rows(query.tuples())
 
 
 def waiting_long(since: int) -> list[tuple[str, int, int, str]]:
