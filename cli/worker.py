@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import threading
+from functools import partial
 
 import click
 from tqdm.contrib.logging import logging_redirect_tqdm
@@ -12,6 +13,7 @@ from api.context import current_settings
 from cli.common import Command
 from panel.providers import policy
 from upstream import connect
+from worker.beside import beside
 from worker.lane import Pace
 from worker.loop import run
 
@@ -42,4 +44,10 @@ def command() -> None:
         hold_s=settings.refusal_minutes * 60,
     )
     with logging_redirect_tqdm():
-        run(settings.database, lambda row: connect(row, settings), pace, stop)
+        run(
+            settings.database,
+            lambda row: connect(row, settings),
+            pace,
+            stop,
+            partial(beside, settings),
+        )

@@ -10,7 +10,7 @@ from panel import attention, health, money, service_queries
 from panel.alerts.kinds import ALL, NOT_TOLD, Condition, Kind, Look
 from panel.alerts.words import condition_text
 from panel.attention import Item
-from panel.attention.items import count_of, is_are, moment
+from panel.attention.items import count_of, is_are, moment, said
 from panel.attention.of_providers import long_waiting, old_prices, unanswered
 from panel.orders import waiting
 from panel.providers import registry, rises
@@ -198,14 +198,14 @@ def _disk(at: Moment) -> Iterator[Condition]:
 def _ledger(at: Moment) -> Iterator[Condition]:
     done = last(Task.LEDGER_CHECK)
     if done is not None and done.problem:
-        text = f"The nightly check of the ledger failed: {done.problem}"
+        text = f"The nightly check of the ledger failed: {said(done.problem)}."
         yield Condition(Kind.LEDGER, "", condition_text(text, ("flask ledger check",)))
 
 
 def _replica(at: Moment) -> Iterator[Condition]:
     done = last(Task.REPLICA_CHECK)
     if done is not None and done.problem:
-        text = f"The check of the replica failed: {done.problem}"
+        text = f"The check of the replica failed: {said(done.problem)}."
         command = "journalctl -u panel-replica-check -n 50"
         yield Condition(Kind.REPLICA, "", condition_text(text, (command,)))
 
@@ -220,7 +220,7 @@ def _backup_problem(hours: int) -> str:
     """What is wrong with the backups, or ""; a new panel has a day's time for its first one."""
     done = last(Task.BACKUP)
     if done is not None and done.problem:
-        return f"The last backup failed: {done.problem}"
+        return f"The last backup failed: {said(done.problem)}."
     since = now() - hours * HOUR_S
     if not hours or (done is not None and (done.succeeded_at or 0) > since):
         return ""

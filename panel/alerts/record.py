@@ -7,14 +7,22 @@ from typing import Any, NamedTuple
 from database.clock import now
 from database.compiled_query import rows
 from database.transactions import immediate
-from models import Alert as Row
-from models import AlertTelling
-from panel.alerts.book import Alert, Changes, News, Pace, Telling
+from models import Alert, AlertTelling
+from panel.alerts import book
+from panel.alerts.book import Changes, News, Pace, Telling
 
 KEPT_S = 90 * 86400
 """What ended longer ago is forgotten."""
 
-_COLUMNS = (Row.id, Row.kind, Row.subject, Row.text, Row.began_at, Row.ended_at, Row.returns)
+_COLUMNS = (
+    Alert.id,
+    Alert.kind,
+    Alert.subject,
+    Alert.text,
+    Alert.began_at,
+    Alert.ended_at,
+    Alert.returns,
+)
 
 
 class Standing(NamedTuple):
@@ -27,17 +35,19 @@ class Standing(NamedTuple):
     told_at: int | None
 
 
-def known(pace: Pace) -> list[Alert]:
+def known(pace: Pace) -> list[book.Alert]:
     """The alerts that are open, and those that ended of late: they may come back, or be told."""
     since = now() - max(pace.returns_s, pace.again_s, 2 * pace.longest_gone_s)
-    query = Row.select(*_COLUMNS).where(Row.ended_at.is_null() | (Row.ended_at >= since))
-    return [Alert(*row) for row in rows(query.tuples())]
+    query = Alert.select(*_COLUMNS).where(Alert.ended_at.is_null() | (Alert.ended_at >= since))
+    return [book.Alert(*row) for row in rows(query.tuples())]
 
 
 def standing() -> list[Standing]:
     """The alerts that are open, the oldest first."""
-    columns = (Row.kind, Row.subject, Row.text, Row.began_at, Row.told_at)
-    query = Row.select(*columns).where(Row.ended_at.is_null()).order_by(Row.began_at, Row.id)
+    columns = (Alert.kind, Alert.subject, Alert.text, Alert.began_at, Alert.told_at)
+    query = (
+        Alert.select(*columns).where(Alert.ended_at.is_null()).order_by(Alert.began_at, Alert.id)
+    )
     return [Standing(*row) for row in rows(query.tuples())]
 
 
@@ -47,16 +57,16 @@ def write(changes: Changes) -> None:
         return
     with immediate():
         for condition in changes.begun:
-            Row.create(**condition._asdict())
+            Alert.create(**condition._asdict())
         for number in changes.returned:
-            Row.update(ended_at=None, end_told_at=None, returns=Row.returns + 1).where(
-                Row.id == number
+            Alert.update(ended_at=None, end_told_at=None, returns=Alert.returns + 1).where(
+                Alert.id == number
             ).execute()
         for number, text in changes.texts.items():
-            Row.update(text=text).where(Row.id == number).execute()
+            Alert.update(text=text).where(Alert.id == number).execute()
         if changes.ended:
-            Row.update(ended_at=now()).where(Row.id.in_(changes.ended)).execute()
-            Row.delete().where(Row.ended_at < now() - KEPT_S).execute()
+            Alert.update(ended_at=now()).where(Alert.id.in_(changes.ended)).execute()
+            Alert.delete().where(Alert.ended_at < now() - KEPT_S).execute()
 
 
 def address_hash(address: str) -> bytes:
@@ -71,7 +81,7 @@ def tellings(address: str) -> dict[int, Telling]:
     return {number: Telling(*times) for number, *times in rows(query.tuples())}
 
 
-def write_told(address: str, told: Iterable[tuple[Alert, News]]) -> None:
+def write_told(address: str, told: Iterable[tuple[book.Alert, News]]) -> None:
     """Record what an address has just taken."""
     with immediate():
         for alert, news in told:
@@ -84,14 +94,14 @@ def write_told(address: str, told: Iterable[tuple[Alert, News]]) -> None:
             ).on_conflict(
                 conflict_target=[AlertTelling.alert, AlertTelling.address_hash], update=values
             ).execute()
-            Row.update(**values).where(Row.id == alert.id).execute()
+            Alert.update(**values).where(Alert.id == alert.id).execute()
 
 
 def write_event(kind: str, subject: str, text: str, was_told: bool) -> None:
     """Record something that happened, and has no end of its own."""
     told_at = now() if was_told else None
     with immediate():
-        Row.create(
+        Alert.create(
             kind=kind, subject=subject, text=text, told_at=told_at, ended_at=now(),
             end_told_at=told_at,
         )  # fmt: skip
@@ -99,6 +109,6 @@ def write_event(kind: str, subject: str, text: str, was_told: bool) -> None:
 
 def last_told(kind: str, subject: str) -> int | None:
     """When it was last told of something; None if it never was."""
-    query = Row.select(Row.told_at).where(Row.kind == kind, Row.subject == subject)
-    row = query.order_by(Row.id.desc()).limit(1).tuples().first()
+    query = Alert.select(Alert.told_at).where(Alert.kind == kind, Alert.subject == subject)
+    row = query.order_by(Alert.id.desc()).limit(1).tuples().first()
     return row[0] if row else None

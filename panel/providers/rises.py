@@ -39,7 +39,11 @@ def remember(source: Source, cost_micros: int) -> None:
 
 
 def after_step(
-    cost_micros: int, next_micros: int, before_micros: int | None, risen_at: int | None, moment: int
+    cost_micros: int,
+    next_micros: int,
+    before_micros: int | None,
+    risen_at: int | None,
+    moment: int,
 ) -> tuple[int | None, int | None]:
     """What is to be kept after a step of a price.
 
