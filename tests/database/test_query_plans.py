@@ -18,7 +18,7 @@ import panel
 from database.compiled_query import CompiledQuery
 from database.connection import database
 from database.driver import sqlite3
-from panel.orders import cancels, refills, transition
+from panel.orders import cancels, refills, transition, waiting
 
 KEYS = (
     "rowid=?",
@@ -199,6 +199,17 @@ def test_all_that_a_request_asks_is_an_index_lookup(
     answer = client.post("/api/v2", data={"key": cast.alice, "action": action, **params})
     assert answer.status_code == 200, answer.json
     assert_all_lookups(traced)
+
+
+def test_orders_that_do_not_move_are_found_by_an_index_of_their_own(
+    ordered: list[int], traced: list[str]
+) -> None:
+    traced.clear()
+    waiting.unmoved(2**40, 100)
+    (sql,) = [sql for sql in traced if sql.startswith("SELECT")]
+    first, *others = plan(sql)
+    assert first == "SEARCH t1 USING INDEX orders_unmoved (updated_at<?)"
+    assert_lookups(others)  # no sorting either
 
 
 def test_moving_an_order_on_is_index_lookups(ordered: list[int], traced: list[str]) -> None:
