@@ -252,7 +252,7 @@ CREATE INDEX orders_held ON orders (held_because, provider_id) WHERE held_becaus
 CREATE INDEX orders_restored ON orders (id) WHERE restored = 1;
 CREATE INDEX orders_by_time ON orders (created_at);
 -- The orders that have not moved for the longest time.
-CREATE INDEX orders_unmoved ON orders (updated_at)
+CREATE INDEX orders_unmoved ON orders (status, updated_at)
 WHERE status IN ('Pending', 'Processing', 'In progress');
 CREATE INDEX orders_in_parts ON orders (poll_at)
 WHERE dispatch_state = 'parts'

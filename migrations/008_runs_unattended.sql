@@ -15,7 +15,7 @@ ALTER TABLE operators ADD COLUMN totp_secret TEXT NOT NULL DEFAULT '';
 ALTER TABLE operators ADD COLUMN totp_step INTEGER NOT NULL DEFAULT 0;
 
 CREATE INDEX orders_restored ON orders (id) WHERE restored = 1;
-CREATE INDEX orders_unmoved ON orders (updated_at)
+CREATE INDEX orders_unmoved ON orders (status, updated_at)
 WHERE status IN ('Pending', 'Processing', 'In progress');
 
 CREATE TABLE task_runs (

@@ -163,7 +163,7 @@ def _stuck(at: Moment) -> Iterator[Condition]:
     for order_id, since, name in waiting.unmoved(now() - hours * HOUR_S, LIMIT) if hours else ():
         found.setdefault(name or "", []).append((order_id, since))
     for name, orders in found.items():
-        order_id, since = orders[0]
+        order_id, since = min(orders, key=lambda order: order[1])
         where = f" at {name}" if name else ", which is fulfilled by hand,"
         text = f"Order {order_id}{where} has not moved since {moment(since)} UTC"
         if more := len(orders) - 1:

@@ -99,7 +99,7 @@ def unclear_orders(limit: int) -> list[dict[str, Any]]:
 
 
 def unmoved(since: int, limit: int) -> list[tuple[int, int, str | None]]:
-    """The open orders that have not moved since a time, the longest first.
+    """Open orders that have not moved since a time; in no order, or all would have to be sorted.
 
     Not those that wait for a person by name, and not what has times of its own: subscriptions, the
     whole of a drip-feed, and one whose runs are farther apart than this.
@@ -118,7 +118,6 @@ def unmoved(since: int, limit: int) -> list[tuple[int, int, str | None]]:
             Order.dispatch_state.not_in((state.IN_REVIEW, state.IN_PARTS)),
             Order.interval.is_null() | (Order.updated_at + Order.interval * 60 < since),
         )
-        .order_by(Order.updated_at)
         .limit(limit)
     )
     return rows(query.tuples())
