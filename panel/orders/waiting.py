@@ -128,10 +128,12 @@ def waiting_long(since: int) -> list[tuple[str, int, int, str]]:
 
     :returns: for each its name, how many wait, the oldest, and the warning of that one.
     """
+    few = Order.alias()  # by themselves, or SQLite would walk through all orders that are older
+    of_state = few.select(few.id).where(few.dispatch_state == literal(state.WAITING))
     query = (
         Order.select(Provider.name, fn.COUNT(Order.id), fn.MIN(Order.id), Order.warning)
         .join(Provider)
-        .where(Order.dispatch_state == literal(state.WAITING), Order.held_because == "")
+        .where(Order.id.in_(of_state), Order.held_because == "")
         .where(Order.provider == Provider.id, Order.created_at < since, Order.warning != "")
         .where(Provider.stopped_because == "")
         .group_by(Provider.id)
@@ -146,14 +148,20 @@ def with_warnings(since: int) -> list[tuple[str, int, int]]:
     :param since: seconds since 1970: orders that were placed before and ended are left out.
     :returns: for each its name, how many orders, and the newest of them.
     """
-    first = Order.select(fn.MIN(Order.id)).where(Order.created_at >= since)
+    # Not MIN(id), which would walk through all orders that are older.
+    recent_orders = Order.select(Order.id).where(Order.created_at >= since)
+    first = recent_orders.order_by(Order.created_at, Order.id).limit(1)
     warned = (
         Order.select(Provider.name, Order.id)
         .join(Provider)
         .where(Order.warning != literal(""), Order.held_because == "")
     )
     recent = warned.where(Order.id >= first, Order.dispatch_state == state.SENT)
-    still_open = warned.where(Order.dispatch_state == literal(state.SENT), state.open_orders())
+    few = Order.alias()  # by themselves, or SQLite would walk through all open orders
+    with_any = few.select(few.id).where(few.warning != literal(""))
+    still_open = warned.where(
+        Order.id.in_(with_any), Order.dispatch_state == state.SENT, Order.status.in_(state.OPEN)
+    )
     found: dict[str, set[int]] = {}
     for name, order_id in (*rows(recent.tuples()), *rows(still_open.tuples())):
         found.setdefault(name, set()).add(order_id)
