@@ -25,17 +25,17 @@ def group() -> None:
 @as_json
 def list_(as_json: bool) -> None:
     """List what is wrong now, with since when, and when somebody was told."""
-    rows = [_row(alert, as_json) for alert in record.standing()]
+    rows = [_row(alert) for alert in record.standing()]
     show_rows(rows, as_json, "Nothing is wrong, as far as the worker has looked.")
 
 
-def _row(alert: Standing, whole: bool) -> dict[str, object]:
+def _row(alert: Standing) -> dict[str, object]:
     return {
         "kind": alert.kind,
         "about": alert.subject,
         "since": when(alert.began_at),
         "told": when(alert.told_at) if alert.told_at is not None else None,
-        "text": alert.text if whole else sentence(alert.text),
+        "text": sentence(alert.text),
     }
 
 

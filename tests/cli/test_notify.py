@@ -90,7 +90,7 @@ def test_what_is_wrong_is_listed_with_when_it_was_told(flask: Call) -> None:
     one, other = json.loads(good(flask("notify", "list", "--json")))
     assert one == {
         "kind": "balance", "about": "up", "since": "1970-01-02 00:00:00Z", "told": None,
-        "text": "up has 1 USD.\nfix",
+        "text": "up has 1 USD.",
     }  # fmt: skip
     assert other["told"] == "1970-01-02 00:02:00Z"
 
