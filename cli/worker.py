@@ -1,5 +1,6 @@
 """flask worker: the process that sends orders to providers and polls their status."""
 
+import contextlib
 import logging
 import os
 import signal
@@ -28,7 +29,8 @@ def command() -> None:
     After SIGTERM or Ctrl-C it finishes and records the requests under way, then ends.
     """
     settings = current_settings()
-    os.nice(NICENESS)
+    with contextlib.suppress(OSError):  # where it may not, as under systemd, the unit says so
+        os.nice(NICENESS)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )

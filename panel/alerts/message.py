@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from panel.alerts.book import Alert, News
-from panel.alerts.words import commands, sentence
+from panel.alerts.kinds import Condition
+from panel.alerts.words import commands, sentence, without_details
 from panel.attention.items import moment
 from settings import Settings
 
@@ -37,6 +38,13 @@ def write(settings: Settings, told: Iterable[tuple[Alert, News]]) -> Message:
     if settings.public_url:
         parts.append(f"{settings.public_url}/admin/attention")
     return Message(title(settings, _summary(of_news)), "\n\n".join(parts))
+
+
+def write_unrecorded(settings: Settings, wrong: list[Condition], why: str) -> Message:
+    """The message that the database cannot be written, with all else that is wrong."""
+    lines = [f"- The database cannot be written: {without_details(why)}.", "    df -h"]
+    lines += [f"- {sentence(condition.text)}" for condition in wrong[:MAX_LINES]]
+    return Message(title(settings, "the database cannot be written"), "\n".join(lines))
 
 
 _HEADS: dict[News, list[str]] = {News.BEGUN: [], News.LASTING: ["Still so:"], News.OVER: ["Over:"]}

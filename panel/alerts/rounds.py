@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from peewee import PeeweeException
+
 from database.clock import now
 from panel.alerts import book, conditions, message, notify, record
 from panel.alerts.book import Alert, News, Pace
+from panel.alerts.kinds import Look
 from panel.alerts.message import Message
 from settings import Settings
 
@@ -33,20 +36,26 @@ class Teller:
         self._serving_since = now()
         self._failures: dict[str, int] = {}
         self._rests_until: dict[str, int] = {}
+        self._unrecorded_again_at = 0
 
     def run_round(self, stop: threading.Event) -> int:
         """Look and tell, unless another process is doing so.
 
         :param stop: once it is set, no further address is told.
         :returns: after how many seconds the next round is due.
+        :raises PeeweeException: if nothing can be recorded; that was told then.
         """
         with _alone(self._settings.database) as alone:
             if not alone:
                 return self._pace.every_s
             look = conditions.look(self._settings, now() - self._serving_since)
-            known = record.known(self._pace)
-            record.write(book.changes(known, look, now(), self._pace))
-            known = record.known(self._pace)
+            try:
+                known = record.known(self._pace)
+                record.write(book.changes(known, look, now(), self._pace))
+                known = record.known(self._pace)
+            except PeeweeException as error:
+                self._tell_unrecorded(look, str(error), stop)
+                raise
             for address in self._settings.notify:
                 if not stop.is_set():
                     self._tell(address, known)
@@ -56,6 +65,16 @@ class Teller:
 
     def _is_settled(self, alert: Alert, moment: int) -> bool:
         return alert.began_at <= moment - self._pace.settle_s
+
+    def _tell_unrecorded(self, look: Look, why: str, stop: threading.Event) -> None:
+        """Tell once a day that nothing can be recorded, as on a full disk, and what is wrong."""
+        if now() < self._unrecorded_again_at:
+            return
+        self._unrecorded_again_at = now() + self._pace.again_s
+        news = message.write_unrecorded(self._settings, look.conditions, why)
+        for address in self._settings.notify:
+            if not stop.is_set() and (problem := self._send(address, news)):
+                log.warning("%s took no message: %s", notify.label(address), problem)
 
     def _tell(self, address: str, known: list[Alert]) -> None:
         """Tell an address what is news to it, unless it rests."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from peewee import PeeweeException
 from support.clock import Clock
 from support.trouble import add_up, in_review, provider
 
@@ -153,6 +154,26 @@ def test_without_addresses_the_table_is_kept_and_a_new_address_is_told_what_is_w
     (told,) = apprise.of(GOOD)
     assert "Nobody knows" in told
     assert "Over:" not in told
+
+
+def test_a_database_that_cannot_be_written_is_told_all_the_same_and_once(
+    up: SimpleNamespace, panel_file: Path, apprise: Apprise, clock: Clock
+) -> None:
+    ours = teller(panel_file, apprise, GOOD)
+    provider(balance="1 USD")(up)
+    heartbeat.record_alive()
+    database.execute_sql("PRAGMA query_only = 1")
+    for _ in range(3):
+        clock.move(minutes=1)
+        with pytest.raises(PeeweeException):
+            ours.run_round(threading.Event())
+    (told,) = apprise.of(GOOD)
+    assert told.startswith("- The database cannot be written: attempt to write a readonly")
+    assert "up has 1 USD" in told
+    database.execute_sql("PRAGMA query_only = 0")
+    look(ours, clock)
+    look(ours, clock, minutes=1)
+    assert len(apprise.taken) == 2
 
 
 def test_what_ended_long_ago_is_forgotten(
