@@ -39,6 +39,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     from gunicorn.http.errors import ParseException
 
     import cli
+    from api import metrics
+    from panel.alerts import notify
     from web import dashboard, sessions
 
     settings = _read_settings() if settings is None else settings
@@ -54,6 +56,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         sessions.register(app, settings)
         proxy_probe.register(app)
         dashboard.register(app)
+        metrics.register(app, settings)
+        if settings.notify and not notify.is_installed():
+            print(f"panel: {notify.MISSING}", file=sys.stderr)
         if fault := driver.fault():
             print(f"panel: {fault}", file=sys.stderr)
     return app

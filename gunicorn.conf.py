@@ -48,3 +48,10 @@ def post_fork(server: Arbiter, worker: Worker) -> None:
     from api import gunicorn_worker
 
     gunicorn_worker.obey_early_stop(server, worker)
+
+
+def post_worker_init(worker: Worker) -> None:
+    """Look at the panel's worker from here: one that ended cannot tell so itself."""
+    from api import watch
+
+    watch.start_for(worker.wsgi)

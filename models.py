@@ -130,6 +130,8 @@ class Source(Table):
     dripfeed = BooleanField(default=False)
     name = TextField(default="")
     category = TextField(default="")
+    cost_before_micros = IntegerField(null=True)
+    risen_at = IntegerField(null=True)
 
     class Meta:
         table_name = "sources"
@@ -357,7 +359,7 @@ class TaskRun(Table):
 
 
 class Alert(Table):
-    """What an operator is told of: when it begins, daily, and when it is over."""
+    """What is wrong, or was of late, and what an operator was told of it."""
 
     id = AutoField()
     kind = TextField()
@@ -367,9 +369,24 @@ class Alert(Table):
     told_at = IntegerField(null=True)
     ended_at = IntegerField(null=True)
     end_told_at = IntegerField(null=True)
+    returns = IntegerField(default=0)
 
     class Meta:
         table_name = "alerts"
+
+
+class AlertTelling(Table):
+    """What an address was told of an alert."""
+
+    alert = ForeignKeyField(Alert)
+    alert_id: int
+    address_hash = BlobField()
+    told_at = IntegerField(default=now)
+    end_told_at = IntegerField(null=True)
+
+    class Meta:
+        table_name = "alert_tellings"
+        primary_key = CompositeKey("alert", "address_hash")
 
 
 class Operator(Table):
@@ -472,6 +489,7 @@ TABLES = (
     Heartbeat,
     TaskRun,
     Alert,
+    AlertTelling,
     Operator,
     RecoveryCode,
     OperatorSession,

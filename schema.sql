@@ -120,6 +120,9 @@ CREATE TABLE sources (
     -- they were kept.
     name TEXT NOT NULL DEFAULT '',
     category TEXT NOT NULL DEFAULT '',
+    -- What it cost before its price rose, and when it rose last; NULL if it did not of late.
+    cost_before_micros INTEGER CHECK (cost_before_micros BETWEEN 0 AND 1000000000000),
+    risen_at INTEGER,
     UNIQUE (service_id, source_rank)
 ) STRICT;
 
@@ -248,6 +251,9 @@ CREATE INDEX orders_with_warning ON orders (id) WHERE warning <> '';
 CREATE INDEX orders_held ON orders (held_because, provider_id) WHERE held_because <> '';
 CREATE INDEX orders_restored ON orders (id) WHERE restored = 1;
 CREATE INDEX orders_by_time ON orders (created_at);
+-- The orders that have not moved for the longest time.
+CREATE INDEX orders_unmoved ON orders (status, updated_at)
+WHERE status IN ('Pending', 'Processing', 'In progress');
 CREATE INDEX orders_in_parts ON orders (poll_at)
 WHERE dispatch_state = 'parts'
     AND status IN ('Pending', 'Processing', 'In progress', 'Active', 'Paused');
@@ -460,22 +466,34 @@ CREATE TABLE task_runs (
     problem TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
--- What an operator is told of by PANEL_NOTIFY: when it begins, daily, and when it is over.
--- subject: what it is about, such as a provider's name; '' where there is only one.
+-- What is wrong, or was of late: an operator is told by PANEL_NOTIFY when it begins, daily, and
+-- when it is over. subject: what it is about, such as a provider's name; '' where there is only one.
 CREATE TABLE alerts (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     kind TEXT NOT NULL,
     subject TEXT NOT NULL,
     text TEXT NOT NULL,
     began_at INTEGER NOT NULL,
-    -- When it was last told, when it ended, and when its end was told.
+    -- When it was last told, when it ended, and when its end was told: by any of the addresses.
     told_at INTEGER,
     ended_at INTEGER,
-    end_told_at INTEGER
+    end_told_at INTEGER,
+    -- How often it came back soon after it had ended.
+    returns INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE UNIQUE INDEX alerts_one_open ON alerts (kind, subject) WHERE ended_at IS NULL;
-CREATE INDEX alerts_to_tell ON alerts (ended_at) WHERE end_told_at IS NULL;
+CREATE INDEX alerts_by_end ON alerts (ended_at);
+
+-- What each address of PANEL_NOTIFY took: one that fails is told later, and the others not twice.
+CREATE TABLE alert_tellings (
+    alert_id INTEGER NOT NULL REFERENCES alerts (id) ON DELETE CASCADE,
+    address_hash BLOB NOT NULL CHECK (length(address_hash) = 32),
+    told_at INTEGER NOT NULL,
+    -- When it was told that it is over; NULL again when it came back and that was told.
+    end_told_at INTEGER,
+    PRIMARY KEY (alert_id, address_hash)
+) STRICT, WITHOUT ROWID;
 
 -- Who may sign in to the dashboard.
 CREATE TABLE operators (

@@ -35,13 +35,21 @@ def bind_open_database(app: Flask, open_database: Callable[[], None]) -> None:
     app.extensions[_OPEN_DATABASE] = open_database
 
 
+def open_database(app: Flask) -> None:
+    """Open the database, where the app was built without.
+
+    :raises SystemExit: with one line on stderr, if it cannot be used.
+    """
+    if database.deferred:
+        app.extensions[_OPEN_DATABASE]()
+
+
 class Command(PlainCommand):
     """A command that works on the panel's database."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Open the database first, where the app was built without, and disconnect at the end."""
-        if database.deferred:
-            current_app.extensions[_OPEN_DATABASE]()
+        open_database(current_app)
         try:
             return super().invoke(ctx)
         finally:

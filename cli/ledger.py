@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from cli.common import Group, as_json, limit, show_rows, when
-from panel import accounts, ledger
+from panel import accounts, ledger, ledger_check
 from panel.money import format_exact
 
 
@@ -43,11 +43,13 @@ def list_(user: str | None, limit: int, as_json: bool) -> None:
 def check(ctx: click.Context) -> None:
     """Check that balances and orders match their entries.
 
-    Prints what does not match, with exit code 1.
+    Prints what does not match, with exit code 1. An alert of the nightly check ends when nothing
+    does.
     """
     wrong = list(ledger.check())
     for line in wrong:
         click.echo(line)
     if wrong:
         ctx.exit(1)
+    ledger_check.settle()
     click.echo("The ledger is consistent: every balance and every order matches its entries.")

@@ -1,9 +1,11 @@
 """flask worker: the process that sends orders to providers and polls their status."""
 
+import contextlib
 import logging
 import os
 import signal
 import threading
+from functools import partial
 
 import click
 from tqdm.contrib.logging import logging_redirect_tqdm
@@ -12,6 +14,7 @@ from api.context import current_settings
 from cli.common import Command
 from panel.providers import policy
 from upstream import connect
+from worker.beside import beside
 from worker.lane import Pace
 from worker.loop import run
 
@@ -26,7 +29,8 @@ def command() -> None:
     After SIGTERM or Ctrl-C it finishes and records the requests under way, then ends.
     """
     settings = current_settings()
-    os.nice(NICENESS)
+    with contextlib.suppress(OSError):  # where it may not, as under systemd, the unit says so
+        os.nice(NICENESS)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
@@ -42,4 +46,10 @@ def command() -> None:
         hold_s=settings.refusal_minutes * 60,
     )
     with logging_redirect_tqdm():
-        run(settings.database, lambda row: connect(row, settings), pace, stop)
+        run(
+            settings.database,
+            lambda row: connect(row, settings),
+            pace,
+            stop,
+            partial(beside, settings),
+        )

@@ -6,12 +6,17 @@ ALTER TABLE refills ADD COLUMN request_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE refills ADD COLUMN restored INTEGER NOT NULL DEFAULT 0 CHECK (restored IN (0, 1));
 ALTER TABLE cancels ADD COLUMN request_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE cancels ADD COLUMN restored INTEGER NOT NULL DEFAULT 0 CHECK (restored IN (0, 1));
+ALTER TABLE sources ADD COLUMN cost_before_micros INTEGER
+    CHECK (cost_before_micros BETWEEN 0 AND 1000000000000);
+ALTER TABLE sources ADD COLUMN risen_at INTEGER;
 ALTER TABLE operators ADD COLUMN role TEXT NOT NULL DEFAULT 'operator'
     CHECK (role IN ('operator', 'viewer'));
 ALTER TABLE operators ADD COLUMN totp_secret TEXT NOT NULL DEFAULT '';
 ALTER TABLE operators ADD COLUMN totp_step INTEGER NOT NULL DEFAULT 0;
 
 CREATE INDEX orders_restored ON orders (id) WHERE restored = 1;
+CREATE INDEX orders_unmoved ON orders (status, updated_at)
+WHERE status IN ('Pending', 'Processing', 'In progress');
 
 CREATE TABLE task_runs (
     name TEXT NOT NULL PRIMARY KEY CHECK (name IN ('backup', 'ledger check', 'replica check')),
@@ -28,11 +33,20 @@ CREATE TABLE alerts (
     began_at INTEGER NOT NULL,
     told_at INTEGER,
     ended_at INTEGER,
-    end_told_at INTEGER
+    end_told_at INTEGER,
+    returns INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE UNIQUE INDEX alerts_one_open ON alerts (kind, subject) WHERE ended_at IS NULL;
-CREATE INDEX alerts_to_tell ON alerts (ended_at) WHERE end_told_at IS NULL;
+CREATE INDEX alerts_by_end ON alerts (ended_at);
+
+CREATE TABLE alert_tellings (
+    alert_id INTEGER NOT NULL REFERENCES alerts (id) ON DELETE CASCADE,
+    address_hash BLOB NOT NULL CHECK (length(address_hash) = 32),
+    told_at INTEGER NOT NULL,
+    end_told_at INTEGER,
+    PRIMARY KEY (alert_id, address_hash)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE recovery_codes (
     operator_id INTEGER NOT NULL REFERENCES operators (id) ON DELETE CASCADE,

@@ -8,11 +8,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from database.clock import now
+from database.compiled_query import literal
 from database.transactions import immediate
+from models import Heartbeat, Order
 from panel import heartbeat
+from panel.orders import state
+from panel.providers import registry
+from panel.providers.currency import SANDBOX_URL
 
 WORKER_LATE_S = 60
 """A worker that was not seen for this long is taken to be stopped."""
+
+WORKER_MISSED_S = 300
+"""A worker that never ran is missed after this time, if there is work for it."""
+
+WRITE_TEST = "write test"
+"""The row that is written to see whether the database can be."""
 
 LEAST_FREE_PPM = 100_000
 """A disk with less room than this, 10 %, is nearly full."""
@@ -51,10 +62,32 @@ def worker_late_s() -> int | None:
     return age_s if age_s > WORKER_LATE_S else 0
 
 
-def write_nothing() -> None:
-    """Begin and commit a write transaction that changes nothing.
+def is_worker_late(serving_s: int) -> bool:
+    """Whether a worker that should run does not.
 
-    :raises peewee.OperationalError: if the database cannot be written.
+    One that never ran is missed once the panel has served for a while and there is work for it:
+    a provider that is not the built-in sandbox, or an order that waits.
+
+    :param serving_s: for how long the panel has served, in seconds.
+    """
+    late_s = worker_late_s()
+    if late_s is not None:
+        return late_s > 0
+    return serving_s >= WORKER_MISSED_S and _is_worker_needed()
+
+
+def _is_worker_needed() -> bool:
+    if any(provider.url != SANDBOX_URL for provider in registry.listing()):
+        return True
+    return Order.select().where(Order.dispatch_state == literal(state.WAITING)).exists()
+
+
+def write_nothing() -> None:
+    """Commit a write that changes nothing but the time of the last such test.
+
+    A transaction without a write would succeed on a full disk, too.
+
+    :raises peewee.PeeweeException: if the database cannot be written.
     """
     with immediate():
-        pass
+        Heartbeat.replace(name=WRITE_TEST, seen_at=now()).execute()

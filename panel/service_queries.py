@@ -51,6 +51,24 @@ def categories() -> list[str]:
     return [row[0] for row in rows(query.tuples())]
 
 
+def off_sale() -> list[dict[str, Any]]:
+    """The services that the panel took off sale by itself, as `because` says.
+
+    Those of a provider that an operator removed are bought nowhere any more, and left out.
+    """
+    query = (
+        Service.select(
+            Service.id, Service.name, Service.inactive_because.alias("because"),
+            Provider.name.alias("provider"),
+        )
+        .join(Source)
+        .join(Provider)
+        .where(~Service.active, Service.inactive_because != "", Source.source_rank == 1)
+        .order_by(Service.id)
+    )  # fmt: skip
+    return rows(query.dicts())
+
+
 def below_cost(limit: int) -> list[dict[str, Any]]:
     """The first services that are sold below what they cost, as `cost` in micros."""
     query = (

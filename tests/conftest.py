@@ -20,6 +20,7 @@ from support.clients import Crowd
 from support.clock import Clock
 from support.dashboard import put_in_review
 from support.faulty import FaultyProvider
+from support.receiver import Receiver
 from support.recorder import Recorder
 from werkzeug.security import generate_password_hash
 
@@ -208,7 +209,7 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Start real servers, each on its own database unless told otherwise, until the test ends."""
     servers: list[Server] = []
 
-    def make(name: str = "panel", **environ: str) -> Server:
+    def make(name: str = "panel", config: str = "gunicorn.conf.py", **environ: str) -> Server:
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
         server = Server(
@@ -218,6 +219,7 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
                 "PANEL_RATE_LIMIT": PLENTY,
                 **environ,
             },
+            config=config,
         )
         server.start()
         servers.append(server)
@@ -272,6 +274,14 @@ def recorder(recorder_server: Recorder) -> Recorder:
     """A provider that has seen nothing yet, and takes everything."""
     recorder_server.renew()
     return recorder_server
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A service that takes messages and pings."""
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
 
 
 @pytest.fixture

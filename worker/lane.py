@@ -35,6 +35,7 @@ from worker.backoff import Backoff
 from worker.contact import Contact
 from worker.failing import EVERYTHING, Failing
 from worker.throttle import Throttle
+from worker.vitals import Pulse
 
 log = logging.getLogger("panel.worker")
 
@@ -126,6 +127,7 @@ class Lane:
         self, row: ProviderRow, provider: Provider, pace: Pace, stop: threading.Event
     ) -> None:
         self.row = row
+        self.pulse = Pulse()
         self._provider = provider
         self._pace = pace
         self._stop = stop
@@ -158,11 +160,14 @@ class Lane:
         threads = 2 * CONNECTIONS + len(Kind) - 2
         with self._bar, ThreadPoolExecutor(threads, self.row.name) as pool:
             while not self._stop.is_set():
+                self.pulse.turn()
                 try:
                     self._begin_rounds(pool)
+                    self.pulse.went_well(EVERYTHING)
                 except Exception:
                     # The lane lives on: an unforeseen error must not end the other work.
                     log.exception("%s: an internal error in the worker", self.row.name)
+                    self.pulse.failed(EVERYTHING)
                     self._pause_everything("an internal error")
                     self._stop.wait(IDLE_S)
                 self._wait_for_work()
@@ -233,11 +238,14 @@ class Lane:
         try:
             done = self._run_task(kind, task)
         except (ProviderUnreachable, ProviderRejected, OutcomeUnknown) as error:
+            self.pulse.went_well(kind)
             self._react(kind, error)
         except Exception:
+            self.pulse.failed(kind)
             log.exception("%s: an internal error in the worker", self.row.name)
             self._pause(kind, "an internal error")
         else:
+            self.pulse.went_well(kind)
             if done:
                 self._succeeded(kind)
                 self._everything.succeeded()

@@ -7,7 +7,7 @@ import fcntl
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from database import driver
@@ -17,6 +17,7 @@ from panel.orders import dispatch, dripfeed
 from panel.providers import registry
 from upstream.provider import Provider
 from worker.lane import Lane, Pace
+from worker.vitals import Vitals
 
 log = logging.getLogger("panel.worker")
 
@@ -24,21 +25,27 @@ LOOP_S = 2
 """How often new and removed providers are looked for, drip-feeds moved on, and orders given up
 whose refusal nobody decided on in time."""
 
+Beside = Callable[[threading.Event, Vitals], AbstractContextManager[None]]
+"""Does things beside the lanes, until the event is set or the context ends."""
+
 
 def run(
     database: Path,
     make: Callable[[ProviderRow], Provider],
     pace: Pace,
     stop: threading.Event,
+    beside: Beside = lambda stop, vitals: nullcontext(),
 ) -> None:
     """Serve all providers until `stop` is set, then finish the requests under way.
 
     :param database: the file, whose worker is to be the only one.
     :param make: gives the provider behind a row.
+    :param beside: what is done meanwhile, by the only worker alone.
     """
     with _as_only_worker(database, stop) as first:
         if not first:
             return
+        vitals = Vitals()
         if left := dispatch.recover_interrupted():
             log.warning("%d orders were being sent when a worker ended", left)
         if fault := driver.fault():
@@ -46,12 +53,14 @@ def run(
         log.info("the worker is ready")
         lanes: dict[int, tuple[Lane, threading.Event]] = {}
         try:
-            while not stop.is_set():
-                heartbeat.record_alive()
-                _open_and_close(lanes, make, pace)
-                dripfeed.run_due(pace.poll_every_s)
-                dispatch.expire_held()
-                stop.wait(LOOP_S)
+            with beside(stop, vitals):
+                while not stop.is_set():
+                    heartbeat.record_alive()
+                    _open_and_close(lanes, make, pace)
+                    dripfeed.run_due(pace.poll_every_s)
+                    dispatch.expire_held()
+                    vitals.turn({lane.row.name: lane.pulse for lane, _ in lanes.values()})
+                    stop.wait(LOOP_S)
         finally:
             for _, lane_stop in lanes.values():
                 lane_stop.set()

@@ -10,7 +10,7 @@ from panel.attention.items import Item as Item
 from panel.attention.items import Kind as Kind
 from panel.attention.of_orders import funds, of_orders
 from panel.attention.of_providers import of_providers
-from panel.attention.of_services import changes_of_services, of_services
+from panel.attention.of_services import MANY_SERVICES, changes_of_services, of_services
 from settings import Settings
 
 LIMIT = 100
@@ -24,15 +24,18 @@ class Waiting(NamedTuple):
     cut: list[Kind]
 
 
-def everything(settings: Settings, limit: int = LIMIT) -> Waiting:
+def everything(
+    settings: Settings, limit: int = LIMIT, many_services: int = MANY_SERVICES
+) -> Waiting:
     """All that waits for an operator.
 
     :param limit: the most lines of one kind.
+    :param many_services: more services that changed at one provider are one line.
     """
     found: list[Item] = []
     cut: dict[Kind, None] = {}
     counts: dict[Kind, int] = {}
-    for item in _all(settings, limit + 1):
+    for item in _all(settings, limit + 1, many_services):
         counts[item.kind] = counts.get(item.kind, 0) + 1
         if counts[item.kind] <= limit:
             found.append(item)
@@ -41,10 +44,10 @@ def everything(settings: Settings, limit: int = LIMIT) -> Waiting:
     return Waiting(found, list(cut))
 
 
-def _all(settings: Settings, limit: int) -> Iterator[Item]:
+def _all(settings: Settings, limit: int, many_services: int) -> Iterator[Item]:
     """:param limit: how many of each kind are enough."""
     yield from of_providers(settings)
-    yield from of_services()
+    yield from of_services(many_services)
     yield from of_orders(limit)
 
 

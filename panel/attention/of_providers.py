@@ -39,12 +39,23 @@ def _providers(settings: Settings) -> Iterator[Item]:
 
 def _failing(settings: Settings) -> Iterator[Item]:
     """What providers have not answered for a while, prices that are old, and orders that wait."""
+    yield from unanswered(FAILING_S)
+    yield from old_prices(settings)
+    yield from long_waiting()
+
+
+def unanswered(failing_s: int) -> Iterator[Item]:
+    """The providers that have not answered something, or have refused it, for so many seconds."""
     for provider in registry.listing():
-        name = provider.name
-        if provider.failing_since is not None and provider.failing_since <= now() - FAILING_S:
-            text = f"{name} fails since {moment(provider.failing_since)} UTC"
-            yield _to_look_at(name, f"{text}: {said(provider.failing_because)}.")
-        read_at = provider.prices_at
+        if provider.failing_since is not None and provider.failing_since <= now() - failing_s:
+            text = f"{provider.name} fails since {moment(provider.failing_since)} UTC"
+            yield _to_look_at(provider.name, f"{text}: {said(provider.failing_because)}.")
+
+
+def old_prices(settings: Settings) -> Iterator[Item]:
+    """The providers whose prices could not be read for a day, where they are followed."""
+    for provider in registry.listing():
+        name, read_at = provider.name, provider.prices_at
         if settings.prices_minutes and read_at is not None and read_at <= now() - PRICES_OLD_S:
             yield _to_look_at(
                 name,
@@ -52,6 +63,10 @@ def _failing(settings: Settings) -> Iterator[Item]:
                 "bought there is sold on at the present rates.",
                 f"flask provider sync {name}",
             )
+
+
+def long_waiting() -> Iterator[Item]:
+    """The providers to which orders wait to be sent for more than an hour."""
     for name, count, oldest, why in waiting.waiting_long(now() - WAITING_S):
         text = f"{orders_that(count, oldest, 'waits', 'wait')} for more than an hour to be sent"
         yield _to_look_at(name, f"{text} to {name}: {said(why)}.", f"flask order show {oldest}")

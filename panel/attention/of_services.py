@@ -17,19 +17,22 @@ NAMED_SERVICES = 3
 """So many of them are named in it."""
 
 
-def of_services() -> Iterator[Item]:
-    """Lines about services."""
-    yield from changes_of_services()
+def of_services(many: int = MANY_SERVICES) -> Iterator[Item]:
+    """Lines about services.
+
+    :param many: more services that changed at one provider are one line.
+    """
+    yield from changes_of_services(many)
     yield from _free_services()
 
 
-def changes_of_services() -> Iterator[Item]:
+def changes_of_services(many: int = MANY_SERVICES) -> Iterator[Item]:
     """A line for each service that changed, or one for all of a provider where they are many."""
     at_provider: dict[str, dict[int, list[Pending]]] = {}
     for service_id, changes in pending.to_decide().items():
         at_provider.setdefault(changes[0].provider_name, {})[service_id] = changes
     for provider, found in at_provider.items():
-        if len(found) > MANY_SERVICES:
+        if len(found) > many:
             yield _changes_at(provider, found)
         else:
             yield from (_change_of_service(*one) for one in found.items())

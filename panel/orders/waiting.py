@@ -5,7 +5,7 @@ Orders that wait for the same answer are one entry.
 
 from typing import Any, NamedTuple
 
-from peewee import fn
+from peewee import JOIN, fn
 
 from database.compiled_query import literal, rows
 from models import Cancel, Order, Provider, Refill
@@ -98,15 +98,42 @@ def unclear_orders(limit: int) -> list[dict[str, Any]]:
     return rows(query.order_by(Order.id).limit(limit).dicts())
 
 
+def unmoved(since: int, limit: int) -> list[tuple[int, int, str | None]]:
+    """Open orders that have not moved since a time; in no order, or all would have to be sorted.
+
+    Not those that wait for a person by name, and not what has times of its own: subscriptions, the
+    whole of a drip-feed, and one whose runs are farther apart than this.
+
+    :returns: for each its number, when it moved last, and its provider's name; None by hand.
+    """
+    statuses = [literal(status) for status in ("Pending", "Processing", "In progress")]
+    query = (
+        Order.select(Order.id, Order.updated_at, Provider.name)
+        .join(Provider, JOIN.LEFT_OUTER)
+        .where(
+            Order.status.in_(statuses),
+            Order.updated_at < since,
+            Order.held_because == "",
+            Order.restored == 0,
+            Order.dispatch_state.not_in((state.IN_REVIEW, state.IN_PARTS)),
+            Order.interval.is_null() | (Order.updated_at + Order.interval * 60 < since),
+        )
+        .limit(limit)
+    )
+    return rows(query.tuples())
+
+
 def waiting_long(since: int) -> list[tuple[str, int, int, str]]:
     """The providers for which orders wait that were placed before a time, and are not held.
 
     :returns: for each its name, how many wait, the oldest, and the warning of that one.
     """
+    few = Order.alias()  # by themselves, or SQLite would walk through all orders that are older
+    of_state = few.select(few.id).where(few.dispatch_state == literal(state.WAITING))
     query = (
         Order.select(Provider.name, fn.COUNT(Order.id), fn.MIN(Order.id), Order.warning)
         .join(Provider)
-        .where(Order.dispatch_state == literal(state.WAITING), Order.held_because == "")
+        .where(Order.id.in_(of_state), Order.held_because == "")
         .where(Order.provider == Provider.id, Order.created_at < since, Order.warning != "")
         .where(Provider.stopped_because == "")
         .group_by(Provider.id)
@@ -121,14 +148,20 @@ def with_warnings(since: int) -> list[tuple[str, int, int]]:
     :param since: seconds since 1970: orders that were placed before and ended are left out.
     :returns: for each its name, how many orders, and the newest of them.
     """
-    first = Order.select(fn.MIN(Order.id)).where(Order.created_at >= since)
+    # Not MIN(id), which would walk through all orders that are older.
+    recent_orders = Order.select(Order.id).where(Order.created_at >= since)
+    first = recent_orders.order_by(Order.created_at, Order.id).limit(1)
     warned = (
         Order.select(Provider.name, Order.id)
         .join(Provider)
         .where(Order.warning != literal(""), Order.held_because == "")
     )
     recent = warned.where(Order.id >= first, Order.dispatch_state == state.SENT)
-    still_open = warned.where(Order.dispatch_state == literal(state.SENT), state.open_orders())
+    few = Order.alias()  # by themselves, or SQLite would walk through all open orders
+    with_any = few.select(few.id).where(few.warning != literal(""))
+    still_open = warned.where(
+        Order.id.in_(with_any), Order.dispatch_state == state.SENT, Order.status.in_(state.OPEN)
+    )
     found: dict[str, set[int]] = {}
     for name, order_id in (*rows(recent.tuples()), *rows(still_open.tuples())):
         found.setdefault(name, set()).add(order_id)

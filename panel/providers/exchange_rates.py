@@ -7,7 +7,7 @@ from panel import services
 from panel.errors import OperatorError
 from panel.money import ONE_PPT, format_exact, rescaled
 from panel.providers import currency as currencies
-from panel.providers import pending, registry
+from panel.providers import pending, registry, rises
 from panel.providers.changes import CatalogueChange
 from panel.providers.currency import SANDBOX_URL
 from panel.providers.follow import as_changes, follow, waiting_of
@@ -118,6 +118,7 @@ def _rescale(
 ) -> list[CatalogueChange]:
     """Bring the costs at a provider from one rate of exchange to another."""
     pending.rescale(provider.id, before_ppt, after_ppt)
+    rises.forget(provider.id)
     waiting = waiting_of(pending.of_sources(provider.id))
     changes = []
     query = Source.select().where(Source.provider == provider.id)

@@ -8,7 +8,7 @@ from database.transactions import immediate
 from models import Provider, Service, Source
 from panel import services
 from panel.errors import OperatorError
-from panel.providers import pending
+from panel.providers import pending, rises
 from panel.providers.changes import VANISHED, CatalogueChange, Kind
 from panel.providers.explain import describe
 from panel.providers.follow import (
@@ -70,7 +70,8 @@ def sync_prices(
                 continue
             findings = _sync_source(source, listing, policy, waiting.get(source.id, {}))
             changes += as_changes(source, findings)
-        pending.remove(provider_id, (PendingKind.PRICES,))
+        if pending.remove(provider_id, (PendingKind.PRICES,)):
+            rises.forget(provider_id)  # they are other numbers in another currency
         Provider.update(prices_at=now()).where(Provider.id == provider_id).execute()
     return changes
 
@@ -172,6 +173,7 @@ def _sync_source(
         return found + follow(service, source, source.cost_micros, gone, policy, waiting)
     cost, told = _judge_cost(source, listing, policy, waiting)
     told += settle_charge(source, cost, waiting)
+    rises.remember(source, cost)
     taken = _take(service, listing) if source.source_rank == 1 else {}
     return found + told + follow(service, source, cost, taken, policy, waiting)
 

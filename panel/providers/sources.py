@@ -27,6 +27,8 @@ def link(service_id: int, provider_id: int, listing: Listing, source_rank: int =
         "dripfeed": listing.dripfeed,
         "name": listing.name,
         "category": listing.category,
+        "cost_before_micros": None,
+        "risen_at": None,
     }
     known = Source.get_or_none(Source.service == service_id, Source.source_rank == source_rank)
     if known is None:

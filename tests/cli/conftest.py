@@ -13,6 +13,7 @@ from support.commands import Call, FlaskCommand, commands_of
 from support.faulty import KEY, FaultyProvider
 from support.orders import account_id, new_order
 
+from models import Alert
 from panel import operators
 from panel.orders import cancels, dispatch, refills, transition
 from panel.providers import registry, sources
@@ -46,6 +47,7 @@ def filled(cast: SimpleNamespace) -> SimpleNamespace:
     refills.request(alice, [3])
     registry.add("shop", registry.SANDBOX_URL, "", 60)
     operators.add("olga", "correct horse battery")
+    Alert.create(kind="balance", subject="shop", text="shop has 1.00 left.\nflask attention")
     return cast
 
 

@@ -115,6 +115,7 @@ KEYS = {
     "provider list": PROVIDER,
     "provider show shop": PROVIDER,
     "operator list": "name added role totp seen",
+    "notify list": "kind about since told text",
 }
 """Every list and show, and what its JSON holds."""
 

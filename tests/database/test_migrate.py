@@ -416,7 +416,7 @@ def contents(path: Path) -> dict[str, list[Row]]:
 
 NEW_TABLES = {
     "pending_changes", "provider_words", "asked_singly", "task_runs", "alerts", "recovery_codes",
-    "operator_sessions", "operator_devices", "sign_in_failures",
+    "operator_sessions", "operator_devices", "sign_in_failures", "alert_tellings",
 }  # fmt: skip
 ADDED: dict[str, Row] = {
     "services": {"held": 0},
@@ -424,7 +424,7 @@ ADDED: dict[str, Row] = {
         "exchange_ppt": None, "exchange_at": None, "sync_wanted": 0, "stopped_because": "",
         "moved_to": "", "prices_at": None, "failing_because": "", "failing_since": None,
     },
-    "sources": {"name": "", "category": ""},
+    "sources": {"name": "", "category": "", "cost_before_micros": None, "risen_at": None},
     "orders": {"held_because": "", "held_text": "", "request_id": "", "restored": 0},
     "refills": {"attempts": 0, "warning": "", "request_id": "", "restored": 0},
     "cancels": {"request_id": "", "restored": 0},
@@ -484,6 +484,7 @@ def test_every_value_of_version_5_is_carried_over(old: Path) -> None:
         f"kept a copy of the database before its upgrade: {kept(old)}",
         "upgraded the database to version 6 (006_rename_columns)",
         "upgraded the database to version 7 (007_nothing_on_a_guess)",
+        "upgraded the database to version 8 (008_runs_unattended)",
     ]
     close_database()
     assert contents(kept(old)) == before

@@ -15,10 +15,12 @@ from flask.testing import FlaskClient
 from support.orders import account_id, new_order
 
 import panel
+import settings
 from database.compiled_query import CompiledQuery
 from database.connection import database
 from database.driver import sqlite3
-from panel.orders import cancels, refills, transition
+from panel.alerts import conditions
+from panel.orders import cancels, refills, transition, waiting
 
 KEYS = (
     "rowid=?",
@@ -199,6 +201,41 @@ def test_all_that_a_request_asks_is_an_index_lookup(
     answer = client.post("/api/v2", data={"key": cast.alice, "action": action, **params})
     assert answer.status_code == 200, answer.json
     assert_all_lookups(traced)
+
+
+def test_orders_that_do_not_move_are_found_by_an_index_of_their_own(
+    ordered: list[int], traced: list[str]
+) -> None:
+    traced.clear()
+    waiting.unmoved(2**40, 100)
+    (sql,) = [sql for sql in traced if sql.startswith("SELECT")]
+    first, *others = plan(sql)  # no sorting, either
+    assert first == "SEARCH t1 USING INDEX orders_unmoved (status=? AND updated_at<?)"
+    assert_lookups(others)
+
+
+WALKS = re.compile(
+    r"SCAN (?!t\d USING (COVERING )?INDEX orders_(held|with_warning|to_send|in_doubt|restored))|"
+    r"orders_by_time \(created_at<|orders_by_status \(status=\?\)$"
+)
+
+
+@pytest.mark.usefixtures("ordered")
+def test_what_is_looked_at_each_minute_walks_through_no_old_and_no_open_orders(
+    traced: list[str],
+) -> None:
+    traced.clear()
+    assert conditions.look(settings.read({}), 0).unknown == frozenset()
+    steps = [
+        (sql, step)
+        for sql in traced
+        if re.search('(FROM|JOIN) "orders"', sql)
+        for step in plan(sql)
+    ]
+    assert len(steps) > 20
+    of_orders = [(sql, step) for sql, step in steps if re.search("orders_|ROWID|rowid", step)]
+    assert [(sql, step) for sql, step in of_orders if WALKS.search(step)] == []
+    assert not [sql for sql, _ in steps if "MIN(" in sql and "created_at" in sql and ">=" in sql]
 
 
 def test_moving_an_order_on_is_index_lookups(ordered: list[int], traced: list[str]) -> None:

@@ -40,7 +40,10 @@ def test_every_shell_block_is_good_shell(page: str) -> None:
             subprocess.run(["bash", "-n", "-c", text], check=True)
 
 
-@pytest.mark.parametrize("name", ["panel.service", "panel-worker.service", "panel-backup.service"])
+@pytest.mark.parametrize(
+    "name",
+    ["panel.service", "panel-worker.service", "panel-backup.service", "panel-failed@.service"],
+)
 def test_a_unit_runs_in_the_projects_folder_with_the_settings(name: str) -> None:
     service = unit(name)["Service"]
     assert service["WorkingDirectory"] == "/opt/panel"
@@ -53,6 +56,19 @@ def test_a_unit_runs_in_the_projects_folder_with_the_settings(name: str) -> None
     pasted = shell("docs/deploy.md").replace("\n", " ")
     for directory in ("/opt/panel ", "/etc/panel.env", "/usr/local/bin/panel", f"deploy/{name} "):
         assert directory in pasted
+
+
+def test_a_unit_that_failed_is_told_by_a_unit_as_hardened_as_the_others() -> None:
+    telling, worker = unit("panel-failed@.service"), unit("panel-worker.service")
+    assert telling["Service"]["ExecStart"].endswith("flask notify failed %i")
+    hardening = {"StateDirectory", "StateDirectoryMode", "UMask", "CapabilityBoundingSet"} | {
+        name for name in worker["Service"] if name.startswith(("Protect", "Restrict", "Private"))
+    }
+    hardening |= {name for name in worker["Service"] if name.startswith(("System", "No", "Lock"))}
+    hardening -= {"Restart", "RestartSec"}
+    assert "ProtectSystem" in hardening
+    for name in hardening:
+        assert telling["Service"][name] == worker["Service"][name]
 
 
 @pytest.mark.server

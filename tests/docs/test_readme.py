@@ -85,7 +85,7 @@ def test_every_file_that_is_named_exists() -> None:
         if not re.search(r"NAME|NNN", span)  # stands for any
     }
     text = "".join(PAGES.values())
-    named |= set(re.findall(r"\b(?:deploy|tests)/[\w./-]*\w", text)) | {"Procfile"}
+    named |= set(re.findall(r"\b(?:deploy|tests)/[\w./@-]*\w", text)) | {"Procfile"}
     assert len(named) >= 40
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
 

@@ -29,14 +29,16 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "requirements-dev.txt", "requirements-notify.txt"]
+)
 def test_every_requirement_is_pinned_to_what_is_installed(name: str) -> None:
     for requirement, version in pins(name).items():
         assert importlib.metadata.version(requirement) == version
 
 
 def test_what_the_requirements_require_is_pinned_too() -> None:
-    pinned = pins("requirements.txt")
+    pinned = pins("requirements.txt") | pins("requirements-notify.txt")
     for name in pinned:
         for line in importlib.metadata.requires(name) or []:
             needed = Requirement(line)
@@ -50,8 +52,10 @@ def test_everything_that_the_product_imports_is_pinned() -> None:
     sources = importlib.metadata.packages_distributions()
     assert {"flask", "peewee", "limits"} <= foreign
     for module in foreign:
-        # The pytest plugin runs where pytest is; the panel itself does without.
-        file = "requirements-dev.txt" if module == "pytest" else "requirements.txt"
+        # The pytest plugin runs where pytest is, and alerts are sent where apprise is; the panel
+        # itself does without.
+        extra = {"pytest": "requirements-dev.txt", "apprise": "requirements-notify.txt"}
+        file = extra.get(module, "requirements.txt")
         assert {normal(name) for name in sources[module]} & set(pins(file)), module
 
 

@@ -6,6 +6,7 @@ import runpy
 import shlex
 from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,8 +21,11 @@ import settings
 from actions import ACTIONS
 from actions.add import DRIPFEED
 from api.dialects import DIALECTS
+from api.metrics import PanelCollector
+from database.connection import database
 from models import Order
 from panel import attention, errors
+from panel.alerts import kinds
 from panel.orders import state, transition
 from panel.service_types import SERVICE_TYPES
 
@@ -290,6 +294,26 @@ def test_the_table_of_what_waits_has_every_kind() -> None:
         "what to do",
     )
     assert list(dict.fromkeys(code(kind)[0] for kind, _, _ in rows)) == list(attention.Kind)
+
+
+# Alerts and figures.
+
+
+def test_the_table_of_alerts_has_every_kind() -> None:
+    rows = table(section("docs/operate.md", "Alerts"), "kind", "told when")
+    assert [code(kind)[0] for kind, _ in rows[:-1]] == list(kinds.Kind)
+    assert rows[-1][0] == "the others"
+    assert code(rows[-1][1]) == [str(kind) for kind in kinds.NOT_TOLD]
+
+
+def test_the_table_of_metrics_has_every_metric(app: Flask) -> None:
+    path = Path(str(database.database))
+    metrics = [metric for metric in PanelCollector(path).collect() if metric.name]
+    names = {f"{m.name}_info" if m.type == "info" else m.name for m in metrics}
+    rows = table(section("docs/operate.md", "Monitoring"), "metric", "what it is")
+    documented = [code(name)[0] for name, _ in rows]
+    assert set(documented) == names
+    assert len(documented) == len(names)
 
 
 # The states and columns of an order.

@@ -208,13 +208,16 @@ COMMAND_ONLY = {
 """What only a command does."""
 
 READING = {
-    "attention", "cancel list", "doctor", "ledger check", "ledger list", "operator list",
-    "operator sessions", "order list",
+    "attention", "cancel list", "doctor", "ledger check", "ledger list", "notify list",
+    "operator list", "operator sessions", "order list",
     "order review", "order show", "provider list", "provider services", "provider show",
     "provider words", "refill list", "report", "service list", "service show", "user list",
     "user show",
 }  # fmt: skip
-NO_OPERATION = {"backup", "init-db", "worker", "demo", "sandbox", "test-server", "version"}
+NO_OPERATION = {
+    "backup", "init-db", "worker", "demo", "notify failed", "notify test", "sandbox",
+    "test-server", "version",
+}  # fmt: skip
 """What is no operation on what the panel holds; the demo does several, and has a test."""
 
 

@@ -114,6 +114,7 @@ class Server:
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    config: str = "gunicorn.conf.py"
 
     @property
     def log(self) -> Path:
@@ -132,7 +133,7 @@ class Server:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"],
+                [sys.executable, "-m", "gunicorn", "-c", self.config],
                 cwd=ROOT, env=self._environ(), stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         deadline = time.monotonic() + 20
@@ -161,12 +162,15 @@ class Server:
             self.process.wait(timeout=40)
             self.process = None
 
-    def worker(self) -> subprocess.Popen[bytes]:
-        """Start a worker in a process group of its own; its log is worker-1.log, -2 and so on."""
+    def worker(self, *command: str) -> subprocess.Popen[bytes]:
+        """Start a worker in a process group of its own; its log is worker-1.log, -2 and so on.
+
+        :param command: what Python is to run in place of `flask worker`.
+        """
         path = self.folder / f"worker-{len(self.workers) + 1}.log"
         with path.open("ab") as log:
             worker = subprocess.Popen(
-                [sys.executable, "-m", "flask", "worker"],
+                [sys.executable, *(command or ("-m", "flask", "worker"))],
                 cwd=ROOT, env=self._environ(), stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self.workers.append(worker)

@@ -1,0 +1,72 @@
+"""The message about what is wrong, as a person reads it."""
+
+import socket
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from panel.alerts.book import Alert, News
+from panel.alerts.kinds import Condition
+from panel.alerts.words import commands, sentence, without_details
+from panel.attention.items import moment
+from settings import Settings
+
+MAX_LINES = 25
+"""The most things that one message tells of."""
+
+
+class Message(NamedTuple):
+    """A message: its title, and its text."""
+
+    title: str
+    body: str
+
+
+def write(settings: Settings, told: Iterable[tuple[Alert, News]]) -> Message:
+    """One message about all of these: what is new, what lasts, what is over."""
+    of_news: dict[News, list[Alert]] = {news: [] for news in News}
+    for alert, news in told:
+        of_news[news].append(alert)
+    parts: list[str] = []
+    left = MAX_LINES
+    for news, alerts in of_news.items():
+        shown, left = alerts[:left], left - len(alerts[:left])
+        lines = [_told(alert, news) for alert in shown]
+        if len(alerts) > len(shown):
+            lines.append(f"- and {len(alerts) - len(shown)} more: flask notify list")
+        if lines:
+            parts.append("\n".join([*_HEADS[news], *lines]))
+    if settings.public_url:
+        parts.append(f"{settings.public_url}/admin/attention")
+    return Message(title(settings, _summary(of_news)), "\n\n".join(parts))
+
+
+def write_unrecorded(settings: Settings, wrong: list[Condition], why: str) -> Message:
+    """The message that the database cannot be written, with all else that is wrong."""
+    lines = [f"- The database cannot be written: {without_details(why)}.", "    df -h"]
+    lines += [f"- {sentence(condition.text)}" for condition in wrong[:MAX_LINES]]
+    return Message(title(settings, "the database cannot be written"), "\n".join(lines))
+
+
+_HEADS: dict[News, list[str]] = {News.BEGUN: [], News.LASTING: ["Still so:"], News.OVER: ["Over:"]}
+
+
+def title(settings: Settings, text: str) -> str:
+    """A message's title: which panel it comes from, and what it is about."""
+    return f"{settings.name} ({socket.gethostname()}): {text}"
+
+
+def _summary(of_news: dict[News, list[Alert]]) -> str:
+    names = {News.BEGUN: "new", News.LASTING: "lasting", News.OVER: "over"}
+    counts = [f"{len(alerts)} {names[news]}" for news, alerts in of_news.items() if alerts]
+    alerts = sum(len(alerts) for alerts in of_news.values())
+    return f"{', '.join(counts)} alert{'' if alerts == 1 else 's'}"
+
+
+def _told(alert: Alert, news: News) -> str:
+    text = sentence(alert.text)
+    if news is News.OVER:
+        until = moment(alert.ended_at or alert.began_at)
+        return f"- From {moment(alert.began_at)} to {until} UTC: {text}"
+    if news is News.LASTING:
+        text = f"Since {moment(alert.began_at)} UTC: {text}"
+    return "\n".join([f"- {text}", *(f"    {command}" for command in commands(alert.text))])

@@ -1,0 +1,114 @@
+"""The tables `alerts` and `alert_tellings`, which this module alone writes."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from database.clock import now
+from database.compiled_query import rows
+from database.transactions import immediate
+from models import Alert, AlertTelling
+from panel.alerts import book
+from panel.alerts.book import Changes, News, Pace, Telling
+
+KEPT_S = 90 * 86400
+"""What ended longer ago is forgotten."""
+
+_COLUMNS = (
+    Alert.id,
+    Alert.kind,
+    Alert.subject,
+    Alert.text,
+    Alert.began_at,
+    Alert.ended_at,
+    Alert.returns,
+)
+
+
+class Standing(NamedTuple):
+    """An alert that is open, for an operator; told_at is None while nobody took it."""
+
+    kind: str
+    subject: str
+    text: str
+    began_at: int
+    told_at: int | None
+
+
+def known(pace: Pace) -> list[book.Alert]:
+    """The alerts that are open, and those that ended of late: they may come back, or be told."""
+    since = now() - max(pace.returns_s, pace.again_s, 2 * pace.longest_gone_s)
+    query = Alert.select(*_COLUMNS).where(Alert.ended_at.is_null() | (Alert.ended_at >= since))
+    return [book.Alert(*row) for row in rows(query.tuples())]
+
+
+def standing() -> list[Standing]:
+    """The alerts that are open, the oldest first."""
+    columns = (Alert.kind, Alert.subject, Alert.text, Alert.began_at, Alert.told_at)
+    query = (
+        Alert.select(*columns).where(Alert.ended_at.is_null()).order_by(Alert.began_at, Alert.id)
+    )
+    return [Standing(*row) for row in rows(query.tuples())]
+
+
+def write(changes: Changes) -> None:
+    """Bring the table to what is wrong now."""
+    if not any(changes):
+        return
+    with immediate():
+        for condition in changes.begun:
+            Alert.create(**condition._asdict())
+        for number in changes.returned:
+            Alert.update(ended_at=None, end_told_at=None, returns=Alert.returns + 1).where(
+                Alert.id == number
+            ).execute()
+        for number, text in changes.texts.items():
+            Alert.update(text=text).where(Alert.id == number).execute()
+        if changes.ended:
+            Alert.update(ended_at=now()).where(Alert.id.in_(changes.ended)).execute()
+            Alert.delete().where(Alert.ended_at < now() - KEPT_S).execute()
+
+
+def address_hash(address: str) -> bytes:
+    """By what an address is known in the tables, which hold none."""
+    return hashlib.sha256(address.encode()).digest()
+
+
+def tellings(address: str) -> dict[int, Telling]:
+    """What an address was told, by alert."""
+    columns = (AlertTelling.alert, AlertTelling.told_at, AlertTelling.end_told_at)
+    query = AlertTelling.select(*columns).where(AlertTelling.address_hash == address_hash(address))
+    return {number: Telling(*times) for number, *times in rows(query.tuples())}
+
+
+def write_told(address: str, told: Iterable[tuple[book.Alert, News]]) -> None:
+    """Record what an address has just taken."""
+    with immediate():
+        for alert, news in told:
+            is_over = news is News.OVER
+            values: dict[str, Any] = {"end_told_at": now() if is_over else None}
+            if not is_over:
+                values["told_at"] = now()
+            AlertTelling.insert(
+                alert=alert.id, address_hash=address_hash(address), **{"told_at": now(), **values}
+            ).on_conflict(
+                conflict_target=[AlertTelling.alert, AlertTelling.address_hash], update=values
+            ).execute()
+            Alert.update(**values).where(Alert.id == alert.id).execute()
+
+
+def write_event(kind: str, subject: str, text: str, was_told: bool) -> None:
+    """Record something that happened, and has no end of its own."""
+    told_at = now() if was_told else None
+    with immediate():
+        Alert.create(
+            kind=kind, subject=subject, text=text, told_at=told_at, ended_at=now(),
+            end_told_at=told_at,
+        )  # fmt: skip
+
+
+def last_told(kind: str, subject: str) -> int | None:
+    """When it was last told of something; None if it never was."""
+    query = Alert.select(Alert.told_at).where(Alert.kind == kind, Alert.subject == subject)
+    row = query.order_by(Alert.id.desc()).limit(1).tuples().first()
+    return row[0] if row else None

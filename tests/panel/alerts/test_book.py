@@ -1,0 +1,169 @@
+"""What is written and told of what is wrong: tables of cases, without a database."""
+
+from typing import Any
+
+import pytest
+
+from panel import attention
+from panel.alerts import book
+from panel.alerts.book import MANY, MORE, Alert, Changes, News, Pace, Telling
+from panel.alerts.kinds import Condition, Kind, Look
+
+PACE = Pace()
+NOW = 1_800_000_000
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+LOW = Condition("balance", "up", "up has 3.00 USD")
+
+
+def alert(began_s: int, ended_s: int | None = None, returns: int = 0, **columns: Any) -> Alert:
+    """An alert that began, and ended, so many seconds ago."""
+    ended_at = None if ended_s is None else NOW - ended_s
+    plain = Alert(1, "balance", "up", LOW.text, NOW - began_s, ended_at, returns)
+    return plain._replace(**columns)
+
+
+def told(told_s: int, end_told_s: int | None = None) -> Telling:
+    return Telling(NOW - told_s, None if end_told_s is None else NOW - end_told_s)
+
+
+NOTHING = None
+TOLD: dict[str, tuple[Alert, Telling | None, News | None]] = {
+    "it has only just begun": (alert(14), None, NOTHING),
+    "it has begun": (alert(15), None, News.BEGUN),
+    "it could not be told for a day": (alert(DAY), None, News.BEGUN),
+    "it was told": (alert(HOUR), told(HOUR - 20), NOTHING),
+    "it was told nearly a day ago": (alert(5 * DAY), told(DAY - 1), NOTHING),
+    "it was told a day ago": (alert(5 * DAY), told(DAY), News.LASTING),
+    "it has ended just now": (alert(HOUR, 0), told(HOUR), NOTHING),
+    "it has been gone for nearly ten minutes": (alert(HOUR, 599), told(HOUR), NOTHING),
+    "it has been gone for ten minutes": (alert(HOUR, 600), told(HOUR), News.OVER),
+    "its end was told": (alert(DAY, HOUR), told(DAY, HOUR - 600), NOTHING),
+    "it came back before its end was told": (alert(HOUR, None, 1), told(HOUR), NOTHING),
+    "it came back after its end was told": (alert(HOUR, None, 1), told(HOUR, 60), News.BEGUN),
+    "it flaps, and has been gone for ten minutes": (alert(HOUR, 600, 1), told(HOUR), NOTHING),
+    "it flaps, and has been gone for twenty": (alert(HOUR, 1200, 1), told(HOUR), News.OVER),
+    "it flaps all the time": (alert(DAY, 4 * HOUR - 1, 20), told(DAY), NOTHING),
+    "it flapped all the time": (alert(DAY, 4 * HOUR, 20), told(DAY), News.OVER),
+    "it lasted for an hour and could not be told": (alert(2 * HOUR, HOUR), None, News.OVER),
+    "it lasted for a moment": (alert(HOUR + 10, HOUR), None, NOTHING),
+    "it ended long ago, untold": (alert(3 * DAY, DAY), None, NOTHING),
+}
+
+
+@pytest.mark.parametrize(("row", "telling", "news"), TOLD.values(), ids=list(TOLD))
+def test_an_address_is_told_what_is_news_to_it(
+    row: Alert, telling: Telling | None, news: News | None
+) -> None:
+    assert book.news(row, telling, NOW, PACE) is news
+
+
+def test_a_new_address_is_told_what_is_wrong_and_not_what_was() -> None:
+    assert book.news(alert(HOUR), None, NOW, PACE, is_new_address=True) is News.BEGUN
+    assert book.news(alert(2 * HOUR, HOUR), None, NOW, PACE, is_new_address=True) is None
+
+
+def test_something_that_flaps_for_a_day_is_told_a_few_times() -> None:
+    """A simulation: wrong for a minute, gone for twelve, looked at each minute."""
+    row, telling, messages = alert(DAY), told(DAY), 0
+    for minute in range(24 * 60):
+        moment = NOW + minute * MINUTE
+        is_wrong = minute % 13 == 0
+        if is_wrong and row.ended_at is not None:
+            row = row._replace(ended_at=None, returns=row.returns + 1)
+        elif not is_wrong and row.ended_at is None:
+            row = row._replace(ended_at=moment)
+        if news := book.news(row, telling, moment, PACE):
+            messages += 1
+            end_told_at = moment if news is News.OVER else None
+            telling = Telling(moment, end_told_at)
+    assert 1 <= messages <= 4
+
+
+def look(*conditions: Condition, unknown: frozenset[str] = frozenset()) -> Look:
+    return Look(list(conditions), unknown)
+
+
+NO_CHANGE = Changes([], [], [], {})
+CHANGES: dict[str, tuple[list[Alert], Look, Changes]] = {
+    "nothing was and is wrong": ([], look(), NO_CHANGE),
+    "something begins": ([], look(LOW), NO_CHANGE._replace(begun=[LOW])),
+    "it lasts": ([alert(HOUR)], look(LOW), NO_CHANGE),
+    "it has another text": (
+        [alert(HOUR, text="up has 4.00 USD")], look(LOW),
+        NO_CHANGE._replace(texts={1: LOW.text}),
+    ),
+    "it ends": ([alert(HOUR)], look(), NO_CHANGE._replace(ended=[1])),
+    "it stays away": ([alert(HOUR, MINUTE)], look(), NO_CHANGE),
+    "it comes back": ([alert(DAY, 6 * HOUR)], look(LOW), NO_CHANGE._replace(returned=[1])),
+    "it comes back much later": (
+        [alert(DAY, 6 * HOUR + 1)], look(LOW), NO_CHANGE._replace(begun=[LOW]),
+    ),
+    "the last of its kind comes back": (
+        [alert(DAY, 5 * HOUR), alert(HOUR, 60, id=2)], look(LOW),
+        NO_CHANGE._replace(returned=[2]),
+    ),
+    "another subject": (
+        [alert(HOUR)], look(LOW, LOW._replace(subject="dear")),
+        NO_CHANGE._replace(begun=[LOW._replace(subject="dear")]),
+    ),
+    "it is not known whether it lasts": (
+        [alert(HOUR)], look(unknown=frozenset({"balance"})), NO_CHANGE,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("known", "found", "expected"), CHANGES.values(), ids=list(CHANGES))
+def test_the_table_follows_what_is_wrong(
+    known: list[Alert], found: Look, expected: Changes
+) -> None:
+    assert book.changes(known, found, NOW, PACE) == expected
+
+
+def below(*numbers: int) -> list[Condition]:
+    return [Condition(Kind.BELOW_COST, f"service {n}", f"Service {n}.\nfix {n}") for n in numbers]
+
+
+def subjects(conditions: list[Condition]) -> list[str]:
+    return [condition.subject.removeprefix("service ") for condition in conditions]
+
+
+FOLDS: dict[str, tuple[list[Condition], list[str], list[str]]] = {
+    "a few": (below(1, 2), [], ["1", "2"]),
+    "as many as are told singly": (below(*range(MANY)), [], [str(n) for n in range(MANY)]),
+    "one more": (below(*range(MANY + 1)), [], [MORE]),
+    "some are told singly already": (
+        below(*range(MANY + 3)), ["1", "2"], ["1", "2", MORE],
+    ),
+    "the others become few": (below(1, 2, 3), ["1", MORE], ["1", MORE]),
+    "one of the others is left": (below(7), [MORE], [MORE]),
+    "the others are gone": (below(1), ["1", MORE], ["1"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("found", "standing", "expected"), FOLDS.values(), ids=list(FOLDS))
+def test_many_services_are_one_alert(
+    found: list[Condition], standing: list[str], expected: list[str]
+) -> None:
+    keys = {(Kind.BELOW_COST, MORE if n == MORE else f"service {n}") for n in standing}
+    assert subjects(book.fold(found, keys)) == expected
+
+
+def test_an_alert_about_many_says_how_many_and_where_they_are_listed() -> None:
+    (one,) = book.fold(below(*range(1, 31)), set())
+    assert (
+        one.text
+        == "30 services: Service 1. Service 2. Service 3. And 27 more.\nflask service list"
+    )
+
+
+def test_what_is_no_services_is_never_folded() -> None:
+    many = [Condition(attention.Kind.STOPPED, str(n), "x") for n in range(50)]
+    assert book.fold(many, set()) == many
+
+
+@pytest.mark.parametrize(
+    ("failures", "seconds"), [(1, 60), (2, 120), (3, 240), (7, 3600), (10**6, 3600)]
+)
+def test_the_pauses_of_an_address_that_fails_grow(failures: int, seconds: int) -> None:
+    assert book.pause_s(failures, PACE) == seconds

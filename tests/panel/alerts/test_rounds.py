@@ -1,0 +1,207 @@
+"""Rounds of alerts in a real database, with a stand-in for Apprise."""
+
+import fcntl
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from peewee import PeeweeException
+from support.clock import Clock
+from support.trouble import add_up, in_review, provider
+
+import settings
+from database.compiled_query import rows
+from database.connection import database
+from models import Alert, AlertTelling
+from panel import heartbeat, tasks
+from panel.alerts import record
+from panel.alerts.book import Pace
+from panel.alerts.message import Message
+from panel.alerts.rounds import Teller
+from panel.tasks import Task
+
+GOOD, BAD = "json://good.example/s3cret", "json://bad.example/s3cret"
+
+
+class Apprise:
+    """Takes messages, but for the addresses that are down."""
+
+    def __init__(self) -> None:
+        self.down: set[str] = set()
+        self.tries: list[str] = []
+        self.taken: list[tuple[str, Message]] = []
+
+    def send(self, address: str, message: Message) -> str:
+        assert not database.in_transaction()
+        self.tries.append(address)
+        if address in self.down:
+            return "refused with 500"
+        self.taken.append((address, message))
+        return ""
+
+    def of(self, address: str) -> list[str]:
+        return [message.body for taken_by, message in self.taken if taken_by == address]
+
+
+@pytest.fixture
+def apprise() -> Apprise:
+    return Apprise()
+
+
+@pytest.fixture
+def up(cast: SimpleNamespace, clock: Clock) -> SimpleNamespace:
+    tasks.record_success(Task.BACKUP)
+    return add_up(cast)
+
+
+def teller(path: Path, apprise: Apprise, *addresses: str, **variables: str) -> Teller:
+    values = {"PANEL_DATABASE": f"sqlite:///{path}", "PANEL_NOTIFY": ",".join(addresses)}
+    return Teller(settings.read({**values, **variables}), Pace(), apprise.send)
+
+
+def look(teller: Teller, clock: Clock, minutes: int = 0, seconds: int = 0) -> int:
+    clock.move(minutes=minutes, seconds=seconds)
+    heartbeat.record_alive()
+    tasks.record_success(Task.BACKUP)
+    return teller.run_round(threading.Event())
+
+
+def test_a_day_of_two_things_that_are_wrong(
+    up: SimpleNamespace, panel_file: Path, apprise: Apprise, clock: Clock
+) -> None:
+    ours = teller(panel_file, apprise, GOOD, PANEL_PUBLIC_URL="https://panel.example")
+    provider(balance="1 USD")(up)
+    in_review(up)
+    assert look(ours, clock) == 15  # soon again: what begins now is told together
+    assert apprise.taken == []
+    assert look(ours, clock, seconds=15) == 60
+    (told,) = apprise.taken
+    assert told[1].title.endswith("): 2 new alerts")
+    assert told[1].body.endswith("https://panel.example/admin/attention")
+    assert "    flask provider balance up" in told[1].body
+
+    for _ in range(60):
+        look(ours, clock, minutes=1)
+    assert len(apprise.taken) == 1
+    look(ours, clock, minutes=23 * 60)
+    assert apprise.taken[1][1].title.endswith("): 2 lasting alerts")
+
+    provider(balance="500 USD")(up)
+    look(ours, clock, minutes=1)
+    look(ours, clock, minutes=9)
+    assert len(apprise.taken) == 2
+    look(ours, clock, minutes=1)
+    assert apprise.taken[2][1].title.endswith("): 1 over alert")
+    assert "UTC: up has 1 USD of ours left" in apprise.taken[2][1].body
+    for _ in range(60):
+        look(ours, clock, minutes=1)
+    assert len(apprise.taken) == 3
+
+
+def test_one_address_that_fails_is_told_later_and_the_other_not_twice(
+    up: SimpleNamespace,
+    panel_file: Path,
+    apprise: Apprise,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    apprise.down = {BAD}
+    ours = teller(panel_file, apprise, BAD, GOOD)
+    in_review(up)
+    look(ours, clock)
+    for _ in range(240):
+        look(ours, clock, minutes=1)
+    assert apprise.tries.count(GOOD) == len(apprise.of(GOOD)) == 1
+    assert apprise.tries.count(BAD) == 9  # the pauses grow to an hour
+    apprise.down = set()
+    for _ in range(61):
+        look(ours, clock, minutes=1)
+    assert apprise.of(BAD) == apprise.of(GOOD)
+    assert "s3cret" not in caplog.text
+    assert "json://bad.example took no message: refused with 500" in caplog.text
+
+
+def test_another_process_tells_nothing_again(
+    up: SimpleNamespace, panel_file: Path, apprise: Apprise, clock: Clock
+) -> None:
+    worker, server = (teller(panel_file, apprise, GOOD) for _ in range(2))
+    in_review(up)
+    look(worker, clock)
+    look(server, clock, minutes=1)
+    look(worker, clock, minutes=1)
+    assert len(apprise.taken) == 1
+    with Path(f"{panel_file}.alerts").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        provider(balance="1 USD")(up)
+        look(server, clock, minutes=1)
+    assert Alert.select().count() == 1
+    assert Path(f"{panel_file}.alerts").stat().st_mode & 0o777 == 0o600
+
+
+def test_without_addresses_the_table_is_kept_and_a_new_address_is_told_what_is_wrong(
+    up: SimpleNamespace, panel_file: Path, apprise: Apprise, clock: Clock
+) -> None:
+    nobody = teller(panel_file, apprise)
+    in_review(up)
+    provider(balance="1 USD")(up)
+    look(nobody, clock)
+    provider(balance="100 USD")(up)
+    look(nobody, clock, minutes=60)
+    look(nobody, clock, minutes=60)
+    assert [(one.kind, one.told_at) for one in record.standing()] == [("review", None)]
+    look(teller(panel_file, apprise, GOOD), clock, minutes=1)
+    (told,) = apprise.of(GOOD)
+    assert "Nobody knows" in told
+    assert "Over:" not in told
+
+
+def test_a_database_that_cannot_be_written_is_told_all_the_same_and_once(
+    up: SimpleNamespace, panel_file: Path, apprise: Apprise, clock: Clock
+) -> None:
+    ours = teller(panel_file, apprise, GOOD)
+    provider(balance="1 USD")(up)
+    heartbeat.record_alive()
+    database.execute_sql("PRAGMA query_only = 1")
+    for _ in range(3):
+        clock.move(minutes=1)
+        with pytest.raises(PeeweeException):
+            ours.run_round(threading.Event())
+    (told,) = apprise.of(GOOD)
+    assert told.startswith("- The database cannot be written: attempt to write a readonly")
+    assert "up has 1 USD" in told
+    database.execute_sql("PRAGMA query_only = 0")
+    look(ours, clock)
+    look(ours, clock, minutes=1)
+    assert len(apprise.taken) == 2
+
+
+def test_what_ended_long_ago_is_forgotten(
+    up: SimpleNamespace, panel_file: Path, apprise: Apprise, clock: Clock
+) -> None:
+    ours = teller(panel_file, apprise, GOOD)
+    for _ in range(3):
+        provider(balance="1 USD")(up)
+        look(ours, clock, minutes=91 * 24 * 60)
+        look(ours, clock, minutes=1)
+        provider(balance="100 USD")(up)
+        look(ours, clock, minutes=1)
+    assert rows(Alert.select(Alert.returns).tuples()) == [(0,)]
+    assert AlertTelling.select().count() == 1
+    assert len(apprise.taken) >= 3
+
+
+def test_no_message_or_table_holds_a_link_a_name_or_a_key(
+    up: SimpleNamespace, panel_file: Path, apprise: Apprise, clock: Clock
+) -> None:
+    said = "link https://a.example/customer of @customer: key 5ecre75ecre75ecre75ecre7 is wrong"
+    provider(failing_because=f"add: {said}", failing_since=1)(up)
+    ours = teller(panel_file, apprise, GOOD)
+    look(ours, clock)
+    look(ours, clock, minutes=1)
+    (told,) = apprise.of(GOOD)
+    stored = str(rows(Alert.select().tuples()) + rows(AlertTelling.select().tuples()))
+    for text in (told, stored):
+        assert "a.example" in text or text is stored
+        for secret in ("customer", "5ecre7", "s3cret"):
+            assert secret not in text
