@@ -31,7 +31,7 @@ CLOCK_APART_S = 60
 CONNECTIONS = 8
 """How many providers are asked at once."""
 
-GIB = 1024**3
+MB = 10**6
 
 
 class Mark(StrEnum):
@@ -92,7 +92,7 @@ def of_software() -> Iterator[Finding]:
 
 def of_database(path: Path) -> Iterator[Finding]:
     """The file, its schema, and whether SQLite and the ledger find it sound."""
-    size = f"{path}, {path.stat().st_size / 1e6:.1f} MB"
+    size = f"{path}, {path.stat().st_size // 1000} kB"
     yield _found("database", _readable_by_others(path), size)
     version = database.pragma("user_version")
     newest = [] if version == schema_version() else [f"version {version}, not {schema_version()}"]
@@ -111,7 +111,7 @@ def _readable_by_others(path: Path) -> Iterator[str]:
 def of_machine(settings: Settings) -> Iterator[Finding]:
     """The disk, the worker, and what is done regularly."""
     room = health.disk_room(settings.database)
-    share = f"{room.free / GIB:.1f} GB of {room.total / GIB:.1f} GB are free"
+    share = f"{room.free // MB} MB of {room.total // MB} MB are free"
     yield Finding(Mark.WRONG if room.is_low else Mark.OK, "disk", share)
     yield _worker()
     yield _backup(settings.backup_hours)
@@ -148,7 +148,7 @@ def _backup(hours: int) -> Finding:
 
 
 def _ago(at: int | None) -> str:
-    return "never" if at is None else f"{(now() - at) / 3600:.1f} hours ago"
+    return "never" if at is None else f"{(now() - at) // 3600} hours ago"
 
 
 def _alerts(settings: Settings) -> Finding:

@@ -108,7 +108,7 @@ def spoil_the_ledger(path: Path) -> None:
         (widen, "database", "can be read by others (mode 644)"),
         (widen_a_backup, "database", "panel.db.version-5 can be read by others (mode 640)"),
         (lose_the_worker, "worker", "it was not seen for 60"),
-        (let_the_backup_grow_old, "backup", "27.0 hours ago"),
+        (let_the_backup_grow_old, "backup", "27 hours ago"),
         (fail_the_backup, "backup", "the last one failed: no space left on device"),
         (fail_the_nightly_check, "ledger check", "account alice: balance 1.00"),
         (stop_the_provider, "provider upstream", "nothing is sent there: it redirects"),
