@@ -17,7 +17,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import settings as panel_settings
 import test_server
 import web
-from api import endpoint, errors, health
+from api import endpoint, errors, health, request_id
 from api.context import bind_settings
 from api.rate_limit import RateLimit
 from database import driver
@@ -70,6 +70,7 @@ def create_api_app(settings: Settings | None = None) -> Flask:
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    request_id.register(app)
     bind_settings(app, settings)
     test_server.register(app, create_api_app)
     if not _is_searched_for_a_command():
