@@ -3,6 +3,7 @@
 gunicorn serves 'app:create_app()', and the `flask` command finds create_app() by itself.
 """
 
+import logging
 import os
 import sys
 from functools import partial
@@ -39,8 +40,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     from gunicorn.http.errors import ParseException
 
     import cli
+    from api import logs
     from web import dashboard, sessions
 
+    if _logs_as_json():
+        logs.configure(logs.JSON)
     settings = _read_settings() if settings is None else settings
     app = create_api_app(settings)
     cli.register(app, partial(_open_database, settings))
@@ -49,7 +53,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         sessions.register(app, settings)
         dashboard.register(app)
         if fault := driver.fault():
-            print(f"panel: {fault}", file=sys.stderr)
+            _tell(fault, logging.WARNING)
     return app
 
 
@@ -97,7 +101,7 @@ def _read_settings() -> Settings:
     except SettingsError as error:
         _stop(str(error))
     for name in panel_settings.unknown(os.environ):
-        print(f"panel: {name} is not a setting of the panel, ignored", file=sys.stderr)
+        _tell(f"{name} is not a setting of the panel, ignored", logging.WARNING)
     return settings
 
 
@@ -118,10 +122,23 @@ def _open_database(settings: Settings) -> None:
     except DatabaseError as error:
         _stop(str(error))
     for line in done:
+        _tell(line, logging.INFO)
+
+
+def _logs_as_json() -> bool:
+    """Whether stderr is a log of JSON: also for lines about settings that cannot be used."""
+    return os.environ.get(panel_settings.variable("log_format")) == "json"
+
+
+def _tell(line: str, level: int) -> None:
+    """Write one line to stderr."""
+    if _logs_as_json():
+        logging.getLogger("panel").log(level, line)
+    else:
         print(f"panel: {line}", file=sys.stderr)
 
 
 def _stop(reason: str) -> NoReturn:
     """End the process with one line on stderr."""
-    print(f"panel: {reason}", file=sys.stderr)
+    _tell(reason, logging.ERROR)
     raise SystemExit(2) from None

@@ -25,16 +25,17 @@ _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 def register(app: Flask) -> None:
     """Give each request of the app an id, and tell it in the answer, whoever gives that."""
-    app.wsgi_app = _with_ids(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = _with_ids(app.wsgi_app)  # type: ignore[method-assign, assignment]
 
 
 def _with_ids(application: "WSGIApplication") -> "WSGIApplication":
     """The application, with an id for each request."""
 
     def answer(environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
-        sent = environ.get(_SENT)
-        is_taken = sent is not None and _WELL_FORMED.fullmatch(sent)
-        request_id = environ[REQUEST_ID] = sent if is_taken else secrets.token_hex(12)
+        request_id = environ.get(_SENT, "")
+        if not _WELL_FORMED.fullmatch(request_id):
+            request_id = secrets.token_hex(12)
+        environ[REQUEST_ID] = request_id
 
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
             return start_response(status, [*headers, (HEADER, request_id)], *error)

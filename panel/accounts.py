@@ -54,7 +54,7 @@ def find(key: str, request_id: str = "") -> Caller | None:
     :param request_id: of the request that is asked by this key.
     """
     row = _FIND.row(key_hash=hash_key(key))
-    return Caller(*row, request_id) if row else None
+    return Caller._make((*row, request_id)) if row else None
 
 
 def caller(account_id: int) -> Caller:

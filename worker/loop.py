@@ -7,8 +7,10 @@ import fcntl
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 from database import driver
 from models import Provider as ProviderRow
@@ -16,6 +18,7 @@ from panel import heartbeat
 from panel.orders import dispatch, dripfeed
 from panel.providers import registry
 from upstream.provider import Provider
+from worker import outages
 from worker.lane import Lane, Pace
 
 log = logging.getLogger("panel.worker")
@@ -39,18 +42,19 @@ def run(
     with _as_only_worker(database, stop) as first:
         if not first:
             return
-        if left := dispatch.recover_interrupted():
-            log.warning("%d orders were being sent when a worker ended", left)
         if fault := driver.fault():
             log.warning(fault)
-        log.info("the worker is ready")
         lanes: dict[int, tuple[Lane, threading.Event]] = {}
+        # What a worker left is seen to before this one sends anything.
+        while not (_try(_recover) or stop.is_set()):
+            stop.wait(LOOP_S)
+        log.info("the worker is ready")
         try:
             while not stop.is_set():
-                heartbeat.record_alive()
-                _open_and_close(lanes, make, pace)
-                dripfeed.run_due(pace.poll_every_s)
-                dispatch.expire_held()
+                _try(heartbeat.record_alive)
+                _try(partial(_open_and_close, lanes, make, pace))
+                _try(partial(dripfeed.run_due, pace.poll_every_s))
+                _try(dispatch.expire_held)
                 stop.wait(LOOP_S)
         finally:
             for _, lane_stop in lanes.values():
@@ -58,6 +62,21 @@ def run(
             for lane, _ in lanes.values():
                 lane.join()
         log.info("the worker has stopped")
+
+
+def _try(step: Callable[[], object]) -> bool:
+    """Do one step of the loop, which goes on whatever comes of it; tell whether it was done."""
+    try:
+        step()
+    except Exception as error:
+        outages.survive(error, "the main loop")
+        return False
+    return True
+
+
+def _recover() -> None:
+    if left := dispatch.recover_interrupted():
+        log.warning("%d orders were being sent when a worker ended", left)
 
 
 def _open_and_close(
@@ -86,17 +105,26 @@ def _differ(row: ProviderRow, other: ProviderRow) -> bool:
 @contextmanager
 def _as_only_worker(database: Path, stop: threading.Event) -> Iterator[bool]:
     """Hold the database's worker lock; wait for it, as long as nobody stops us."""
-    with Path(f"{database}.worker").open("w") as lock:
-        told = False
-        while not stop.is_set():
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if not told:
-                    log.warning("another worker serves this database; waiting for its end")
-                    told = True
-                stop.wait(1)
-            else:
-                yield True
-                return
-        yield False
+    path = Path(f"{database}.worker")
+    with ExitStack() as files:
+        locks: list[IO[str]] = []
+        while not (locks or stop.is_set()):
+            if not _try(lambda: locks.append(files.enter_context(path.open("a")))):
+                stop.wait(LOOP_S)
+        yield bool(locks) and _take(locks[0], stop)
+
+
+def _take(lock: IO[str], stop: threading.Event) -> bool:
+    """Wait for the lock until it is ours, or `stop` is set."""
+    told = False
+    while not stop.is_set():
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not told:
+                log.warning("another worker serves this database; waiting for its end")
+                told = True
+            stop.wait(1)
+        else:
+            return True
+    return False

@@ -10,6 +10,7 @@ from flask import (
     Flask,
     Response,
     flash,
+    g,
     jsonify,
     redirect,
     render_template,
@@ -59,7 +60,8 @@ class Outcome(NamedTuple):
 @bp.before_request
 def _check_access() -> Any:
     """Require that there is an operator, a sign-in, and a CSRF token with each change."""
-    if not operators.any_exists():
+    g.has_operators = operators.any_exists()
+    if not g.has_operators:
         raise NotFound
     if request.endpoint not in OPEN_TO_ALL and not current_user.is_authenticated:
         back = request.full_path.rstrip("?") if request.method == "GET" else ""
@@ -76,18 +78,21 @@ def _check_access() -> Any:
 
 @bp.after_request
 def _headers(response: Response) -> Response:
-    if operators.any_exists():
+    if g.get("has_operators"):
         response.headers.update(HEADERS)
     return response
 
 
 @bp.errorhandler(HTTPException)
 def _error(error: HTTPException) -> Any:
-    if not operators.any_exists():
+    headers = [(n, v) for n, v in error.get_headers() if n.lower() != "content-type"]
+    if "has_operators" not in g:  # the database does not tell
+        return jsonify({"error": error.name}), error.code or 500, headers
+    if not g.has_operators:
         # The same answer as for any unknown address: it does not reveal the dashboard.
         return jsonify({"error": NotFound().name}), 404
     page = render_template("dashboard/error.html", name=error.name, text=error.description)
-    return page, error.code or 500
+    return page, error.code or 500, headers
 
 
 @bp.errorhandler(OperatorError)
