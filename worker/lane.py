@@ -34,6 +34,7 @@ from worker import account, outages, poll, send
 from worker.backoff import Backoff
 from worker.contact import Contact
 from worker.failing import EVERYTHING, Failing
+from worker.outages import Record
 from worker.throttle import Throttle
 
 log = logging.getLogger("panel.worker")
@@ -123,14 +124,22 @@ class Lane:
     """The work for one provider, in threads of its own."""
 
     def __init__(
-        self, row: ProviderRow, provider: Provider, pace: Pace, stop: threading.Event
+        self,
+        row: ProviderRow,
+        provider: Provider,
+        pace: Pace,
+        stop: threading.Event,
+        record: Record = outages.at_once,
     ) -> None:
+        """Begin.
+
+        :param record: runs the writes that record what was answered.
+        """
         self.row = row
         self._provider = provider
         self._pace = pace
         self._stop = stop
         throttle = Throttle(row.requests_per_minute, stop)
-        record = outages.patiently(stop)
         self._contact = Contact(row.id, provider, throttle.wait, {}, record)
         self._rounds = {kind: _Round() for kind in Kind}
         self._everything = Backoff()

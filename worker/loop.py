@@ -20,8 +20,12 @@ from panel.providers import registry
 from upstream.provider import Provider
 from worker import outages
 from worker.lane import Lane, Pace
+from worker.outages import Record
 
 log = logging.getLogger("panel.worker")
+
+OpenLane = tuple[Lane, threading.Event]
+"""A lane, and what stops it."""
 
 LOOP_S = 2
 """How often new and removed providers are looked for, drip-feeds moved on, and orders given up
@@ -44,7 +48,10 @@ def run(
             return
         if fault := driver.fault():
             log.warning(fault)
-        lanes: dict[int, tuple[Lane, threading.Event]] = {}
+        # A lane that is closed before the worker is stopped waits until its answers are recorded.
+        record = outages.patiently(stop)
+        open_lane = partial(_open, make, pace, record)
+        lanes: dict[int, OpenLane] = {}
         # What a worker left is seen to before this one sends anything.
         while not (_try(_recover) or stop.is_set()):
             stop.wait(LOOP_S)
@@ -52,7 +59,7 @@ def run(
         try:
             while not stop.is_set():
                 _try(heartbeat.record_alive)
-                _try(partial(_open_and_close, lanes, make, pace))
+                _try(partial(_open_and_close, lanes, open_lane))
                 _try(partial(dripfeed.run_due, pace.poll_every_s))
                 _try(dispatch.expire_held)
                 stop.wait(LOOP_S)
@@ -79,10 +86,15 @@ def _recover() -> None:
         log.warning("%d orders were being sent when a worker ended", left)
 
 
+def _open(
+    make: Callable[[ProviderRow], Provider], pace: Pace, record: Record, row: ProviderRow
+) -> OpenLane:
+    stop = threading.Event()
+    return Lane(row, make(row), pace, stop, record), stop
+
+
 def _open_and_close(
-    lanes: dict[int, tuple[Lane, threading.Event]],
-    make: Callable[[ProviderRow], Provider],
-    pace: Pace,
+    lanes: dict[int, OpenLane], open_lane: Callable[[ProviderRow], OpenLane]
 ) -> None:
     """A lane for each provider that there is now, with its present address and key."""
     rows = {row.id: row for row in registry.listing()}
@@ -93,8 +105,7 @@ def _open_and_close(
             del lanes[provider_id]
     for provider_id, row in rows.items():
         if provider_id not in lanes:
-            lane_stop = threading.Event()
-            lanes[provider_id] = (Lane(row, make(row), pace, lane_stop), lane_stop)
+            lanes[provider_id] = open_lane(row)
 
 
 def _differ(row: ProviderRow, other: ProviderRow) -> bool:
