@@ -46,6 +46,7 @@ BATCHES_A_ROUND = 8
 IDLE_S = 1
 FIRST_PAUSE_S = 5
 LONGEST_PAUSE_S = 300
+OUTAGE_PAUSE_S = 2
 BALANCE_EVERY_S = 600
 FUNDS_EVERY_S = 60
 """How often the balance is read while orders wait for it to rise."""
@@ -269,7 +270,7 @@ class Lane:
         """
         is_outage = outages.survive(error, self.row.name)
         if is_outage:
-            self._outage.pause(FIRST_PAUSE_S, FIRST_PAUSE_S)
+            self._outage.pause(OUTAGE_PAUSE_S, OUTAGE_PAUSE_S)
         return is_outage
 
     def _succeeded(self, kind: Kind) -> None:

@@ -87,7 +87,7 @@ class Site:
         self.wait_until(self.filled.is_set)
         if isinstance(self.disk, FullDisk):
             self.wait_until(lambda: self.log().count(REFUSED) >= times)
-        time.sleep(1)  # what it does wrong on a full disk, it does now
+        time.sleep(0.5)  # what it does wrong on a full disk, it does now
 
 
 @pytest.fixture
@@ -103,6 +103,7 @@ def site(tmp_path: Path, faulty: FaultyProvider) -> Iterator[SimpleNamespace]:
             accounts.add("alice", 10**6 * MICROS)
             shop = open_shop(faulty.url)
             Service.update(refill=True, cancel=True).execute()
+        faulty.services = [{**one, "refill": True, "cancel": True} for one in faulty.services]
         yield SimpleNamespace(site=site, shop=shop)
         site.free()
         site.server.kill_workers()
