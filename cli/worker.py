@@ -13,6 +13,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from api import logs
 from api.context import current_settings
 from cli.common import Command
+from database import unavailable
 from database.connection import DatabaseError, close_database, database
 from database.migrate import open_database
 from panel.providers import policy
@@ -46,9 +47,12 @@ def _can_open(settings: Settings) -> bool:
     try:
         for line in open_database(settings.database, settings.synchronous):
             log.info(line)
-        close_database()
     except DatabaseError as error:
-        return not outages.survive(error, "the worker")
+        is_outage = unavailable.reason(error) is not None and outages.survive(error, "a start")
+        return not is_outage
+    finally:
+        close_database()
+        database.init(None)  # the app opens it, and tells what is wrong with it otherwise
     return True
 
 

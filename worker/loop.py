@@ -7,12 +7,12 @@ import fcntl
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO
 
-from database import driver
+from database import driver, unavailable
 from models import Provider as ProviderRow
 from panel import heartbeat
 from panel.orders import dispatch, dripfeed
@@ -116,13 +116,25 @@ def _differ(row: ProviderRow, other: ProviderRow) -> bool:
 @contextmanager
 def _as_only_worker(database: Path, stop: threading.Event) -> Iterator[bool]:
     """Hold the database's worker lock; wait for it, as long as nobody stops us."""
-    path = Path(f"{database}.worker")
-    with ExitStack() as files:
-        locks: list[IO[str]] = []
-        while not (locks or stop.is_set()):
-            if not _try(lambda: locks.append(files.enter_context(path.open("a")))):
-                stop.wait(LOOP_S)
-        yield bool(locks) and _take(locks[0], stop)
+    lock = _open_lock(Path(f"{database}.worker"), stop)
+    if lock is None:
+        yield False
+        return
+    with lock:
+        yield _take(lock, stop)
+
+
+def _open_lock(path: Path, stop: threading.Event) -> IO[str] | None:
+    """The file of the lock; None if `stop` is set before the disk has room for it."""
+    while not stop.is_set():
+        try:
+            return path.open("a")
+        except OSError as error:
+            if unavailable.reason(error) is None:
+                raise
+            outages.survive(error, "the worker's lock")
+            stop.wait(LOOP_S)
+    return None
 
 
 def _take(lock: IO[str], stop: threading.Event) -> bool:

@@ -22,13 +22,17 @@ class Disk:
 
     def fill(self, *pids: int) -> None:
         """Leave no room: for this process, or for others."""
-        for pid in pids or (0,):
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, self._limits[1]))
+        self._limit((0, self._limits[1]), pids)
 
     def free(self, *pids: int) -> None:
         """Make room again."""
-        for pid in pids or (0,):
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, self._limits)
+        self._limit(self._limits, pids)
+
+    def _limit(self, limits: tuple[int, int], pids: tuple[int, ...]) -> None:
+        if not pids:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        for pid in pids:
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
 
 
 class FullDisk(Disk):
