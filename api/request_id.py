@@ -6,12 +6,10 @@ A client's own id is taken where it is well formed, so that no id can forge a li
 import re
 import secrets
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication
 
 from flask import Flask
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication
 
 HEADER = "X-Request-Id"
 REQUEST_ID = "panel.request_id"
@@ -28,10 +26,10 @@ def register(app: Flask) -> None:
     app.wsgi_app = _with_ids(app.wsgi_app)  # type: ignore[method-assign, assignment]
 
 
-def _with_ids(application: "WSGIApplication") -> "WSGIApplication":
+def _with_ids(application: WSGIApplication) -> WSGIApplication:
     """The application, with an id for each request."""
 
-    def answer(environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
+    def answer(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         request_id = environ.get(_SENT, "")
         if not _WELL_FORMED.fullmatch(request_id):
             request_id = secrets.token_hex(12)
