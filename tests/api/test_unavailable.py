@@ -19,7 +19,7 @@ from support.orders import new_order
 from actions import ACTIONS
 from api.refusals import Refusals
 from database import unavailable
-from database.connection import database
+from database.connection import close_database, database
 from database.driver import sqlite3
 from database.unavailable import TransactionLostError
 from panel import accounts, ledger
@@ -190,6 +190,7 @@ def test_a_full_disk_is_told_once_by_all_processes_of_a_server(
         path = disk.folder / "panel.db"
         make_app(path)
         key = accounts.add("alice", 100 * MICROS)
+        close_database()
         server = make_server(PANEL_DATABASE=f"sqlite:///{path}", WEB_CONCURRENCY="2")
         server.flask("service", "add", "--name", "S", "--category", "C", "--rate", "5",
                      "--min", "10", "--max", "1000")  # fmt: skip
