@@ -19,10 +19,9 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: run check test setup lint quick-tests all-tests format clean bench bench-sync
 
+# `exec`: no shell stands between make and what has to notice its end.
 run: setup
-	@$(BIN)/flask demo
-	@$(BIN)/flask worker & worker=$$!; trap "kill $$worker 2>/dev/null" EXIT; \
-	  $(BIN)/gunicorn -c gunicorn.conf.py 'app:create_app()'
+	@exec $(BIN)/python deploy/run.py
 
 check: $(VENV)/tests-ready
 	@$(MAKE) --no-print-directory --jobs=2 lint quick-tests

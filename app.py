@@ -3,6 +3,7 @@
 gunicorn serves 'app:create_app()', and the `flask` command finds create_app() by itself.
 """
 
+import logging
 import os
 import sys
 from functools import partial
@@ -17,7 +18,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import settings as panel_settings
 import test_server
 import web
-from api import endpoint, errors, health, proxy_probe
+from api import endpoint, errors, health, proxy_probe, request_id
 from api.context import bind_settings
 from api.rate_limit import RateLimit
 from database import driver
@@ -39,10 +40,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     from gunicorn.http.errors import ParseException
 
     import cli
-    from api import metrics
+    from api import logs, metrics
     from panel.alerts import notify
     from web import dashboard, sessions
 
+    if _logs_as_json():
+        logs.configure(logs.JSON)
     settings = _read_settings() if settings is None else settings
     app = create_api_app(settings)
     cli.register(
@@ -58,9 +61,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         dashboard.register(app)
         metrics.register(app, settings)
         if settings.notify and not notify.is_installed():
-            print(f"panel: {notify.MISSING}", file=sys.stderr)
+            _tell(notify.MISSING, logging.WARNING)
         if fault := driver.fault():
-            print(f"panel: {fault}", file=sys.stderr)
+            _tell(fault, logging.WARNING)
     return app
 
 
@@ -81,6 +84,7 @@ def create_api_app(settings: Settings | None = None) -> Flask:
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    request_id.register(app)
     bind_settings(app, settings, panel_settings.listening_url(os.environ))
     test_server.register(app, create_api_app)
     if not _is_searched_for_a_command():
@@ -107,7 +111,7 @@ def _read_settings() -> Settings:
     except SettingsError as error:
         _stop(str(error))
     for name in panel_settings.unknown(os.environ):
-        print(f"panel: {name} is not a setting of the panel, ignored", file=sys.stderr)
+        _tell(f"{name} is not a setting of the panel, ignored", logging.WARNING)
     return settings
 
 
@@ -128,10 +132,23 @@ def _open_database(settings: Settings) -> None:
     except DatabaseError as error:
         _stop(str(error))
     for line in done:
+        _tell(line, logging.INFO)
+
+
+def _logs_as_json() -> bool:
+    """Whether stderr is a log of JSON: also for lines about settings that cannot be used."""
+    return os.environ.get(panel_settings.variable("log_format")) == "json"
+
+
+def _tell(line: str, level: int) -> None:
+    """Write one line to stderr."""
+    if _logs_as_json():
+        logging.getLogger("panel").log(level, line)
+    else:
         print(f"panel: {line}", file=sys.stderr)
 
 
 def _stop(reason: str) -> NoReturn:
     """End the process with one line on stderr."""
-    print(f"panel: {reason}", file=sys.stderr)
+    _tell(reason, logging.ERROR)
     raise SystemExit(2) from None

@@ -7,6 +7,7 @@ from typing import Any
 import click
 from peewee import PeeweeException
 
+from database import unavailable
 from panel.errors import OperatorError, ProviderFailed
 
 
@@ -39,8 +40,11 @@ def errors_in_one_line(ctx: click.Context) -> Iterator[None]:
         raise BadInputError(str(error)) from None
     except UnicodeEncodeError:
         raise BadInputError("an argument is not valid UTF-8") from None
-    except PeeweeException as error:
-        raise FailedError(f"the database refused: {error}") from None
+    except (PeeweeException, OSError) as error:
+        reason = unavailable.reason(error)
+        if reason is None and isinstance(error, OSError):
+            raise
+        raise FailedError(reason or f"the database refused: {error}") from None
 
 
 class PlainCommand(click.Command):

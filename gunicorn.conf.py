@@ -7,7 +7,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
 wsgi_app = "app:create_app()"
-bind = os.environ.get("BIND", f"127.0.0.1:{os.environ.get('PORT', '8000')}")
+bind = os.environ.get("BIND") or f"127.0.0.1:{os.environ.get('PORT', '8000')}"
 
 # Threads keep slow clients' connections open without holding up the others; two processes use
 # the second core where there is one. Of eight, some answer while the others wait for the disk.
@@ -28,9 +28,15 @@ control_socket_disable = True
 # A GET may carry a link of 2048 characters, percent-encoded.
 limit_request_line = 8190
 
+logger_class = "api.logs.TextLogger"
+if os.environ.get("PANEL_LOG_FORMAT") == "json":
+    logger_class = "api.logs.JsonLogger"
 accesslog = "-"
-# The path without the query, for the query may hold a key; no header either.
-access_log_format = '%(t)s %(h)s "%(m)s %(U)s" %(s)s %(B)s %(L)ss'
+# The path without the query, for the query may hold a key; no header either, but the request's id,
+# which is well formed. Then the number of the account that asked.
+access_log_format = (
+    '%(t)s %(h)s "%(m)s %(U)s" %(s)s %(B)s %(L)ss %({panel.request_id}e)s %({panel.account}e)s'
+)
 
 
 # The panel's modules can be imported only when gunicorn has gone into their folder.

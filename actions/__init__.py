@@ -8,6 +8,7 @@ from actions.parameters import Parameter, Texts
 from panel.accounts import Caller
 from panel.errors import CANNOT_CANCEL, CANNOT_REFILL, INCORRECT_ORDER_ID, REFILL_NOT_FOUND
 from panel.orders.lookup import OrderState
+from panel.orders.place import Placed
 from panel.pricing import Offer
 
 
@@ -45,7 +46,7 @@ ACTIONS = {
         version=services.version,
     ),
     "balance": Action("The account's balance.", balance.run, (100_000_000,), quick=True),
-    "add": Action("Place an order.", add.run, (4218,), add.PARAMETERS),
+    "add": Action("Place an order.", add.run, (Placed(4218),), add.PARAMETERS),
     "status": Action(
         "The state of orders.",
         status.run,

@@ -22,7 +22,7 @@ from actions.parameters import (
 from panel import pricing, service_types
 from panel.accounts import Caller
 from panel.errors import INCORRECT_REQUEST, INCORRECT_SERVICE_ID, RequestRejected, incorrect
-from panel.orders.place import OrderRequest, Retry, place_order, placed_before
+from panel.orders.place import OrderRequest, Placed, Retry, place_once, place_order, placed_before
 from panel.pricing import Offer
 from panel.service_types import ServiceType
 
@@ -103,8 +103,8 @@ DETAILS = {
 PARAMETERS = (SERVICE, *DETAILS.values())
 
 
-def run(caller: Caller, texts: Texts) -> int:
-    """Place the order and return its number.
+def run(caller: Caller, texts: Texts) -> Placed:
+    """Place the order; a request that repeats another is given the order of that one.
 
     Parameters are checked before existence (contract: Errors), so those of a service that does
     not exist are checked as for one of type Default.
@@ -116,14 +116,16 @@ def run(caller: Caller, texts: Texts) -> int:
         texts = {**texts, "link": texts[LINK_ALIAS]}
     retry = _read_retry(texts)
     if retry is not None and (order_id := placed_before(caller.id, retry)):
-        return order_id
+        return Placed(order_id, is_repeated=True)
     service_id = read_required(texts, [SERVICE])["service"]
     offer = pricing.find_offer(caller, service_id)
     service_type = service_types.SERVICE_TYPES[offer.type if offer else "Default"]
     order_request = _read_order_request(service_type, offer, texts)
     if offer is None:
         raise RequestRejected(INCORRECT_SERVICE_ID)
-    return place_order(caller.id, offer, order_request, retry)
+    if retry is None:
+        return Placed(place_order(caller.id, offer, order_request, caller.request_id))
+    return place_once(caller.id, offer, order_request, retry, caller.request_id)
 
 
 def _read_retry(texts: Texts) -> Retry | None:

@@ -17,5 +17,6 @@ def run(caller: Caller, texts: Texts) -> Answer:
     """
     sent, value = read_one_of(texts, PARAMETERS)
     orders = [parse_sent_id(texts["order"])] if sent is ORDER else value
-    numbers = cancels.request(caller.id, [order.number for order in orders])
+    asked = [order.number for order in orders]
+    numbers = cancels.request(caller.id, asked, caller.request_id)
     return {order.sent: number for order, number in zip(orders, numbers, strict=True)}

@@ -17,9 +17,10 @@ def run(caller: Caller, texts: Texts) -> Answer:
     """
     sent, value = read_one_of(texts, PARAMETERS)
     if sent is ORDER:
-        (refill,) = refills.request(caller.id, [value])
+        (refill,) = refills.request(caller.id, [value], caller.request_id)
         if isinstance(refill, Problem):
             raise RequestRejected(refill)
         return refill
-    numbers = refills.request(caller.id, [order.number for order in value])
+    orders = [order.number for order in value]
+    numbers = refills.request(caller.id, orders, caller.request_id)
     return dict(zip((order.shown for order in value), numbers, strict=True))

@@ -11,6 +11,7 @@ from panel.accounts import Caller
 from panel.errors import TOO_MANY_REQUESTS, Problem
 from panel.money import format_exact, format_fixed
 from panel.orders.lookup import OrderState
+from panel.orders.place import Placed
 from panel.pricing import Offer
 
 Shape = Callable[[Any, str], Any]
@@ -43,8 +44,8 @@ def _balance(micros: int, currency: str) -> dict[str, str]:
     return {"balance": format_fixed(micros, 4), "currency": currency}
 
 
-def _add(order_id: int, currency: str) -> dict[str, int]:
-    return {"order": order_id}
+def _add(placed: Placed, currency: str) -> dict[str, int]:
+    return {"order": placed.order_id}
 
 
 def _order(state: OrderState | Problem, currency: str) -> dict[str, Any]:

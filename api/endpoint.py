@@ -17,15 +17,20 @@ from werkzeug.exceptions import MethodNotAllowed
 from actions import ACTIONS, Action
 from actions.parameters import Texts
 from api import dialects, response_cache
+from api.dialects import Shape
 from api.request import read_key, read_texts
+from api.request_id import ACCOUNT, REQUEST_ID
 from api.response_cache import ResponseCache
 from panel import accounts
 from panel.accounts import Caller
 from panel.errors import ACCOUNT_SUSPENDED, INCORRECT_REQUEST, INVALID_API_KEY, RequestRejected
+from panel.orders.place import Placed
 from settings import Settings
 
 IDEMPOTENT_HEADER = "X-Idempotent-Add"
 """Told with every good answer: an `add` sent twice under one key is one order here."""
+REPLAYED_HEADER = "Idempotent-Replayed"
+"""Told with the answer to an `add` that repeats one: its order was placed before."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +77,20 @@ def _handle(endpoint: _Endpoint) -> Response:
     texts = read_texts(request)
     action = ACTIONS.get(texts.get("action", ""))
     with endpoint.quick_requests if action is not None and action.quick else nullcontext():
-        caller = g.caller = accounts.find(read_key(request, texts))
+        caller = _find_caller(request, texts)
         endpoint.count_request()
         response = _answer(endpoint, request, texts, _checked(caller), action)
     response.headers.add(IDEMPOTENT_HEADER, "1")
     return response
+
+
+def _find_caller(request: Request, texts: Texts) -> Caller | None:
+    """The account behind the request's key, which the access log tells too; None without one."""
+    environ = request.environ
+    caller = g.caller = accounts.find(read_key(request, texts), environ[REQUEST_ID])
+    if caller is not None:
+        environ[ACCOUNT] = caller.id
+    return caller
 
 
 def _checked(caller: Caller | None) -> Caller:
@@ -102,12 +116,21 @@ def _answer(
         raise RequestRejected(INCORRECT_REQUEST)
     settings = endpoint.settings
     shape = dialects.dialect_of(caller, settings.dialect).shapes[texts["action"]]
+    if action.version is None:
+        return _answer_once(action.run(caller, texts), shape, settings.currency)
 
     def make() -> Any:
         return shape(action.run(caller, texts), settings.currency)
 
-    if action.version is None:
-        return Response(response_cache.encode(make()), mimetype="application/json")
     version = action.version(caller)
     encoded = endpoint.cache.get_or_make(None if version is None else (shape, version), make)
     return response_cache.respond(request, encoded)
+
+
+def _answer_once(answer: Any, shape: Shape, currency: str) -> Response:
+    """An answer that is not kept."""
+    encoded = response_cache.encode(shape(answer, currency))
+    response = Response(encoded, mimetype="application/json")
+    if isinstance(answer, Placed) and answer.is_repeated:
+        response.headers.add(REPLAYED_HEADER, "true")
+    return response

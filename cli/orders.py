@@ -20,7 +20,7 @@ from cli.common import (
 from panel import accounts, queries
 from panel.money import format_exact
 from panel.operations import orders as operations
-from panel.orders import events, state
+from panel.orders import history, state
 
 
 @click.group("order", cls=Group)
@@ -98,19 +98,19 @@ def list_(
 @click.argument("id", type=NUMBER)
 @as_json
 def show(id: int, as_json: bool) -> None:
-    """Show one order, and what happened between us and its provider."""
-    history = [
+    """Show one order, and what happened to it: requests, and what its provider said."""
+    happened = [
         {"at": when(event["created_at"]), "what": event["kind"], "text": event["text"]}
-        for event in events.events(id)
+        for event in history.history(id)
     ]
     row = _row(queries.order_details(id))
     if as_json:
-        show_one({**row, "events": history}, as_json)
+        show_one({**row, "events": happened}, as_json)
         return
     show_one(_headed(row), as_json)
-    if history:
+    if happened:
         click.echo()
-        show_rows(history, as_json, "")
+        show_rows(happened, as_json, "")
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])

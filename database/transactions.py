@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from peewee import OperationalError
 
 from database.connection import AtThreadEnd, database
+from database.unavailable import TransactionLostError
 
 Result = TypeVar("Result")
 
@@ -41,10 +42,10 @@ def savepoint() -> Iterator[None]:
     Unless SQLite has rolled the whole transaction back, as it does when the disk is full: then
     is_lost() is true, and the transaction cannot go on.
 
-    :raises OperationalError: if the transaction was lost before.
+    :raises TransactionLostError: if the transaction was lost before.
     """
     if is_lost():
-        raise OperationalError("SQLite has rolled the transaction back")
+        raise TransactionLostError("SQLite has rolled the transaction back")
     database.execute_sql("SAVEPOINT part")
     try:
         yield
@@ -86,8 +87,8 @@ def group_commit(do: Callable[[], Result]) -> Result:
     in a savepoint: a write that raises is undone alone. Nobody returns before the commit.
 
     :param do: may run in another thread that calls this.
-    :raises OperationalError: if the transaction failed for a reason that was not this write's;
-        the cause is the error itself. Nothing is kept of any write of the group then.
+    :raises TransactionLostError: if the transaction failed for a reason that was not this
+        write's; the cause is the error itself. Nothing is kept of any write of the group then.
     :raises RuntimeError: inside another transaction.
     """
     if database.in_transaction():
@@ -144,7 +145,9 @@ def _fail(group: list[PendingWrite], own: PendingWrite, error: BaseException) ->
         if write is culprit:
             write.error = error
         else:
-            write.error = OperationalError(f"a commit shared with other writes failed: {error}")
+            write.error = TransactionLostError(
+                f"a commit shared with other writes failed: {error}"
+            )
             write.error.__cause__ = error
 
 

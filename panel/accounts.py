@@ -17,7 +17,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", re.ASCII)
 
 
 class Caller(NamedTuple):
-    """The account behind a request's key, and what the catalogue that it sees depends on."""
+    """Who calls, and by which request: the account, and what its view of the catalogue is made of.
+
+    request_id: the request's id; "" for what is done without one.
+    """
 
     id: int
     status: str
@@ -26,6 +29,7 @@ class Caller(NamedTuple):
     dialect: str | None
     catalogue_version: int
     has_own_rates: bool
+    request_id: str = ""
 
 
 def _caller_query() -> Any:
@@ -44,10 +48,13 @@ _FIND = CompiledQuery(lambda: _caller_query().where(Account.key_hash == param("k
 _GET = CompiledQuery(lambda: _caller_query().where(Account.id == param("id")))
 
 
-def find(key: str) -> Caller | None:
-    """The account that a key belongs to, by an index of the hash; None for an unknown key."""
+def find(key: str, request_id: str = "") -> Caller | None:
+    """The account that a key belongs to, by an index of the hash; None for an unknown key.
+
+    :param request_id: of the request that is asked by this key.
+    """
     row = _FIND.row(key_hash=hash_key(key))
-    return Caller(*row) if row else None
+    return Caller._make((*row, request_id)) if row else None
 
 
 def caller(account_id: int) -> Caller:

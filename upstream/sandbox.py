@@ -8,6 +8,9 @@ posts one after the other, and each is delivered like an order.
 
 import time
 
+from peewee import PeeweeException
+
+from database import unavailable
 from database.transactions import immediate
 from models import SandboxOrder
 from panel.money import MICROS
@@ -16,7 +19,7 @@ from panel.orders.provider_status import ProviderStatus
 from panel.orders.refills import ProviderRefill
 from panel.providers.listing import Listing
 from panel.providers.registry import ProviderAccount
-from upstream.provider import ProviderRejected
+from upstream.provider import ProviderRejected, ProviderUnreachable
 
 START_COUNT = 1000
 POSTS = 3
@@ -67,10 +70,16 @@ class SandboxProvider:
                 "You have active order with this link. Please wait until order being completed."
             )
         posts = int(wanted.get("posts", POSTS)) if "delay" in wanted else 0
-        with immediate():
-            row = SandboxOrder.create(
-                link=link, quantity=_quantity(wanted), added_at_ms=_now_ms(), posts=posts
-            )
+        try:
+            with immediate():
+                row = SandboxOrder.create(
+                    link=link, quantity=_quantity(wanted), added_at_ms=_now_ms(), posts=posts
+                )
+        except PeeweeException as error:
+            # Its orders are in the panel's own database: then it has certainly not taken this.
+            if reason := unavailable.reason(error):
+                raise ProviderUnreachable(reason) from None
+            raise
         return str(row.id)
 
     def statuses(

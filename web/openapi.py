@@ -34,6 +34,18 @@ def _sometimes(name: str, where: str, help: str) -> dict[str, Any]:
 _RETRY_HEADER = _sometimes("Idempotency-Key", "header", _RETRY_HELP)
 
 
+_REQUEST_ID = {
+    "description": "The request's id: the one that was sent under this name, where it is well "
+    "formed.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{8,64}$"},
+}
+_REPLAYED = {
+    "description": "Told with an `add` that repeats one: its order was placed before.",
+    "schema": {"const": "true"},
+}
+_RETRY_AFTER = {"schema": {"type": "integer", "minimum": 1}}
+
+
 def _object(properties: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
     return {
         "type": "object",
@@ -205,6 +217,7 @@ def _responses() -> dict[str, Any]:
         400: ["A request that cannot be read."],
         413: ["A body that is too large."],
         500: ["A fault of the panel's own."],
+        503: ["The database cannot be written for now; nothing was changed."],
     }
     for problem in errors.catalogue():
         # That one is told within an answer of `cancel` only.
@@ -214,8 +227,13 @@ def _responses() -> dict[str, Any]:
     refusals = {
         str(status): _response("; ".join(texts[status]), _ref("Error")) for status in sorted(texts)
     }
-    refusals["429"]["headers"] = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}}}
-    return {"200": _response("The answer of the action.", good), **refusals}
+    responses = {"200": _response("The answer of the action.", good), **refusals}
+    for response in responses.values():
+        response["headers"] = {"X-Request-Id": _REQUEST_ID}
+    responses["200"]["headers"]["Idempotent-Replayed"] = _REPLAYED
+    for status in ("429", "503"):
+        responses[status]["headers"]["Retry-After"] = _RETRY_AFTER
+    return responses
 
 
 def _response(description: str, schema: dict[str, Any]) -> dict[str, Any]:

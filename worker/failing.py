@@ -1,12 +1,10 @@
 """What a provider does not answer now, as operators see it."""
 
-import logging
 import threading
 import time
 
 from panel.providers import registry
-
-log = logging.getLogger("panel.worker")
+from worker import outages
 
 EVERYTHING = "everything"
 FORGOTTEN_S = 2 * 3600
@@ -60,8 +58,8 @@ class Failing:
             return
         try:
             registry.record_failing(self._provider_id, self._failed[kind][0] if kind else "")
-        except Exception:
+        except Exception as error:
             # Named the next time: what fails must not end the lane.
-            log.exception("what fails at a provider was not recorded")
+            outages.survive(error, "what fails at a provider was not recorded")
         else:
             self._named = kind

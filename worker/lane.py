@@ -30,10 +30,11 @@ from upstream.provider import (
     ProviderUnreachable,
     RedirectedUnclear,
 )
-from worker import account, poll, send
+from worker import account, outages, poll, send
 from worker.backoff import Backoff
 from worker.contact import Contact
 from worker.failing import EVERYTHING, Failing
+from worker.outages import Record
 from worker.throttle import Throttle
 from worker.vitals import Pulse
 
@@ -46,6 +47,7 @@ BATCHES_A_ROUND = 8
 IDLE_S = 1
 FIRST_PAUSE_S = 5
 LONGEST_PAUSE_S = 300
+OUTAGE_PAUSE_S = 2
 BALANCE_EVERY_S = 600
 FUNDS_EVERY_S = 60
 """How often the balance is read while orders wait for it to rise."""
@@ -124,17 +126,27 @@ class Lane:
     """The work for one provider, in threads of its own."""
 
     def __init__(
-        self, row: ProviderRow, provider: Provider, pace: Pace, stop: threading.Event
+        self,
+        row: ProviderRow,
+        provider: Provider,
+        pace: Pace,
+        stop: threading.Event,
+        record: Record = outages.at_once,
     ) -> None:
+        """Begin.
+
+        :param record: runs the writes that record what was answered.
+        """
         self.row = row
         self.pulse = Pulse()
         self._provider = provider
         self._pace = pace
         self._stop = stop
         throttle = Throttle(row.requests_per_minute, stop)
-        self._contact = Contact(row.id, provider, throttle.wait, {})
+        self._contact = Contact(row.id, provider, throttle.wait, {}, record)
         self._rounds = {kind: _Round() for kind in Kind}
         self._everything = Backoff()
+        self._outage = Backoff()
         self._is_stopped = False
         self._sync_wanted = False
         self._add_answers = False
@@ -164,11 +176,10 @@ class Lane:
                 try:
                     self._begin_rounds(pool)
                     self.pulse.went_well(EVERYTHING)
-                except Exception:
+                except Exception as error:
                     # The lane lives on: an unforeseen error must not end the other work.
-                    log.exception("%s: an internal error in the worker", self.row.name)
-                    self.pulse.failed(EVERYTHING)
-                    self._pause_everything("an internal error")
+                    if not self._survive(error, EVERYTHING):
+                        self._pause_everything("an internal error")
                     self._stop.wait(IDLE_S)
                 self._wait_for_work()
 
@@ -210,7 +221,8 @@ class Lane:
             return False
         if kind is Kind.ADD and self._in_doubt_since is not None:
             return False
-        rests = self._everything.is_paused() or self._rounds[kind].backoff.is_paused()
+        all_rest = self._everything.is_paused() or self._outage.is_paused()
+        rests = all_rest or self._rounds[kind].backoff.is_paused()
         return not (rests or self._is_stopped or self._stop.is_set())
 
     def _due(self, kind: Kind) -> list[Task]:
@@ -232,26 +244,42 @@ class Lane:
                 return [self._sync_prices] if self._are_prices_due() else []
 
     def _guarded(self, kind: Kind, task: Task) -> bool:
-        """Do a task unless its kind rests; what the provider does wrong makes it rest."""
+        """Do a task unless its kind rests, and let it rest after any other error."""
         if not self._may_ask(kind):
             return False
+        try:
+            return self._try(kind, task)
+        except Exception as error:
+            if not self._survive(error, kind):
+                self._pause(kind, "an internal error")
+            return False
+
+    def _try(self, kind: Kind, task: Task) -> bool:
+        """Do a task; what the provider does wrong makes its kind rest."""
         try:
             done = self._run_task(kind, task)
         except (ProviderUnreachable, ProviderRejected, OutcomeUnknown) as error:
             self.pulse.went_well(kind)
             self._react(kind, error)
-        except Exception:
-            self.pulse.failed(kind)
-            log.exception("%s: an internal error in the worker", self.row.name)
-            self._pause(kind, "an internal error")
-        else:
-            self.pulse.went_well(kind)
-            if done:
-                self._succeeded(kind)
-                self._everything.succeeded()
-            self._bar.update()
-            return done
-        return False
+            return False
+        self.pulse.went_well(kind)
+        if done:
+            self._succeeded(kind)
+            self._everything.succeeded()
+        self._bar.update()
+        return done
+
+    def _survive(self, error: Exception, kind: str) -> bool:
+        """Log an error; where the database cannot be used for now, the whole lane rests.
+
+        :param kind: the work that it ended.
+        :returns: whether it was that, and no fault of this kind of request's.
+        """
+        self.pulse.failed(kind)
+        is_outage = outages.survive(error, self.row.name)
+        if is_outage:
+            self._outage.pause(OUTAGE_PAUSE_S, OUTAGE_PAUSE_S)
+        return is_outage
 
     def _succeeded(self, kind: Kind) -> None:
         self._rounds[kind].backoff.succeeded()
@@ -302,7 +330,12 @@ class Lane:
                 return sent > 0
             pace = self._pace
             refusal = send.send(
-                self._provider, order, pace.poll_every_s, FIRST_PAUSE_S, pace.hold_s
+                self._provider,
+                order,
+                pace.poll_every_s,
+                FIRST_PAUSE_S,
+                pace.hold_s,
+                self._contact.record,
             )
             self._count_for_funds(refusal)
             self._add_answers = self._may_ask(Kind.ADD)

@@ -8,18 +8,25 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
+from typing import IO
 
-from database import driver
+from database import driver, unavailable
 from models import Provider as ProviderRow
 from panel import heartbeat
 from panel.orders import dispatch, dripfeed
 from panel.providers import registry
 from upstream.provider import Provider
+from worker import outages
 from worker.lane import Lane, Pace
-from worker.vitals import Vitals
+from worker.outages import Record
+from worker.vitals import Pulse, Vitals
 
 log = logging.getLogger("panel.worker")
+
+OpenLane = tuple[Lane, threading.Event]
+"""A lane, and what stops it."""
 
 LOOP_S = 2
 """How often new and removed providers are looked for, drip-feeds moved on, and orders given up
@@ -45,20 +52,28 @@ def run(
     with _as_only_worker(database, stop) as first:
         if not first:
             return
-        vitals = Vitals()
-        if left := dispatch.recover_interrupted():
-            log.warning("%d orders were being sent when a worker ended", left)
         if fault := driver.fault():
             log.warning(fault)
+        # A lane that is closed before the worker is stopped waits until its answers are recorded.
+        record = outages.patiently(stop)
+        open_lane = partial(_open, make, pace, record)
+        lanes: dict[int, OpenLane] = {}
+        vitals = Vitals()
+        # What a worker left is seen to before this one sends anything.
+        while not (_try("recovery", _recover, vitals.loop) or stop.is_set()):
+            stop.wait(LOOP_S)
+        steps: dict[str, Callable[[], object]] = {
+            "heartbeat": heartbeat.record_alive,
+            "lanes": partial(_open_and_close, lanes, open_lane),
+            "drip-feeds": partial(dripfeed.run_due, pace.poll_every_s),
+            "held orders": dispatch.expire_held,
+        }
         log.info("the worker is ready")
-        lanes: dict[int, tuple[Lane, threading.Event]] = {}
         try:
             with beside(stop, vitals):
                 while not stop.is_set():
-                    heartbeat.record_alive()
-                    _open_and_close(lanes, make, pace)
-                    dripfeed.run_due(pace.poll_every_s)
-                    dispatch.expire_held()
+                    for name, step in steps.items():
+                        _try(name, step, vitals.loop)
                     vitals.turn({lane.row.name: lane.pulse for lane, _ in lanes.values()})
                     stop.wait(LOOP_S)
         finally:
@@ -69,10 +84,32 @@ def run(
         log.info("the worker has stopped")
 
 
+def _try(name: str, step: Callable[[], object], pulse: Pulse) -> bool:
+    """Do one step of the loop, which goes on whatever comes of it; tell whether it was done."""
+    try:
+        step()
+    except Exception as error:
+        pulse.failed(name)
+        outages.survive(error, name)
+        return False
+    pulse.went_well(name)
+    return True
+
+
+def _recover() -> None:
+    if left := dispatch.recover_interrupted():
+        log.warning("%d orders were being sent when a worker ended", left)
+
+
+def _open(
+    make: Callable[[ProviderRow], Provider], pace: Pace, record: Record, row: ProviderRow
+) -> OpenLane:
+    stop = threading.Event()
+    return Lane(row, make(row), pace, stop, record), stop
+
+
 def _open_and_close(
-    lanes: dict[int, tuple[Lane, threading.Event]],
-    make: Callable[[ProviderRow], Provider],
-    pace: Pace,
+    lanes: dict[int, OpenLane], open_lane: Callable[[ProviderRow], OpenLane]
 ) -> None:
     """A lane for each provider that there is now, with its present address and key."""
     rows = {row.id: row for row in registry.listing()}
@@ -83,8 +120,7 @@ def _open_and_close(
             del lanes[provider_id]
     for provider_id, row in rows.items():
         if provider_id not in lanes:
-            lane_stop = threading.Event()
-            lanes[provider_id] = (Lane(row, make(row), pace, lane_stop), lane_stop)
+            lanes[provider_id] = open_lane(row)
 
 
 def _differ(row: ProviderRow, other: ProviderRow) -> bool:
@@ -95,17 +131,38 @@ def _differ(row: ProviderRow, other: ProviderRow) -> bool:
 @contextmanager
 def _as_only_worker(database: Path, stop: threading.Event) -> Iterator[bool]:
     """Hold the database's worker lock; wait for it, as long as nobody stops us."""
-    with Path(f"{database}.worker").open("w") as lock:
-        told = False
-        while not stop.is_set():
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if not told:
-                    log.warning("another worker serves this database; waiting for its end")
-                    told = True
-                stop.wait(1)
-            else:
-                yield True
-                return
+    lock = _open_lock(Path(f"{database}.worker"), stop)
+    if lock is None:
         yield False
+        return
+    with lock:
+        yield _take(lock, stop)
+
+
+def _open_lock(path: Path, stop: threading.Event) -> IO[str] | None:
+    """The file of the lock; None if `stop` is set before the disk has room for it."""
+    while not stop.is_set():
+        try:
+            return path.open("a")
+        except OSError as error:
+            if unavailable.reason(error) is None:
+                raise
+            outages.survive(error, "the worker's lock")
+            stop.wait(LOOP_S)
+    return None
+
+
+def _take(lock: IO[str], stop: threading.Event) -> bool:
+    """Wait for the lock until it is ours, or `stop` is set."""
+    told = False
+    while not stop.is_set():
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not told:
+                log.warning("another worker serves this database; waiting for its end")
+                told = True
+            stop.wait(1)
+        else:
+            return True
+    return False

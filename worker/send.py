@@ -5,6 +5,7 @@ The claim is on disk before a request leaves, and no transaction is open while i
 
 import logging
 import time
+from functools import partial
 
 from panel.orders import cancels, dispatch, refills
 from panel.orders.dispatch import Outgoing
@@ -19,6 +20,7 @@ from upstream.provider import (
 )
 from worker.contact import Contact, inquire
 from worker.inquiry import SILENCE
+from worker.outages import Record, at_once
 
 log = logging.getLogger("panel.worker")
 
@@ -27,39 +29,52 @@ REFILL_SLOWER = 40
 
 
 def send(
-    provider: Provider, order: Outgoing, poll_after_s: int, retry_after_s: int, hold_s: int
+    provider: Provider,
+    order: Outgoing,
+    poll_after_s: int,
+    retry_after_s: int,
+    hold_s: int,
+    record: Record = at_once,
 ) -> Refusal | None:
     """Send a claimed order, and record what the provider said.
 
     :param poll_after_s: when to ask for its status first.
     :param retry_after_s: when to try again, if the provider is not reached at all.
     :param hold_s: how long it waits for the operator after a refusal that is not known.
+    :param record: runs the write that records it.
     :returns: what its refusal means; None for an order that was not refused.
     :raises ProviderUnreachable, OutcomeUnknown: after recording it, so that the caller can pause.
     :raises ProviderRejected: likewise, for a refusal that every order would meet for now.
     """
+    order_id = order.order_id
     try:
         number = provider.add(order)
     except ProviderUnreachable as error:
-        dispatch.record_not_sent(order.order_id, str(error), int(time.time()) + retry_after_s)
+        why, retry_at = str(error), int(time.time()) + retry_after_s
+        not_sent = partial(dispatch.record_not_sent, order_id, why, retry_at)
+        record(not_sent, f"order {order_id} was not sent: {why}")
         raise
     except ProviderRejected as error:
         why = str(error)
-        refusal = _record_refusal(order.order_id, why, hold_s)
+        refused = partial(_record_refusal, order_id, why, hold_s)
+        refusal = record(refused, f"order {order_id} was rejected: {why}")
         if refusal == Refusal.TEMPORARY and not vocabulary.is_about_the_order(why):
             raise
         return refusal
     except OutcomeUnknown as error:
-        log.warning("order %d is in doubt: %s", order.order_id, error)
-        dispatch.mark_in_doubt(order.order_id, str(error))
+        log.warning("order %d is in doubt: %s", order_id, error)
+        in_doubt = partial(dispatch.mark_in_doubt, order_id, str(error))
+        record(in_doubt, f"order {order_id} is in doubt: {error}")
         raise
     except Exception as error:
         # An error of our own: whether the request left is not known either.
-        dispatch.mark_in_doubt(order.order_id, f"an internal error ({type(error).__name__})")
+        why = f"an internal error ({type(error).__name__})"
+        record(partial(dispatch.mark_in_doubt, order_id, why), f"order {order_id}: {why}")
         raise
     else:
         poll_at = int(time.time()) + poll_after_s
-        if not dispatch.record_accepted(order.order_id, number, poll_at):
+        accepted = partial(dispatch.record_accepted, order_id, number, poll_at)
+        if not record(accepted, f"order {order_id} is the provider's order {number}"):
             raise OutcomeUnknown(f"it gave another order's number, {number}")
         return None
 
@@ -79,23 +94,21 @@ def send_cancels(contact: Contact, retry_after_s: int) -> int:
     What the provider takes without a word is passed on: the order's status will tell.
 
     :raises ProviderUnreachable, ProviderRejected, OutcomeUnknown: if nothing was answered, after
-        putting them off; to ask twice is harmless.
+        with the requests put off; to ask twice is harmless.
     """
     waiting = cancels.due_for_provider(contact.provider_id)
     if not waiting:
         return 0
+    # Put off first: what cannot be recorded is not asked for.
+    cancels.retry_later([cancel_id for cancel_id, _ in waiting], retry_after_s)
     numbers = [provider_order for _, provider_order in waiting]
     inquiry = inquire(contact, "cancel", contact.provider.cancel, numbers)
     answers = {number: True for number, why in inquiry.unclear.items() if why == SILENCE}
     answers |= inquiry.found | dict.fromkeys(inquiry.refused, False)
     for number, why in inquiry.refused.items():
         log.warning("cancel of the provider's order %s rejected: %s", number, why)
-    cancels.record_answers(
-        {cancel: answers[number] for cancel, number in waiting if number in answers}
-    )
-    left = [cancel_id for cancel_id, number in waiting if number not in answers]
-    if left:
-        cancels.retry_later(left, retry_after_s)
+    accepted = {cancel: answers[number] for cancel, number in waiting if number in answers}
+    contact.record(partial(cancels.record_answers, accepted), f"cancel requests: {accepted}")
     if inquiry.failure is not None:
         raise inquiry.failure
     return len(waiting)
@@ -104,32 +117,41 @@ def send_cancels(contact: Contact, retry_after_s: int) -> int:
 def send_refill(contact: Contact, retry_after_s: int) -> bool:
     """Send the next waiting refill to the provider; tell whether there was one.
 
-    :raises ProviderUnreachable, OutcomeUnknown: if there was no answer, after putting it off.
+    :raises ProviderUnreachable, OutcomeUnknown: if there was no answer, with it put off.
     """
     waiting = refills.next_for_provider(contact.provider_id)
     if waiting is None or not contact.wait():
         return False
     refill_id, provider_order = waiting
+    # Put off first: what cannot be recorded is not asked for.
+    refills.retry_later(refill_id, retry_after_s)
     try:
         number = _ask_for_refill(contact, provider_order)
-    except ProviderUnreachable:
-        refills.retry_later(refill_id, retry_after_s)
-        raise
     except NoNumber as error:
         log.warning("refill %d has no number: %s", refill_id, error)
-        refills.record_unnumbered(refill_id, str(error), retry_after_s)
+        why = str(error)
+        write = partial(refills.record_unnumbered, refill_id, why, retry_after_s)
+        contact.record(write, f"refill {refill_id} has no number: {why}")
     except OutcomeUnknown as error:
-        refills.record_unclear(refill_id, str(error), retry_after_s)
+        write = partial(refills.record_unclear, refill_id, str(error), retry_after_s)
+        contact.record(write, f"refill {refill_id} is in doubt: {error}")
         raise
     except ProviderRejected as error:
         log.warning("refill %d rejected: %s", refill_id, error)
-        if vocabulary.is_temporary(str(error)):
-            refills.record_unclear(refill_id, str(error), retry_after_s * REFILL_SLOWER)
-        else:
-            refills.set_status(refill_id, "rejected")
+        write = partial(_record_refused_refill, refill_id, str(error), retry_after_s)
+        contact.record(write, f"refill {refill_id} was rejected: {error}")
     else:
-        refills.record_accepted(refill_id, number, retry_after_s)
+        write = partial(refills.record_accepted, refill_id, number, retry_after_s)
+        contact.record(write, f"refill {refill_id} is the provider's refill {number}")
     return True
+
+
+def _record_refused_refill(refill_id: int, why: str, retry_after_s: int) -> None:
+    """A refill that is not possible yet is asked for again, another is rejected."""
+    if vocabulary.is_temporary(why):
+        refills.record_unclear(refill_id, why, retry_after_s * REFILL_SLOWER)
+    else:
+        refills.set_status(refill_id, "rejected")
 
 
 def _ask_for_refill(contact: Contact, provider_order: str) -> str:

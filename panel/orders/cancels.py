@@ -9,17 +9,21 @@ from panel.orders import lookup, state, status_sync
 from panel.orders.transition import apply_change
 
 
-def request(account_id: int, order_ids: list[int | None]) -> list[int | Problem]:
+def request(
+    account_id: int, order_ids: list[int | None], request_id: str = ""
+) -> list[int | Problem]:
     """Ask to cancel orders; for each the number of the cancel request or why not.
 
     An order that nobody has begun is canceled and refunded at once. Otherwise the request
     waits; asking again while it waits gives the same request.
+
+    :param request_id: of the HTTP request that asks for them.
     """
     with immediate():
-        return [_request(account_id, order_id) for order_id in order_ids]
+        return [_request(account_id, order_id, request_id) for order_id in order_ids]
 
 
-def _request(account_id: int, order_id: int | None) -> int | Problem:
+def _request(account_id: int, order_id: int | None, request_id: str) -> int | Problem:
     order = lookup.find_requested(account_id, order_id)
     if order is None or order_id is None:
         return INCORRECT_ORDER_ID
@@ -27,7 +31,7 @@ def _request(account_id: int, order_id: int | None) -> int | Problem:
         return CANNOT_CANCEL
     waiting = Cancel.get_or_none(Cancel.order == order_id, Cancel.status == "pending")
     if waiting is None:
-        waiting = Cancel.create(order=order_id, status="pending")
+        waiting = Cancel.create(order=order_id, status="pending", request_id=request_id)
     is_elsewhere = state.may_be_at_provider(order.dispatch_state, order.may_be_at_provider)
     if state.is_untouched(order.status) and not is_elsewhere:
         apply_change(lookup.get(order_id), {"status": "Canceled"})

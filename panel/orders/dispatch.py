@@ -8,6 +8,7 @@ import re
 import secrets
 from typing import NamedTuple
 
+from database import unavailable
 from database.clock import now
 from database.compiled_query import CompiledQuery, literal, param, rows
 from database.transactions import immediate, savepoint
@@ -115,6 +116,8 @@ def _claim(order: StoredOrder, provider_id: int) -> Outgoing | None:
         with savepoint():
             return _begin_sending(order, provider_id)
     except Exception as error:  # whatever is wrong with it, the next ones can be sent
+        if unavailable.reason(error):
+            raise
         _put_in_review(order, error)
         return None
 
@@ -148,6 +151,8 @@ def _expire(order: StoredOrder) -> bool:
         with savepoint():
             _give_up(order)
     except Exception as error:  # whatever is wrong with it, the next ones are given up
+        if unavailable.reason(error):
+            raise
         _put_in_review(order, error)
     return True
 

@@ -7,6 +7,7 @@ undelivered is paid back on the whole.
 import json
 import logging
 
+from database import unavailable
 from database.clock import now
 from database.compiled_query import literal, rows
 from database.transactions import immediate
@@ -40,6 +41,8 @@ def run_due(poll_every_s: int) -> None:
             with immediate():
                 _run(lookup.get(order_id), poll_at)
         except Exception as error:
+            if unavailable.reason(error):
+                raise
             log.exception("the drip-feed %d cannot be moved on", order_id)
             why = f"it cannot be moved on: an internal error ({type(error).__name__})"
             with immediate():

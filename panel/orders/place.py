@@ -34,6 +34,13 @@ class OrderRequest(NamedTuple):
     interval: int | None = None
 
 
+class Placed(NamedTuple):
+    """An order's number, and whether it was placed by an earlier request under the same key."""
+
+    order_id: int
+    is_repeated: bool = False
+
+
 class Retry(NamedTuple):
     """A client's idempotency key, and a hash of what it asks for under it."""
 
@@ -73,40 +80,58 @@ def placed_before(account_id: int, retry: Retry) -> int | None:
 
 
 def place_order(
-    account_id: int, offer: pricing.Offer, wanted: OrderRequest, retry: Retry | None = None
+    account_id: int, offer: pricing.Offer, wanted: OrderRequest, request_id: str = ""
 ) -> int:
-    """Place an order and debit its charge; with a retry's key, once.
+    """Place an order and debit its charge.
 
+    :param request_id: of the request that asks for it.
     :returns: the order's number.
     :raises RequestRejected: for a quantity outside the service's range, a link that has an open
         order where the service allows one, or not enough funds.
     """
     quantity = _whole_quantity(offer, wanted)
     charge = pricing.charge(offer, quantity)
-    return group_commit(partial(_place_order, account_id, offer, wanted, retry, quantity, charge))
+    return group_commit(partial(_place, account_id, offer, wanted, quantity, charge, request_id))
 
 
-def _place_order(
-    account_id: int,
-    offer: pricing.Offer,
-    wanted: OrderRequest,
-    retry: Retry | None,
-    quantity: int,
-    charge_micros: int,
-) -> int:
-    if retry is not None and (before := placed_before(account_id, retry)):
-        return before
-    if offer.one_per_link and _ON_LINK.row(service_id=offer.id, link=wanted.link):
-        raise RequestRejected(ACTIVE_LINK)
-    order_id = insert_charged(account_id, offer, wanted, quantity, charge_micros)
-    if retry is not None:
+def place_once(
+    account_id: int, offer: pricing.Offer, wanted: OrderRequest, retry: Retry, request_id: str
+) -> Placed:
+    """Place an order as place_order() does, unless the idempotency key has given one before.
+
+    :raises RequestRejected: as place_order() and placed_before() do.
+    """
+    quantity = _whole_quantity(offer, wanted)
+    charge = pricing.charge(offer, quantity)
+
+    def place() -> Placed:
+        if before := placed_before(account_id, retry):
+            return Placed(before, is_repeated=True)
+        order_id = _place(account_id, offer, wanted, quantity, charge, request_id)
         IdempotencyKey.create(
             account=account_id,
             key=retry.key,
             parameters_hash=retry.parameters_hash,
             order=order_id,
         )
-    return order_id
+        return Placed(order_id)
+
+    return group_commit(place)
+
+
+def _place(
+    account_id: int,
+    offer: pricing.Offer,
+    wanted: OrderRequest,
+    quantity: int,
+    charge_micros: int,
+    request_id: str,
+) -> int:
+    if offer.one_per_link and _ON_LINK.row(service_id=offer.id, link=wanted.link):
+        raise RequestRejected(ACTIVE_LINK)
+    return insert_charged(
+        account_id, offer, wanted, quantity, charge_micros, request_id=request_id
+    )
 
 
 def insert_charged(
@@ -118,12 +143,14 @@ def insert_charged(
     *,
     parent_id: int | None = None,
     part: int | None = None,
+    request_id: str = "",
 ) -> int:
     """Write an order and debit its charge; to be called inside immediate().
 
     :param quantity: the whole quantity, all runs together.
     :param parent_id: the drip-feed or subscription that this belongs to.
     :param part: which part of a drip-feed this is.
+    :param request_id: of the request that asks for it; "" for what no request places.
     :returns: the order's number.
     :raises RequestRejected: Not enough funds on balance.
     """
@@ -140,6 +167,7 @@ def insert_charged(
         interval=wanted.interval,
         parent_id=parent_id,
         part=part,
+        request_id=request_id,
     )
     ledger.post(account_id, "charge", -charge_micros, order_id=order_id)
     return order_id

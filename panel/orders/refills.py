@@ -64,20 +64,25 @@ def _find_many(count: int) -> CompiledQuery:
     )
 
 
-def request(account_id: int, order_ids: list[int | None]) -> list[int | Problem]:
-    """Ask for refills of completed orders; for each the refill's number or why not."""
+def request(
+    account_id: int, order_ids: list[int | None], request_id: str = ""
+) -> list[int | Problem]:
+    """Ask for refills of completed orders; for each the refill's number or why not.
+
+    :param request_id: of the request that asks for them.
+    """
     with immediate():
-        return [_request(account_id, order_id) for order_id in order_ids]
+        return [_request(account_id, order_id, request_id) for order_id in order_ids]
 
 
-def _request(account_id: int, order_id: int | None) -> int | Problem:
+def _request(account_id: int, order_id: int | None, request_id: str) -> int | Problem:
     order = lookup.find_requested(account_id, order_id)
     if order is None:
         return INCORRECT_ORDER_ID
     open_ones = Refill.select().where(Refill.order == order_id, Refill.status.in_(OPEN_REFILLS))
     if not order.offers_refill or order.status != "Completed" or open_ones.exists():
         return CANNOT_REFILL
-    return Refill.create(order=order_id, status="pending").id
+    return Refill.create(order=order_id, status="pending", request_id=request_id).id
 
 
 def status(account_id: int, refill_id: int | None) -> str:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable
 
+from database import unavailable
 from database.clock import now
 from database.compiled_query import CompiledQuery, literal, param, rows
 from database.transactions import immediate
@@ -89,7 +90,9 @@ def apply_statuses(reported: dict[int, ProviderStatus], poll_every_s: int) -> No
             meanings = _meanings(orders)
             for order in orders:
                 _apply(order, reported[order.id], meanings, poll_every_s)
-    except Exception:
+    except Exception as error:
+        if unavailable.reason(error):
+            raise
         log.exception("the statuses of %d orders: applied one by one now", len(reported))
         for order_id, status in reported.items():
             _apply_alone(order_id, status, poll_every_s)
@@ -101,6 +104,8 @@ def _apply_alone(order_id: int, reported: ProviderStatus, poll_every_s: int) -> 
             for order in (orders := lookup.get_many([order_id])):
                 _apply(order, reported, _meanings(orders), poll_every_s)
     except Exception as error:
+        if unavailable.reason(error):
+            raise
         log.exception("order %d: its status cannot be applied", order_id)
         why = f"its status cannot be applied: an internal error ({type(error).__name__})"
         with immediate():

@@ -73,6 +73,7 @@ _INSERT = CompiledQuery(
         interval=param("interval"),
         parent=param("parent_id"),
         part=param("part"),
+        request_id=param("request_id"),
     ).returning(Order.id)
 )
 

@@ -373,8 +373,10 @@ def test_the_access_log_tells_time_address_path_and_outcome_and_nothing_else(
         server.request("GET", path, headers={"User-Agent": "spy", "Referer": "http://spy/"})
     server.stop()
 
-    lines = re.findall(r"^\[\d.*\] 127\.0\.0\.1 .*s$", server.log.read_text(), re.MULTILINE)
-    told = [re.sub(r"^\[\S+ \S+\] | \d+\.\d{6}s$", "", line) for line in lines]
+    lines = re.findall(
+        r"^\[\d.*\] 127\.0\.0\.1 .*s \w{24} -$", server.log.read_text(), re.MULTILINE
+    )
+    told = [re.sub(r"^\[\S+ \S+\] | \d+\.\d{6}s \w{24} -$", "", line) for line in lines]
     # Sorted: two workers write it.
     assert sorted(line for line in told if "/healthz" not in line) == [
         '127.0.0.1 "GET /??" 404 22',

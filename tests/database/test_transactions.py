@@ -23,6 +23,7 @@ from database import transactions
 from database.backup import damage
 from database.connection import close_database, database
 from database.transactions import group_commit
+from database.unavailable import TransactionLostError
 from panel import accounts, ledger, pricing, queries
 from panel.errors import NOT_ENOUGH_FUNDS, RequestRejected
 from panel.money import MICROS
@@ -188,13 +189,21 @@ def test_the_write_that_lost_the_transaction_has_the_error_itself(
     app: Flask, gathered: Gather
 ) -> None:
     told = gathered(noting(1), partial(group_commit, lose_the_transaction), noting(2))
-    assert [type(error) for error in told] == [OperationalError, WorkError, OperationalError]
+    assert [type(error) for error in told] == [
+        TransactionLostError,
+        WorkError,
+        TransactionLostError,
+    ]
 
 
 def test_a_refusal_for_what_was_undone_is_not_told(app: Flask, gathered: Gather) -> None:
     # The second one is refused because of the first, of which nothing is kept in the end.
     told = gathered(noting(1), noting(1), partial(group_commit, lose_the_transaction))
-    assert [type(error) for error in told] == [OperationalError, OperationalError, WorkError]
+    assert [type(error) for error in told] == [
+        TransactionLostError,
+        TransactionLostError,
+        WorkError,
+    ]
     assert noting(1)() == 1
 
 
@@ -333,7 +342,7 @@ def test_an_order_on_a_full_disk_is_not_placed_and_not_charged(disk: Disk) -> No
     disk.fill()
     refused = client.post("/api/v2", data={**order, "quantity": 1000})
     disk.free()
-    assert (refused.status_code, refused.json) == (500, {"error": "Internal Server Error"})
+    assert (refused.status_code, refused.json) == (503, {"error": "Service Unavailable"})
     assert queries.order_listing() == []
     assert accounts.get("alice").balance_micros == 100 * MICROS
 

@@ -1,9 +1,11 @@
 """Database files as any program sees them, beside the panel's own connections."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from database.connection import database
 from database.driver import sqlite3
 
 
@@ -49,3 +51,13 @@ def dump_file(path: Path) -> list[str]:
             return dump(connection)
     except sqlite3.DatabaseError:
         return [repr(path.read_bytes())]
+
+
+@contextmanager
+def refusing_writes() -> Iterator[None]:
+    """This thread's connection reads, and refuses to write as on a file system for reading."""
+    database.execute_sql("PRAGMA query_only = 1")
+    try:
+        yield
+    finally:
+        database.execute_sql("PRAGMA query_only = 0")

@@ -3,8 +3,10 @@
 import resource
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+
+from database.driver import sqlite3
 
 
 class Disk:
@@ -18,19 +20,25 @@ class Disk:
         self.folder = folder
         self._limits = resource.getrlimit(resource.RLIMIT_FSIZE)
 
-    def fill(self) -> None:
-        """Leave no room."""
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, self._limits[1]))
+    def fill(self, *pids: int) -> None:
+        """Leave no room: for this process, or for others."""
+        self._limit((0, self._limits[1]), pids)
 
-    def free(self) -> None:
+    def free(self, *pids: int) -> None:
         """Make room again."""
-        resource.setrlimit(resource.RLIMIT_FSIZE, self._limits)
+        self._limit(self._limits, pids)
+
+    def _limit(self, limits: tuple[int, int], pids: tuple[int, ...]) -> None:
+        if not pids:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        for pid in pids:
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
 
 
 class FullDisk(Disk):
     """A file system of its own, which really is full."""
 
-    def fill(self) -> None:
+    def fill(self, *pids: int) -> None:
         """Leave no room, not even for a byte."""
         with (self.folder / "filling").open("wb", buffering=0) as filling:
             try:
@@ -39,7 +47,7 @@ class FullDisk(Disk):
             except OSError:
                 return
 
-    def free(self) -> None:
+    def free(self, *pids: int) -> None:
         """Make room again."""
         (self.folder / "filling").unlink(missing_ok=True)
 
@@ -57,3 +65,10 @@ def small_disk(folder: Path) -> Iterator[Disk]:
         yield FullDisk(folder)
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def empty_the_log(database: Path) -> None:
+    """Copy the write-ahead log into the database and cut it off: the next commit needs room."""
+    with closing(sqlite3.connect(database, timeout=30)) as connection:
+        while connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            pass

@@ -196,11 +196,15 @@ def test_no_other_status_is_described_and_every_error_has_one_form(
     document: Document, method: str
 ) -> None:
     described = responses(document, method)
-    assert set(described) == {200, 400, 413, 500, *(p.status for p in errors.catalogue())}
+    assert set(described) == {200, 400, 413, 500, 503, *(p.status for p in errors.catalogue())}
     for status in set(described) - {200}:
         schema = described[status]["content"]["application/json"]["schema"]
         assert schema == {"$ref": "#/components/schemas/Error"}
-    assert "Retry-After" in described[429]["headers"]
+    for status, response in described.items():
+        headers = {"X-Request-Id"}
+        headers |= {"Retry-After"} if status in (429, 503) else set()
+        headers |= {"Idempotent-Replayed"} if status == 200 else set()
+        assert set(response["headers"]) == headers
 
 
 def test_the_statuses_are_those_of_orders_and_refills(document: Document) -> None:

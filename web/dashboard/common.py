@@ -9,10 +9,9 @@ from flask import (
     Blueprint,
     Flask,
     Response,
-    current_app,
     flash,
+    g,
     jsonify,
-    make_response,
     redirect,
     render_template,
     request,
@@ -21,8 +20,7 @@ from flask import (
 )
 from flask_login import current_user
 from flask_wtf.csrf import generate_csrf, validate_csrf
-from peewee import OperationalError
-from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, ServiceUnavailable
+from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound
 from werkzeug.routing import IntegerConverter, Map
 from wtforms.validators import ValidationError
 
@@ -57,9 +55,6 @@ OWN_AFFAIRS = {
 }  # fmt: skip
 """What a viewer may post: it concerns nobody else."""
 
-NO_ROOM_S = 30
-"""When to try again after the database could not be written."""
-
 
 class Outcome(NamedTuple):
     """Whether an operation was done, and what it returned."""
@@ -74,7 +69,8 @@ def _check_access() -> Any:
 
     A viewer changes nothing, whatever is posted.
     """
-    if not operators.any_exists():
+    g.has_operators = operators.any_exists()
+    if not g.has_operators:
         raise NotFound
     if request.endpoint not in OPEN_TO_ALL and not current_user.is_authenticated:
         back = request.full_path.rstrip("?") if request.method == "GET" else ""
@@ -93,34 +89,27 @@ def _check_access() -> Any:
 
 @bp.after_request
 def _headers(response: Response) -> Response:
-    if operators.any_exists():
+    if g.get("has_operators"):
         response.headers.update(HEADERS)
     return response
 
 
 @bp.errorhandler(HTTPException)
 def _error(error: HTTPException) -> Any:
-    if not operators.any_exists():
+    headers = [(n, v) for n, v in error.get_headers() if n.lower() != "content-type"]
+    if "has_operators" not in g:  # the database does not tell
+        return jsonify({"error": error.name}), error.code or 500, headers
+    if not g.has_operators:
         # The same answer as for any unknown address: it does not reveal the dashboard.
         return jsonify({"error": NotFound().name}), 404
     page = render_template("dashboard/error.html", name=error.name, text=error.description)
-    return page, error.code or 500
+    return page, error.code or 500, headers
 
 
 @bp.errorhandler(OperatorError)
 def _not_found(error: OperatorError) -> Any:
     """Show that what the address names does not exist."""
     return _error(NotFound(str(error)))
-
-
-@bp.errorhandler(OperationalError)
-def _not_written(error: OperationalError) -> Any:
-    """Show that the database cannot be written; pages that only read go on."""
-    current_app.logger.error("the dashboard cannot write: %s", error)
-    text = "The panel cannot write to its database now, and nothing was changed. Is the disk full?"
-    answer = make_response(_error(ServiceUnavailable(text)))
-    answer.headers["Retry-After"] = str(NO_ROOM_S)
-    return answer
 
 
 @bp.route("", methods=CHANGES, strict_slashes=False)

@@ -12,7 +12,7 @@ from panel.errors import OperatorError
 from panel.operations import orders as operations
 from panel.operations import requests
 from panel.operations.audit import Actor
-from panel.orders import dispatch, events, refills, state
+from panel.orders import dispatch, history, refills, state
 from panel.paging import Page
 from panel.providers import words
 from panel.reports import DAY_S
@@ -125,7 +125,7 @@ def order_page(order_id: int) -> str:
         form=form,
         post=forms.Post() if _takes_posts(order) else None,
         acts=_possible(order),
-        events=events.events(order_id),
+        events=history.history(order_id),
         provider=queries.provider_names().get(order["provider"], ""),
         refill_follows=refills.REFILL_FOLLOWS,
         held=_why_it_waits(order),

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from support.apps import listed
 from support.dashboard import Operator, lines, place, said
+from support.databases import refusing_writes
 
 from models import Order
 from panel import accounts, ledger
@@ -182,3 +183,28 @@ def test_a_filter_that_makes_no_sense_is_told(query: str, olga: Operator, order_
     page = olga.text(f"/admin/orders?{query}")
     assert len(said(page)) == 1
     assert 'name="order" value=' not in page
+
+
+def test_an_orders_history_begins_with_the_request_that_placed_it(
+    olga: Operator, cast: SimpleNamespace
+) -> None:
+    asked = {"key": cast.alice, "action": "add", "service": cast.followers, "quantity": 100}
+    headers = {"X-Request-Id": "request-1842"}
+    olga.client.post("/api/v2", data={**asked, "link": "https://a.b/c"}, headers=headers)
+    page = olga.text("/admin/orders/1")
+    assert "<strong>placed</strong> request request-1842" in page
+
+
+def test_a_page_says_that_the_database_cannot_be_written(olga: Operator, order_id: int) -> None:
+    with refusing_writes():
+        pages = [
+            olga.post("/admin/orders/act", order=order_id, act="completed"),
+            olga.post(f"/admin/orders/{order_id}/change", status="Completed"),
+        ]
+        assert "Pending" in olga.text(f"/admin/orders/{order_id}")
+    for page in pages:
+        assert (page.status_code, page.mimetype) == (503, "text/html")
+        assert page.headers["Retry-After"] == "30"
+        assert "<h1>Service Unavailable</h1>" in page.text
+        assert "The database cannot be written: attempt to write a readonly database." in page.text
+    assert lookup.get(order_id).status == "Pending"

@@ -1,0 +1,90 @@
+"""The logs of the server and the worker: text for people, or one JSON object a line."""
+
+import logging
+import sys
+import threading
+from typing import Any
+
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+from pythonjsonlogger.json import JsonFormatter
+
+from api.request_id import ACCOUNT, REQUEST_ID
+
+JSON = "json"
+_TEXT_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def configure(log_format: str) -> None:
+    """Write what the panel and its libraries log to stderr, in the format of the setting.
+
+    As JSON, also what nobody has handled.
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        _Json() if log_format == JSON else logging.Formatter(_TEXT_FORMAT),
+    )
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
+    if log_format == JSON:
+        logging.captureWarnings(True)
+        sys.excepthook = _log_unhandled
+        threading.excepthook = lambda args: _log_unhandled(*args[:3])
+
+
+def _log_unhandled(kind: Any, error: Any, trace: Any) -> None:
+    logging.getLogger("panel").critical("an unforeseen error", exc_info=(kind, error, trace))
+
+
+class _Json(JsonFormatter):
+    """A record as `time` (ISO 8601, UTC), `level`, `logger` and `message`."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            ["levelname", "name", "message"],
+            rename_fields={"levelname": "level", "name": "logger"},
+            timestamp="time",
+        )
+
+
+class _JsonAccess(_Json):
+    """A request, with fields of its own."""
+
+    def add_fields(
+        self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
+    ) -> None:
+        """Add the request's fields; gunicorn's atoms are the record's arguments."""
+        super().add_fields(log_data, record, message_dict)
+        atoms: Any = record.args
+        log_data |= {
+            "message": f"{atoms['m']} {atoms['U']} {atoms['s']}",
+            "method": atoms["m"],
+            "path": atoms["U"],
+            "status": int(atoms["s"]),
+            "bytes": atoms["B"],
+            "duration_s": float(atoms["L"]),
+            "request_id": atoms.get(f"{{{REQUEST_ID}}}e"),
+            "account": atoms.get(f"{{{ACCOUNT}}}e"),
+            "address": atoms["h"],
+        }
+
+
+class TextLogger(Logger):
+    """gunicorn's logs as it writes them, and the panel's own beside them."""
+
+    def setup(self, cfg: Config) -> None:
+        """Set up all handlers."""
+        super().setup(cfg)
+        configure("text")
+
+
+class JsonLogger(Logger):
+    """gunicorn's logs and the panel's own as JSON."""
+
+    def setup(self, cfg: Config) -> None:
+        """Set up all handlers."""
+        super().setup(cfg)
+        for logger, formatter in ((self.error_log, _Json()), (self.access_log, _JsonAccess())):
+            for handler in logger.handlers:
+                handler.setFormatter(formatter)
+        configure(JSON)
