@@ -275,7 +275,7 @@ def test_a_change_is_refused_with_a_page_where_nothing_can_be_written(
 ) -> None:
     answer = read_only.post(path, **fields)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
-    assert "cannot write to its database" in answer.text
+    assert "The database cannot be written" in answer.text
     assert read_only.client.get("/admin").status_code == 200
 
 
