@@ -344,6 +344,16 @@ class Heartbeat(Table):
         table_name = "heartbeats"
 
 
+class Identity(Table):
+    """Which panel's database this is: a random text; no row until the panel first opens it."""
+
+    id = AutoField()
+    panel = TextField()
+
+    class Meta:
+        table_name = "identity"
+
+
 class TaskRun(Table):
     """When a task of the panel's own was last done, and what failed last."""
 
@@ -470,6 +480,7 @@ TABLES = (
     SandboxOrder,
     OrderHour,
     Heartbeat,
+    Identity,
     TaskRun,
     Alert,
     Operator,

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from peewee import SqliteDatabase
 
+from database import state_file
+
 BUSY_TIMEOUT_MS = 30_000
 """How long a statement waits for a writer that does not queue, such as the sqlite3 shell."""
 
@@ -106,4 +108,5 @@ def close_database() -> None:
     """Close this thread's connection, and let the process open another file."""
     global _in_use
     disconnect()
+    state_file.release()
     _in_use = None

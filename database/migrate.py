@@ -1,10 +1,13 @@
 """Opening a database file: it is created, or upgraded, where needed."""
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from peewee import PeeweeException
 
+from database import state_file
 from database.backup import backup
 from database.connection import (
     DatabaseError,
@@ -37,16 +40,31 @@ def open_database(path: Path, synchronous: str = "FULL") -> list[str]:
     """
     configure(path, synchronous)
     try:
+        state_file.hold(path)
+        _make_private(path)
         with write_queue():
             return _create(path) or _upgrade(path)
     except DatabaseError:
         close_database()
         raise
+    except BlockingIOError:
+        close_database()
+        raise DatabaseError(f"{path} is just being restored from a copy") from None
     except (OSError, PeeweeException, sqlite3.Error) as error:
         close_database()
         raise DatabaseError(f"cannot use the database {path}: {error}") from error
     finally:
         disconnect()
+
+
+def _make_private(path: Path) -> None:
+    """Create a database's file for its owner alone, whatever the umask.
+
+    SQLite gives the files beside it the same mode. One that exists keeps its own, and is not
+    touched: to close it would end the locks that this process has on it.
+    """
+    with suppress(OSError):  # SQLite itself says what is wrong
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def schema_version() -> int:

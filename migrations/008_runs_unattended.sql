@@ -13,6 +13,11 @@ ALTER TABLE operators ADD COLUMN totp_step INTEGER NOT NULL DEFAULT 0;
 
 CREATE INDEX orders_restored ON orders (id) WHERE restored = 1;
 
+CREATE TABLE identity (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    panel TEXT NOT NULL CHECK (length(panel) = 32)
+) STRICT;
+
 CREATE TABLE task_runs (
     name TEXT NOT NULL PRIMARY KEY CHECK (name IN ('backup', 'ledger check', 'replica check')),
     succeeded_at INTEGER,

@@ -5,6 +5,7 @@ A second worker on the same database waits until the first one ends.
 
 import fcntl
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -86,7 +87,8 @@ def _differ(row: ProviderRow, other: ProviderRow) -> bool:
 @contextmanager
 def _as_only_worker(database: Path, stop: threading.Event) -> Iterator[bool]:
     """Hold the database's worker lock; wait for it, as long as nobody stops us."""
-    with Path(f"{database}.worker").open("w") as lock:
+    private = os.open(f"{database}.worker", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(private, "w") as lock:
         told = False
         while not stop.is_set():
             try:

@@ -415,8 +415,8 @@ def contents(path: Path) -> dict[str, list[Row]]:
 
 
 NEW_TABLES = {
-    "pending_changes", "provider_words", "asked_singly", "task_runs", "alerts", "recovery_codes",
-    "operator_sessions", "operator_devices", "sign_in_failures",
+    "pending_changes", "provider_words", "asked_singly", "identity", "task_runs", "alerts",
+    "recovery_codes", "operator_sessions", "operator_devices", "sign_in_failures",
 }  # fmt: skip
 ADDED: dict[str, Row] = {
     "services": {"held": 0},
@@ -484,6 +484,7 @@ def test_every_value_of_version_5_is_carried_over(old: Path) -> None:
         f"kept a copy of the database before its upgrade: {kept(old)}",
         "upgraded the database to version 6 (006_rename_columns)",
         "upgraded the database to version 7 (007_nothing_on_a_guess)",
+        "upgraded the database to version 8 (008_runs_unattended)",
     ]
     close_database()
     assert contents(kept(old)) == before
