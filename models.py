@@ -272,6 +272,7 @@ class Refill(Table):
 
     id = AutoField()
     order = ForeignKeyField(Order)
+    order_id: int
     status = TextField()
     created_at = IntegerField(default=now)
     updated_at = IntegerField(default=now)

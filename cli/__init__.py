@@ -13,6 +13,7 @@ from cli import (
     providers,
     refills,
     report,
+    restored,
     services,
     users,
     version,
@@ -46,6 +47,8 @@ def register(app: Flask, open_database: Callable[[], None]) -> None:
         operators.group,
         database.init_db,
         database.backup_command,
+        database.restore_command,
+        restored.group,
         database.demo,
     ):
         app.cli.add_command(command)

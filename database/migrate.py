@@ -26,6 +26,9 @@ MIGRATIONS = ROOT / "migrations"
 FIRST_VERSION = 5
 """The schema of the first release; nothing older can be upgraded."""
 
+PANEL_TABLES = {"accounts", "orders", "ledger_entries"}
+"""What a database has that is a panel's."""
+
 
 def open_database(path: Path, synchronous: str = "FULL") -> list[str]:
     """Point the models at a database file; create or upgrade it where needed.
@@ -43,7 +46,7 @@ def open_database(path: Path, synchronous: str = "FULL") -> list[str]:
         state_file.hold(path)
         _make_private(path)
         with write_queue():
-            return _create(path) or _upgrade(path)
+            return _create(path) or upgrade(path)
     except DatabaseError:
         close_database()
         raise
@@ -85,12 +88,16 @@ def _create(path: Path) -> list[str]:
     return [f"created the database {path}"]
 
 
-def _upgrade(path: Path) -> list[str]:
-    """Run the migrations that this database has not seen, after keeping a copy beside it.
+def upgrade(path: Path, keep: bool = True) -> list[str]:
+    """Run the migrations that this database has not seen, in the write queue.
 
     All of them or none: after a failure the release that made the database can still serve it.
+
+    :param keep: whether a copy of it is kept beside it before.
+    :returns: what was done, a line each; mostly nothing.
+    :raises DatabaseError: if it is no panel's database, or this code does not know its schema.
     """
-    if not {"accounts", "orders", "ledger_entries"} <= set(database.get_tables()):
+    if not set(database.get_tables()) >= PANEL_TABLES:
         raise DatabaseError(f"{path} is a database of something else")
     found = database.pragma("user_version")
     if found > schema_version():
@@ -103,18 +110,22 @@ def _upgrade(path: Path) -> list[str]:
     steps = [(number, step) for number, step in _migrations() if number > found]
     if not steps:
         return []
-    kept = path.with_name(f"{path.name}.version-{found}")
+    done = [_keep(path, found)] if keep else []
+    _execute(steps)
+    return done + [
+        f"upgraded the database to version {number} ({step.stem})" for number, step in steps
+    ]
+
+
+def _keep(path: Path, version: int) -> str:
+    kept = path.with_name(f"{path.name}.version-{version}")
     kept.unlink(missing_ok=True)
     try:
         backup(kept)
     except (OSError, PeeweeException, sqlite3.Error):
         kept.unlink(missing_ok=True)
         raise
-    _execute(steps)
-    return [
-        f"kept a copy of the database before its upgrade: {kept}",
-        *(f"upgraded the database to version {number} ({step.stem})" for number, step in steps),
-    ]
+    return f"kept a copy of the database before its upgrade: {kept}"
 
 
 def _execute(scripts: list[tuple[int, Path]]) -> None:

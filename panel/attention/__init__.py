@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from panel.attention.items import Item as Item
 from panel.attention.items import Kind as Kind
-from panel.attention.of_orders import funds, of_orders
+from panel.attention.of_orders import funds, of_orders, since_a_restore
 from panel.attention.of_providers import of_providers
 from panel.attention.of_services import changes_of_services, of_services
 from settings import Settings
@@ -43,6 +43,7 @@ def everything(settings: Settings, limit: int = LIMIT) -> Waiting:
 
 def _all(settings: Settings, limit: int) -> Iterator[Item]:
     """:param limit: how many of each kind are enough."""
+    yield from since_a_restore()
     yield from of_providers(settings)
     yield from of_services()
     yield from of_orders(limit)

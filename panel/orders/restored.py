@@ -7,7 +7,7 @@ given up until an operator has looked, and settles or releases it.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from peewee import SQL
+from peewee import SQL, Value
 
 from database.clock import now
 from database.compiled_query import literal, rows
@@ -71,6 +71,24 @@ def _in_state(name: str) -> list[tuple[int]]:
     return rows(query.order_by(Order.id).tuples())
 
 
+def orders_in_doubt() -> list[int]:
+    """The orders of which a later database may know more."""
+    names = (state.WAITING, state.SENDING, state.IN_REVIEW)
+    return [order_id for name in names for (order_id,) in _in_state(name)]
+
+
+def refills_in_doubt() -> list[int]:
+    """The refills that the worker would pass on, of which a later database may know more."""
+    is_open = Refill.status.in_([literal(status) for status in OPEN_REFILLS])
+    query = (
+        Refill.select(Refill.id)
+        .join(Order)
+        .where(is_open, Refill.status == "pending", Refill.provider_refill.is_null())
+        .where(Order.provider.is_null(False), Order.dispatch_state != state.FAILED)
+    )
+    return [refill_id for (refill_id,) in rows(query.tuples())]
+
+
 def _put_in_review(order: StoredOrder, later: Later | None) -> None:
     change: Change = {"warning": _warning(order, later)}
     if order.dispatch_state != state.IN_REVIEW:
@@ -110,14 +128,7 @@ def _known(later: Later) -> str:
 
 
 def _mark_refills(there: Mapping[int, str]) -> None:
-    is_open = Refill.status.in_([literal(status) for status in OPEN_REFILLS])
-    query = (
-        Refill.select(Refill.id)
-        .join(Order)
-        .where(is_open, Refill.status == "pending", Refill.provider_refill.is_null())
-        .where(Order.provider.is_null(False), Order.dispatch_state != state.FAILED)
-    )
-    for (refill_id,) in rows(query.tuples()):
+    for refill_id in refills_in_doubt():
         warning = f"{WHY}, and it may have been passed on"
         if number := there.get(refill_id):
             warning += f"; the provider has it as {number}, as the database before that says"
@@ -150,25 +161,33 @@ def counts() -> Counts:
     )
 
 
-def listing() -> list[dict[str, Any]]:
-    """What waits until it is released: orders, then refills and cancel requests.
+class Waiting(NamedTuple):
+    """An order, a refill or a cancel request that waits until it is released.
 
-    Each has `kind`, `id`, `order_id` and what tells it at the provider.
+    order: the order itself, or the one that the request is about.
+    warning: what is known of it.
     """
-    found = []
-    for kind, model, condition in (
-        ("order", Order, _ORDERS),
-        ("refill", Refill, _REFILLS),
-        ("cancel", Cancel, _CANCELS),
-    ):
-        query = model.select(model.id).where(condition).order_by(model.id)
-        if model is not Order:
-            query = query.select(model.id, model.order)
-        found += [
-            {"kind": kind, "id": row[0], "order_id": row[-1]} for row in rows(query.tuples())
-        ]
-    orders = {order.id: order for order in _orders([row["order_id"] for row in found])}
-    return [{**row, "stored": orders[row["order_id"]]} for row in found]
+
+    kind: str
+    id: int
+    order: StoredOrder
+    warning: str
+
+
+def listing() -> list[Waiting]:
+    """What waits until it is released: orders, then refills and cancel requests."""
+    queries = {
+        "order": Order.select(Order.id, Order.id, Order.warning).where(_ORDERS),
+        "refill": Refill.select(Refill.id, Refill.order, Refill.warning).where(_REFILLS),
+        "cancel": Cancel.select(Cancel.id, Cancel.order, Value(WHY)).where(_CANCELS),
+    }
+    found = [(kind, *row) for kind, query in queries.items() for row in _sorted(query)]
+    orders = {order.id: order for order in _orders([row[2] for row in found])}
+    return [Waiting(kind, number, orders[of], text) for kind, number, of, text in found]
+
+
+def _sorted(query: Any) -> list[Any]:
+    return sorted(rows(query.tuples()))
 
 
 def _orders(order_ids: list[int]) -> list[StoredOrder]:
@@ -180,7 +199,7 @@ def _orders(order_ids: list[int]) -> list[StoredOrder]:
 
 def orders_to_release() -> list[int]:
     """The orders that wait themselves, or whose refills or cancel requests do."""
-    return list(dict.fromkeys(sorted(row["order_id"] for row in listing())))
+    return sorted({waiting.order.id for waiting in listing()})
 
 
 def release(order_id: int) -> None:

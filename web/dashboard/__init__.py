@@ -16,13 +16,14 @@ from web.dashboard import (
     overview,
     provider_holds,
     providers,
+    restored,
     services,
     signin,
 )
 
 __all__ = [
     "attention", "audit", "customers", "orders", "overview", "provider_holds", "providers",
-    "register", "services",
+    "register", "restored", "services",
 ]  # fmt: skip
 
 
