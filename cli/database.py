@@ -2,12 +2,10 @@
 
 import json
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
-from peewee import PeeweeException
 
 from api.context import current_settings
 from cli.common import (
@@ -20,18 +18,15 @@ from cli.common import (
     when,
 )
 from command_line import PlainCommand
-from database.backup import backup, damage, read_only
 from database.connection import database
-from database.driver import sqlite3
-from panel import accounts, ledger, services, tasks
-from panel.errors import OperatorError
+from panel import accounts, services
 from panel.money import MICROS, format_exact
-from panel.operations import customers, providers
+from panel.operations import backups, customers, providers
 from panel.providers.registry import SANDBOX_URL
 from panel.restore.before import Lost
 from panel.restore.mark import told
 from panel.restore.replace import Restored, restore
-from panel.tasks import Task
+from panel.tasks import TaskFailedError
 
 DEMO_BALANCE_MICROS = 100 * MICROS
 DEMO_MARKUP_PPM = 250_000
@@ -53,33 +48,10 @@ def backup_command(file: Path) -> None:
     The panel may be serving meanwhile. A FILE that exists is never overwritten.
     """
     try:
-        _back_up(file)
-    except (FailedError, OperatorError) as error:
-        _record_failure(Task.BACKUP, str(error))
-        raise
-    tasks.record_success(Task.BACKUP)
+        backups.back_up(file)
+    except TaskFailedError as error:
+        raise FailedError(str(error)) from None
     click.echo(f"Wrote {file} ({file.stat().st_size} bytes), checked.")
-
-
-def _record_failure(task: Task, problem: str) -> None:
-    """Record a failure, as far as the database can still be written."""
-    with suppress(PeeweeException):
-        tasks.record_failure(task, problem)
-
-
-def _back_up(file: Path) -> None:
-    try:
-        if file.exists():
-            raise OperatorError(f"{file} exists already; a backup never overwrites")
-        part = file.with_name(file.name + ".part")
-        part.unlink(missing_ok=True)
-        try:
-            _write_sound_copy(part)
-            part.replace(file)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise OperatorError(f"cannot write {file}: {error.strerror}") from None
 
 
 SHOWN = 20
@@ -161,21 +133,6 @@ LOST = {
     "acts": "what operators did",
 }
 """What is lost with a restore, in words."""
-
-
-def _write_sound_copy(target: Path) -> None:
-    """Copy the database, and check the copy.
-
-    :raises FailedError: if the copy is damaged or its ledger is not consistent.
-    """
-    try:
-        backup(target)
-        with read_only(target) as copy:
-            wrong = [*damage(copy), *ledger.check(copy.execute)]
-    except sqlite3.Error as error:
-        wrong = [str(error)]
-    if wrong:
-        raise FailedError(f"the copy is not sound, and was removed: {wrong[0]}")
 
 
 @click.command("demo", cls=Command)
