@@ -12,6 +12,7 @@ from cli import (
     orders,
     providers,
     refills,
+    replicas,
     report,
     restored,
     services,
@@ -49,6 +50,7 @@ def register(app: Flask, open_database: Callable[[], None]) -> None:
         database.backup_command,
         database.restore_command,
         restored.group,
+        replicas.replica_check,
         database.demo,
     ):
         app.cli.add_command(command)

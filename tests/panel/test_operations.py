@@ -210,15 +210,9 @@ READING = {
     "service show", "user list", "user show",
 }  # fmt: skip
 NO_OPERATION = {
-    "backup",
-    "restore",
-    "init-db",
-    "worker",
-    "demo",
-    "sandbox",
-    "test-server",
+    "backup", "restore", "replica-check", "init-db", "worker", "demo", "sandbox", "test-server",
     "version",
-}
+}  # fmt: skip
 """What is no operation on what the panel holds; the demo does several, and has a test."""
 
 
