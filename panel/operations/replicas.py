@@ -47,7 +47,7 @@ def _check(database: Path, litestream: str, config: Path, behind_s: int) -> str:
         shutil.rmtree(left, ignore_errors=True)
     try:
         with tempfile.TemporaryDirectory(prefix=PREFIX, dir=database.parent) as folder:
-            copy = Path(folder) / "replica.db"
+            copy = Path(folder).joinpath("replica.db")
             _restore(litestream, config, database, copy)
             if wrong := what_is_wrong(copy):
                 raise TaskFailedError(f"the replica is not sound: {wrong}")
