@@ -48,3 +48,10 @@ def post_fork(server: Arbiter, worker: Worker) -> None:
     from api import gunicorn_worker
 
     gunicorn_worker.obey_early_stop(server, worker)
+
+
+def on_exit(server: Arbiter) -> None:
+    """Leave the database in one file, which can be copied and moved."""
+    from database.connection import fold_log
+
+    fold_log()

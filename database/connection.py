@@ -2,9 +2,10 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from peewee import SqliteDatabase
+from peewee import PeeweeException, SqliteDatabase
 
 from database import state_file
 
@@ -102,6 +103,18 @@ def disconnect() -> None:
     """Close this thread's connection; its next query opens another."""
     if not database.deferred and not database.is_closed():
         database.close()
+
+
+def fold_log() -> None:
+    """Have SQLite bring the log into the file, as its last connection does when it closes.
+
+    The threads of a server end without closing theirs. Where others use the database still, it is
+    left to them.
+    """
+    with suppress(PeeweeException):
+        if not database.deferred:
+            database.execute_sql("SELECT 1 FROM sqlite_master").fetchone()
+            disconnect()
 
 
 def close_database() -> None:

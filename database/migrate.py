@@ -8,7 +8,7 @@ from pathlib import Path
 from peewee import PeeweeException
 
 from database import state_file
-from database.backup import backup
+from database.backup import backup, damage
 from database.connection import (
     DatabaseError,
     close_database,
@@ -43,9 +43,12 @@ def open_database(path: Path, synchronous: str = "FULL") -> list[str]:
     """
     configure(path, synchronous)
     try:
-        state_file.hold(path)
+        # Nobody copies the log into the database between the two.
+        is_odd = state_file.hold(path) and _is_older_than_the_database(path)
         _make_private(path)
         with write_queue():
+            if is_odd:
+                _check_whole(path)
             return _create(path) or upgrade(path)
     except DatabaseError:
         close_database()
@@ -68,6 +71,27 @@ def _make_private(path: Path) -> None:
     """
     with suppress(OSError):  # SQLite itself says what is wrong
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def _is_older_than_the_database(path: Path) -> bool:
+    """Whether a log lies beside the database that was not written since the database was.
+
+    So it is after a crash at a certain moment, or where a copy was put in place beside the log of
+    what was there before: SQLite would mix the two.
+    """
+    try:
+        log = path.with_name(f"{path.name}-wal").stat()
+        return log.st_size > 0 and path.stat().st_ctime_ns > log.st_ctime_ns
+    except FileNotFoundError:
+        return False
+
+
+def _check_whole(path: Path) -> None:
+    if wrong := damage(database.connection()):
+        raise DatabaseError(
+            f"{path} is damaged ({wrong[0]}), perhaps because a copy was put there beside the log "
+            f"of another database, {path}-wal: use flask restore"
+        )
 
 
 def schema_version() -> int:

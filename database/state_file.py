@@ -7,6 +7,7 @@ that uses a database holds a shared lock on the file, so that a restore can tell
 import fcntl
 import json
 import os
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,10 @@ from typing import NamedTuple
 
 SIZE = 512
 """The file's size: one sector of a disk, which is written as a whole or not at all."""
+
+
+ALONE_S = 1
+"""Whoever is alone with a database for longer than this restores it."""
 
 
 class State(NamedTuple):
@@ -42,23 +47,46 @@ def path_of(database: Path) -> Path:
     return database.with_name(f"{database.name}.state")
 
 
-def hold(database: Path) -> None:
+def hold(database: Path) -> bool:
     """Say that this process uses a database, until release(); its forks do so, too.
 
+    :returns: whether no other process used it until now.
     :raises BlockingIOError: while a restore replaces the database.
     :raises OSError: if the file cannot be made.
     """
     global _held
     if _held is not None and _held[0] == database:
-        return
+        return False
     release()
     descriptor = _open(database)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        was_alone = _lock(descriptor, fcntl.LOCK_EX)
+        _share(descriptor)
     except OSError:
         os.close(descriptor)
         raise
     _held = (database, descriptor)
+    return was_alone
+
+
+def _lock(descriptor: int, how: int) -> bool:
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _share(descriptor: int) -> None:
+    """Take the shared lock; another process that begins may be alone for a moment.
+
+    :raises BlockingIOError: if somebody stays alone, as a restore does.
+    """
+    deadline = time.monotonic() + ALONE_S
+    while not _lock(descriptor, fcntl.LOCK_SH):
+        if time.monotonic() > deadline:
+            raise BlockingIOError
+        time.sleep(0.01)
 
 
 def release() -> None:

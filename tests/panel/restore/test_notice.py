@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from support.orders import new_order
 
 from database import numbers, state_file
 from database.backup import backup
-from database.connection import close_database, database
+from database.connection import DatabaseError, close_database, database
+from database.driver import sqlite3
 from database.migrate import open_database
 from database.state_file import SIZE, State
 from database.transactions import immediate
@@ -271,3 +273,42 @@ def test_an_app_says_on_stderr_what_it_noticed(
     make_app(path, PANEL_SYNCHRONOUS="OFF")
     assert capsys.readouterr().err.startswith(f"panel: {OLDER}")
     assert database.is_closed()
+
+
+# The log of another database
+
+
+def lay(path: Path, log: bytes) -> None:
+    path.with_name(f"{path.name}-wal").write_bytes(log)
+
+
+def log_of_a_killed_server(path: Path) -> bytes:
+    """What lies beside a database that nobody closed, after its log was begun anew."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        for number in range(300):
+            writer.execute("INSERT INTO heartbeats VALUES (?, 1)", (f"{number:0900}",))
+        writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        writer.execute("DELETE FROM heartbeats WHERE rowid % 2")
+        return path.with_name(f"{path.name}-wal").read_bytes()
+
+
+def test_a_copy_beside_the_log_of_another_database_is_not_served(path: Path, copy: Path) -> None:
+    close_database()
+    log = log_of_a_killed_server(path)
+    lay(path, log)
+    shutil.copyfile(copy, path)
+    with pytest.raises(DatabaseError, match="a copy was put there beside the log of another"):
+        open_database(path)
+
+
+def test_a_log_that_is_older_than_its_database_is_checked_and_used(path: Path) -> None:
+    """As after a crash at the end of a checkpoint: no alarm."""
+    close_database()
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("INSERT INTO heartbeats VALUES ('in the log', 1)")
+        log = path.with_name("panel.db-wal").read_bytes()
+        main = path.read_bytes()
+    lay(path, log)
+    path.write_bytes(main)
+    assert start(path) == ""
+    assert database.execute_sql("SELECT name FROM heartbeats").fetchall() == [("in the log",)]
