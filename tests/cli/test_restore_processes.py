@@ -5,7 +5,9 @@ import shutil
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,7 +28,7 @@ class Shop:
         self.provider = provider
         operate(
             server, "provider", "add", "up", provider.url, "--key-env", "UPSTREAM_KEY",
-            "--currency", "USD", UPSTREAM_KEY=KEY,
+            "--currency", "USD", "--requests-per-minute", "1000000", UPSTREAM_KEY=KEY,
         )  # fmt: skip
         operate(server, "provider", "import", "up", "--markup", "50%")
         self.key = operate(server, "user", "add", "alice", "--balance", "100").strip()
@@ -52,6 +54,9 @@ class Shop:
         wait_until(lambda: not self.in_state("waiting") + self.in_state("sending"), self.server)
         worker.terminate()
         worker.wait(30)
+
+    def took_more_than(self, number: int) -> bool:
+        return len(self.provider.taken()) > number
 
     def in_state(self, state: str) -> list[int]:
         found = self.server.rows("SELECT id FROM orders WHERE dispatch_state = ?", state)
@@ -83,6 +88,9 @@ def test_an_order_that_was_sent_after_the_copy_is_not_bought_again(
     shop.send_everything()
     later = shop.add("https://a.example/later")
     ((theirs,),) = server.rows("SELECT provider_order FROM orders WHERE id = ?", order)
+    refused = server.flask("restore", str(shop.copy), check=False)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "is in use: stop the server, the worker" in refused.stderr
     shop.stop()
     way(shop)
 
@@ -107,6 +115,25 @@ def test_an_order_that_was_sent_after_the_copy_is_not_bought_again(
     assert "older copy" not in server.log.read_text()[size:]
 
 
+def test_a_crash_under_load_is_taken_for_no_restore(shop: Shop) -> None:
+    server = shop.server
+    for life in range(2):
+        worker = server.worker()
+        with ThreadPoolExecutor(4) as pool:
+            for number in range(60):
+                pool.submit(shop.add, f"https://a.example/{life}-{number}")
+            before = len(shop.provider.taken())
+            wait_until(partial(shop.took_more_than, before + 5), server)
+            server.kill()
+            server.kill_workers()
+            pool.shutdown(cancel_futures=True)
+        server.start()
+        assert "the worker is ready" in server.worker_log(worker)
+    assert "older copy" not in server.log.read_text()
+    assert server.rows("SELECT COUNT(*) FROM orders WHERE restored") == [(0,)]
+    assert set(shop.provider.taken().values()) == {1}
+
+
 @pytest.fixture
 def open_umask() -> Iterator[None]:
     """Let files be made as readable as their programs ask for."""
@@ -116,19 +143,19 @@ def open_umask() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("open_umask")
-@pytest.mark.parametrize("name", ["panel.db", "x.sqlite"])
 def test_every_file_is_its_owners_alone_and_no_part_of_the_repository(
-    make_server: Callable[..., Server], tmp_path: Path, name: str
+    make_server: Callable[..., Server], tmp_path: Path
 ) -> None:
     folder = tmp_path / "panel"
     copies = folder / "copies"
     copies.mkdir(parents=True)
+    name = "panel.db"
     database = folder / name
-    if name == "panel.db":  # one that is upgraded
-        script = (ROOT / "tests" / "schemas" / "version_5.sql").read_text()
-        with closing(sqlite3.connect(database)) as connection:
-            connection.executescript(script)
-        database.chmod(0o600)
+    # One that is upgraded.
+    script = (ROOT / "tests" / "schemas" / "version_5.sql").read_text()
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript(script)
+    database.chmod(0o600)
     server = make_server(PANEL_DATABASE=f"sqlite:///{database}")
     worker = server.worker()
     wait_until(lambda: "the worker is ready" in server.worker_log(worker), server)
@@ -139,19 +166,33 @@ def test_every_file_is_its_owners_alone_and_no_part_of_the_repository(
     server.stop()
     server.flask("restore", str(copies / name))
     seen |= modes(folder)
-    expected = {name, f"{name}-wal", f"{name}-shm", f"{name}.lock", f"{name}.worker",
+    expected = {f"{name}.version-5", name, f"{name}-wal", f"{name}-shm", f"{name}.lock", f"{name}.worker",
                 f"{name}.state", f"{database.stem}-session.key", f"copies/{name}"}  # fmt: skip
-    if name == "panel.db":
-        expected.add(f"{name}.version-5")
     kept = {path for path in seen if ".before-restore-" in path}
     assert len(kept) == 1
     assert seen == dict.fromkeys(expected | kept, 0o600)
     part = {f"copies/{name}.part", f"{name}.restoring", f"{name}.restoring-wal"}
-    paths = [ROOT / "anywhere" / path for path in [*seen, *part]]
-    ignored = subprocess.run(
-        ["git", "check-ignore", *paths], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.split()
-    assert ignored == [str(path) for path in paths]
+    assert not_ignored([*seen, *part]) == []
+
+
+@pytest.mark.server
+def test_no_name_of_a_database_lets_its_files_into_the_repository() -> None:
+    beside = ["", "-wal", "-shm", "-journal", ".lock", ".worker", ".state", ".version-7", ".part",
+              ".restoring", ".before-restore-20260131-120000",
+              ".before-restore-20260131-120000-wal"]  # fmt: skip
+    names = ["panel.db", "test.db", "data/x.sqlite", "y.sqlite3", "data/mine"]
+    assert not_ignored([f"{name}{end}" for name in names for end in beside]) == []
+    assert not_ignored(["deploy/panel.env.example", "schema.sql"]) != []
+
+
+def not_ignored(names: list[str]) -> list[str]:
+    """Which of these files, somewhere in the project's folder, git would take."""
+    paths = [str(ROOT / name) for name in names]
+    done = subprocess.run(
+        ["git", "check-ignore", "--no-index", *paths],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return sorted(set(paths) - set(done.stdout.split()))
 
 
 def modes(folder: Path) -> dict[str, int]:
