@@ -166,8 +166,8 @@ def test_every_file_is_its_owners_alone_and_no_part_of_the_repository(
     server.stop()
     server.flask("restore", str(copies / name))
     seen |= modes(folder)
-    expected = {f"{name}.version-5", name, f"{name}-wal", f"{name}-shm", f"{name}.lock", f"{name}.worker",
-                f"{name}.state", f"{database.stem}-session.key", f"copies/{name}"}  # fmt: skip
+    ends = ("", "-wal", "-shm", ".lock", ".worker", ".state", ".version-5")
+    expected = {f"{name}{end}" for end in ends} | {"panel-session.key", f"copies/{name}"}
     kept = {path for path in seen if ".before-restore-" in path}
     assert len(kept) == 1
     assert seen == dict.fromkeys(expected | kept, 0o600)
