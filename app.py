@@ -24,6 +24,7 @@ from api.rate_limit import RateLimit
 from database import driver
 from database.connection import DatabaseError
 from database.migrate import open_database
+from panel.restore.notice import notice
 from settings import Settings, SettingsError
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -128,7 +129,7 @@ def _rate_limit(app: Flask, settings: Settings) -> RateLimit:
 
 def _open_database(settings: Settings) -> None:
     try:
-        done = open_database(settings.database, settings.synchronous)
+        done = open_database(settings.database, settings.synchronous) + notice()
     except DatabaseError as error:
         _stop(str(error))
     for line in done:

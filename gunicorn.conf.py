@@ -61,3 +61,10 @@ def post_worker_init(worker: Worker) -> None:
     from api import watch
 
     watch.start_for(worker.wsgi)
+
+
+def on_exit(server: Arbiter) -> None:
+    """Leave the database in one file, which can be copied and moved."""
+    from database.connection import fold_log
+
+    fold_log()

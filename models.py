@@ -274,6 +274,7 @@ class Refill(Table):
 
     id = AutoField()
     order = ForeignKeyField(Order)
+    order_id: int
     status = TextField()
     created_at = IntegerField(default=now)
     updated_at = IntegerField(default=now)
@@ -344,6 +345,16 @@ class Heartbeat(Table):
 
     class Meta:
         table_name = "heartbeats"
+
+
+class Identity(Table):
+    """Which panel's database this is: a random text; no row until the panel first opens it."""
+
+    id = AutoField()
+    panel = TextField()
+
+    class Meta:
+        table_name = "identity"
 
 
 class TaskRun(Table):
@@ -487,6 +498,7 @@ TABLES = (
     SandboxOrder,
     OrderHour,
     Heartbeat,
+    Identity,
     TaskRun,
     Alert,
     AlertTelling,

@@ -457,6 +457,13 @@ CREATE TABLE heartbeats (
     seen_at INTEGER NOT NULL
 ) STRICT;
 
+-- Which panel's database this is; the state file beside it says the same. No row until the panel
+-- first opens it.
+CREATE TABLE identity (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    panel TEXT NOT NULL CHECK (length(panel) = 32)
+) STRICT;
+
 -- When a task of the panel's own was last done, such as the backup, and what failed last; '' if
 -- the last one succeeded.
 CREATE TABLE task_runs (

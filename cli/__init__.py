@@ -14,7 +14,9 @@ from cli import (
     orders,
     providers,
     refills,
+    replicas,
     report,
+    restored,
     services,
     users,
     version,
@@ -57,6 +59,9 @@ def register(
         operators.group,
         database.init_db,
         database.backup_command,
+        database.restore_command,
+        restored.group,
+        replicas.replica_check,
         database.demo,
     ):
         app.cli.add_command(command)

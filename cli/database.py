@@ -1,19 +1,31 @@
-"""flask init-db, flask backup and flask demo: the database as a whole."""
+"""flask init-db, flask backup, flask restore and flask demo: the database as a whole."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import click
 
 from api.context import current_settings, listening_url
-from cli.common import COMMAND_LINE, Command, FailedError, ask_catalogue
-from database.backup import backup, damage, read_only
+from cli.common import (
+    COMMAND_LINE,
+    Command,
+    FailedError,
+    as_json,
+    ask_catalogue,
+    show_rows,
+    when,
+)
+from command_line import PlainCommand
 from database.connection import database
-from database.driver import sqlite3
-from panel import accounts, ledger, services
-from panel.errors import OperatorError
+from panel import accounts, services
 from panel.money import MICROS, format_exact
-from panel.operations import customers, providers
+from panel.operations import backups, customers, providers
 from panel.providers.registry import SANDBOX_URL
+from panel.restore.before import Lost
+from panel.restore.mark import told
+from panel.restore.replace import Restored, restore
+from panel.tasks import TaskFailedError
 
 DEMO_BALANCE_MICROS = 100 * MICROS
 DEMO_MARKUP_PPM = 250_000
@@ -35,33 +47,91 @@ def backup_command(file: Path) -> None:
     The panel may be serving meanwhile. A FILE that exists is never overwritten.
     """
     try:
-        if file.exists():
-            raise OperatorError(f"{file} exists already; a backup never overwrites")
-        part = file.with_name(file.name + ".part")
-        part.unlink(missing_ok=True)
-        try:
-            _write_sound_copy(part)
-            part.replace(file)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise OperatorError(f"cannot write {file}: {error.strerror}") from None
+        backups.back_up(file)
+    except TaskFailedError as error:
+        raise FailedError(str(error)) from None
     click.echo(f"Wrote {file} ({file.stat().st_size} bytes), checked.")
 
 
-def _write_sound_copy(target: Path) -> None:
-    """Copy the database, and check the copy.
+SHOWN = 20
+"""The most lines of each kind of what is lost; --json has all."""
 
-    :raises FailedError: if the copy is damaged or its ledger is not consistent.
+
+@click.command("restore", cls=PlainCommand)
+@click.argument("file", type=click.Path(path_type=Path))
+@as_json
+def restore_command(file: Path, as_json: bool) -> None:
+    """Put the copy FILE in the place of the database, which is kept beside it.
+
+    The server and the worker must be stopped. What waited when the copy was made
+    may have been sent since: it waits for you (flask restored).
     """
-    try:
-        backup(target)
-        with read_only(target) as copy:
-            wrong = [*damage(copy), *ledger.check(copy.execute)]
-    except sqlite3.Error as error:
-        wrong = [str(error)]
-    if wrong:
-        raise FailedError(f"the copy is not sound, and was removed: {wrong[0]}")
+    done = restore(COMMAND_LINE, file, current_settings().database)
+    if as_json:
+        click.echo(json.dumps(_as_json(file, done), indent=2))
+        return
+    if done.kept is not None:
+        what = "damaged, it is kept as it is" if done.is_damaged else "kept"
+        click.echo(f"The database before is {what}: {done.kept}")
+    for line in done.upgraded:
+        click.echo(line)
+    _show_lost(done)
+    click.echo(f"Restored {file}.")
+    if text := told(done.counts):
+        click.echo(f"In doubt: {text}.")
+
+
+def _as_json(file: Path, done: Restored) -> dict[str, Any]:
+    return {
+        "restored": str(file),
+        "kept": str(done.kept) if done.kept is not None else None,
+        "damaged": done.is_damaged,
+        "upgraded": done.upgraded,
+        "in_doubt": done.counts._asdict(),
+        "lost": _lost_rows(done.lost) if done.lost is not None else None,
+        "lost_unknown": done.unread,
+    }
+
+
+def _lost_rows(lost: Lost) -> dict[str, list[dict[str, Any]]]:
+    return {kind: [_lost_row(row) for row in rows] for kind, rows in lost._asdict().items()}
+
+
+def _lost_row(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with its amounts and times as a person reads them."""
+    shown = {}
+    for name, value in row.items():
+        if name.endswith("_micros"):
+            shown[name.removesuffix("_micros")] = format_exact(value)
+        else:
+            shown[name.removesuffix("_at")] = when(value) if name.endswith("_at") else value
+    return shown
+
+
+def _show_lost(done: Restored) -> None:
+    """Tell what came after the copy: its customers must be told."""
+    if done.lost is None:
+        click.echo(f"What is lost is not known from the database before: {done.unread}.")
+        return
+    for kind, rows in _lost_rows(done.lost).items():
+        if not rows:
+            continue
+        click.echo(f"\nLost, {LOST[kind]}: {len(rows)}")
+        show_rows(rows[:SHOWN], False, "")
+        if len(rows) > SHOWN:
+            click.echo(f"… and {len(rows) - SHOWN} more (--json has all)")
+    click.echo("" if any(done.lost) else "Nothing came after the copy was made.")
+
+
+LOST = {
+    "orders": "orders",
+    "deposits": "deposits",
+    "withdrawals": "withdrawals",
+    "refills": "refill requests",
+    "cancels": "cancel requests",
+    "acts": "what operators did",
+}
+"""What is lost with a restore, in words."""
 
 
 @click.command("demo", cls=Command)

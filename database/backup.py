@@ -24,10 +24,14 @@ def backup(target: Path) -> None:
 
 
 @contextmanager
-def read_only(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open another database file, such as a copy, for reading."""
-    # Not mode=ro: SQLite skips the CHECKs of a file that it cannot write to.
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)
+def read_only(path: Path, untouched: bool = False) -> Iterator[sqlite3.Connection]:
+    """Open another database file, such as a copy, for reading.
+
+    :param untouched: leave a log beside it as it is, which the last connection would bring into
+        the file. SQLite skips the CHECKs of a file that it must not write to.
+    """
+    mode = "ro" if untouched else "rw"
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True)
     try:
         connection.execute("PRAGMA query_only = 1")
         yield connection

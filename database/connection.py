@@ -2,9 +2,12 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from peewee import SqliteDatabase
+from peewee import PeeweeException, SqliteDatabase
+
+from database import state_file
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a statement waits for a writer that does not queue, such as the sqlite3 shell."""
@@ -102,8 +105,21 @@ def disconnect() -> None:
         database.close()
 
 
+def fold_log() -> None:
+    """Have SQLite bring the log into the file, as its last connection does when it closes.
+
+    The threads of a server end without closing theirs. Where others use the database still, it is
+    left to them.
+    """
+    with suppress(PeeweeException):
+        if not database.deferred:
+            database.execute_sql("SELECT 1 FROM sqlite_master").fetchone()
+            disconnect()
+
+
 def close_database() -> None:
     """Close this thread's connection, and let the process open another file."""
     global _in_use
     disconnect()
+    state_file.release()
     _in_use = None

@@ -1,11 +1,14 @@
 """Opening a database file: it is created, or upgraded, where needed."""
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from peewee import PeeweeException
 
-from database.backup import backup
+from database import state_file
+from database.backup import backup, damage
 from database.connection import (
     DatabaseError,
     close_database,
@@ -23,6 +26,9 @@ MIGRATIONS = ROOT / "migrations"
 FIRST_VERSION = 5
 """The schema of the first release; nothing older can be upgraded."""
 
+PANEL_TABLES = {"accounts", "orders", "ledger_entries"}
+"""What a database has that is a panel's."""
+
 
 def open_database(path: Path, synchronous: str = "FULL") -> list[str]:
     """Point the models at a database file; create or upgrade it where needed.
@@ -37,16 +43,55 @@ def open_database(path: Path, synchronous: str = "FULL") -> list[str]:
     """
     configure(path, synchronous)
     try:
+        # Nobody copies the log into the database between the two.
+        is_odd = state_file.hold(path) and _is_older_than_the_database(path)
+        _make_private(path)
         with write_queue():
-            return _create(path) or _upgrade(path)
+            if is_odd:
+                _check_whole(path)
+            return _create(path) or upgrade(path)
     except DatabaseError:
         close_database()
         raise
+    except BlockingIOError:
+        close_database()
+        raise DatabaseError(f"{path} is just being restored from a copy") from None
     except (OSError, PeeweeException, sqlite3.Error) as error:
         close_database()
         raise DatabaseError(f"cannot use the database {path}: {error}") from error
     finally:
         disconnect()
+
+
+def _make_private(path: Path) -> None:
+    """Create a database's file for its owner alone, whatever the umask.
+
+    SQLite gives the files beside it the same mode. One that exists keeps its own, and is not
+    touched: to close it would end the locks that this process has on it.
+    """
+    with suppress(OSError):  # SQLite itself says what is wrong
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def _is_older_than_the_database(path: Path) -> bool:
+    """Whether a log lies beside the database that was not written since the database was.
+
+    So it is after a crash at a certain moment, or where a copy was put in place beside the log of
+    what was there before: SQLite would mix the two.
+    """
+    try:
+        log = path.with_name(f"{path.name}-wal").stat()
+        return log.st_size > 0 and path.stat().st_ctime_ns > log.st_ctime_ns
+    except FileNotFoundError:
+        return False
+
+
+def _check_whole(path: Path) -> None:
+    if wrong := damage(database.connection()):
+        raise DatabaseError(
+            f"{path} is damaged ({wrong[0]}), perhaps because a copy was put there beside the log "
+            f"of another database, {path}-wal: use flask restore"
+        )
 
 
 def schema_version() -> int:
@@ -67,12 +112,16 @@ def _create(path: Path) -> list[str]:
     return [f"created the database {path}"]
 
 
-def _upgrade(path: Path) -> list[str]:
-    """Run the migrations that this database has not seen, after keeping a copy beside it.
+def upgrade(path: Path, keep: bool = True) -> list[str]:
+    """Run the migrations that this database has not seen, in the write queue.
 
     All of them or none: after a failure the release that made the database can still serve it.
+
+    :param keep: whether a copy of it is kept beside it before.
+    :returns: what was done, a line each; mostly nothing.
+    :raises DatabaseError: if it is no panel's database, or this code does not know its schema.
     """
-    if not {"accounts", "orders", "ledger_entries"} <= set(database.get_tables()):
+    if not set(database.get_tables()) >= PANEL_TABLES:
         raise DatabaseError(f"{path} is a database of something else")
     found = database.pragma("user_version")
     if found > schema_version():
@@ -85,18 +134,22 @@ def _upgrade(path: Path) -> list[str]:
     steps = [(number, step) for number, step in _migrations() if number > found]
     if not steps:
         return []
-    kept = path.with_name(f"{path.name}.version-{found}")
+    done = [_keep(path, found)] if keep else []
+    _execute(steps)
+    return done + [
+        f"upgraded the database to version {number} ({step.stem})" for number, step in steps
+    ]
+
+
+def _keep(path: Path, version: int) -> str:
+    kept = path.with_name(f"{path.name}.version-{version}")
     kept.unlink(missing_ok=True)
     try:
         backup(kept)
     except (OSError, PeeweeException, sqlite3.Error):
         kept.unlink(missing_ok=True)
         raise
-    _execute(steps)
-    return [
-        f"kept a copy of the database before its upgrade: {kept}",
-        *(f"upgraded the database to version {number} ({step.stem})" for number, step in steps),
-    ]
+    return f"kept a copy of the database before its upgrade: {kept}"
 
 
 def _execute(scripts: list[tuple[int, Path]]) -> None:

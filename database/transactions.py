@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from peewee import OperationalError
 
+from database import numbers
 from database.connection import AtThreadEnd, database
 from database.unavailable import TransactionLostError
 
@@ -20,19 +21,24 @@ _thread = threading.local()
 
 
 @contextmanager
-def immediate() -> Iterator[None]:
+def immediate(leaves: bool = False) -> Iterator[None]:
     """One immediate transaction: all that happens inside is kept, or none of it.
 
     Writers queue on a file lock before they begin. SQLite's own waiting sleeps and wakes
     without order; in the queue each has its turn.
 
+    :param leaves: whether what is committed is sent to a provider afterwards, or was. Then the
+        state file has its numbers when this returns; otherwise they follow within a second or
+        with the next transaction after that.
     :raises RuntimeError: inside another transaction, where Peewee would quietly make this a
         savepoint without the lock.
     """
     if database.in_transaction():
         raise RuntimeError("immediate() inside a transaction")
-    with write_queue(), database.atomic("IMMEDIATE"):
-        yield
+    with write_queue():
+        with database.atomic("IMMEDIATE"):
+            yield
+        numbers.note(at_once=leaves)
 
 
 @contextmanager

@@ -18,6 +18,11 @@ CREATE INDEX orders_restored ON orders (id) WHERE restored = 1;
 CREATE INDEX orders_unmoved ON orders (status, updated_at)
 WHERE status IN ('Pending', 'Processing', 'In progress');
 
+CREATE TABLE identity (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    panel TEXT NOT NULL CHECK (length(panel) = 32)
+) STRICT;
+
 CREATE TABLE task_runs (
     name TEXT NOT NULL PRIMARY KEY CHECK (name IN ('backup', 'ledger check', 'replica check')),
     succeeded_at INTEGER,

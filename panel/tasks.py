@@ -10,6 +10,10 @@ MAX_PROBLEM = 500
 """The most characters of a problem that are kept."""
 
 
+class TaskFailedError(Exception):
+    """A task failed; the text says why, in one line."""
+
+
 class Task(StrEnum):
     """What is done regularly."""
 

@@ -5,6 +5,7 @@ A second worker on the same database waits until the first one ends.
 
 import fcntl
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -143,7 +144,8 @@ def _open_lock(path: Path, stop: threading.Event) -> IO[str] | None:
     """The file of the lock; None if `stop` is set before the disk has room for it."""
     while not stop.is_set():
         try:
-            return path.open("a")
+            private = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            return os.fdopen(private, "w")
         except OSError as error:
             if unavailable.reason(error) is None:
                 raise

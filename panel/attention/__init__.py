@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from panel.attention.items import Item as Item
 from panel.attention.items import Kind as Kind
-from panel.attention.of_orders import funds, of_orders
+from panel.attention.of_orders import funds, of_orders, since_a_restore
 from panel.attention.of_providers import of_providers
 from panel.attention.of_services import MANY_SERVICES, changes_of_services, of_services
 from settings import Settings
@@ -46,6 +46,7 @@ def everything(
 
 def _all(settings: Settings, limit: int, many_services: int) -> Iterator[Item]:
     """:param limit: how many of each kind are enough."""
+    yield from since_a_restore()
     yield from of_providers(settings)
     yield from of_services(many_services)
     yield from of_orders(limit)

@@ -11,6 +11,7 @@ MAX_SAID = 300
 class Kind(StrEnum):
     """What waits; in the order of the list."""
 
+    RESTORED = "restored"
     STOPPED = "stopped"
     FAILING = "failing"
     CURRENCY = "currency"

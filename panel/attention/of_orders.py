@@ -7,7 +7,7 @@ from typing import Any
 from database.clock import now
 from panel import queries
 from panel.attention.items import Item, Kind, count_of, is_are, line, moment, orders_that, said
-from panel.orders import waiting
+from panel.orders import restored, waiting
 from panel.orders.waiting import WaitingWord
 
 WARNINGS_S = 7 * 86400
@@ -26,6 +26,29 @@ def of_orders(limit: int) -> Iterator[Item]:
     yield from _refills(limit)
     yield from _cancels(limit)
     yield from _warnings()
+
+
+def since_a_restore() -> Iterator[Item]:
+    """What is in doubt since the database was restored from a copy, as one line."""
+    counts = restored.counts()
+    if not any(counts):
+        return
+    named = (("order", "orders"), ("refill", "refills"), ("cancel request", "cancel requests"))
+    parts = [count_of(count, *names) for count, names in zip(counts, named, strict=True) if count]
+    verb = is_are(sum(counts))
+    yield Item(
+        Kind.RESTORED,
+        f"The database was restored from a copy, and {_listed(parts)} {verb} in doubt: "
+        "what waited then may have been sent since. Look at the provider first: what it has is "
+        "to be attached or set, and the rest released.",
+        ("flask restored list", "flask restored release --all"),
+        sum(counts),
+    )
+
+
+def _listed(parts: list[str]) -> str:
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def funds() -> Iterator[Item]:

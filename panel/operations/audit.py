@@ -93,3 +93,9 @@ def _refused_today(name: str, act: str) -> int:
 def _record_outcome(line_id: int, outcome: str) -> None:
     with immediate():
         AuditLine.update(outcome=outcome[:MAX_TEXT]).where(AuditLine.id == line_id).execute()
+
+
+def record(actor: Actor, act: str) -> None:
+    """Write an audit line of what is done in this very transaction."""
+    act = _CONTROL.sub(" ", act)[:MAX_TEXT]
+    AuditLine.create(operator=actor.name, address=actor.address, act=act, outcome="done")

@@ -6,6 +6,7 @@ from database.transactions import immediate
 from models import Cancel, Order
 from panel.errors import CANNOT_CANCEL, INCORRECT_ORDER_ID, OperatorError, Problem
 from panel.orders import lookup, state, status_sync
+from panel.orders.events import record_event
 from panel.orders.transition import apply_change
 
 
@@ -55,7 +56,7 @@ def reject(cancel_id: int) -> None:
     """
     with immediate():
         cancel = _waiting(cancel_id)
-        Cancel.update(status="rejected", updated_at=now()).where(
+        Cancel.update(status="rejected", restored=False, updated_at=now()).where(
             Cancel.id == cancel.id, Cancel.status == "pending"
         ).execute()
 
@@ -74,7 +75,8 @@ def due_for_provider(provider_id: int, limit: int = 100) -> list[tuple[int, str]
     query = (
         Cancel.select(Cancel.id, Order.provider_order)
         .join(Order)
-        .where(Cancel.status == literal("pending"), Cancel.passed_on == 0, Cancel.send_at <= now())
+        .where(Cancel.status == literal("pending"), Cancel.passed_on == 0, Cancel.restored == 0)
+        .where(Cancel.send_at <= now())
         .where(Order.provider == provider_id, Order.dispatch_state == state.SENT)
         .order_by(Cancel.order)
         .limit(limit)
@@ -87,10 +89,12 @@ def record_answers(accepted: dict[int, bool]) -> None:
 
     What becomes of an order is told by its status, which is asked for at once.
     """
-    with immediate():
+    with immediate(leaves=True):
         for cancel_id, yes in accepted.items():
             values = {"passed_on": True} if yes else {"status": "rejected"}
             cancel = Cancel.get_by_id(cancel_id)
+            what = "accepted" if yes else "refused"
+            record_event(cancel.order_id, "sent", f"cancel request {cancel_id}: {what}")
             Cancel.update(**values, updated_at=now()).where(
                 Cancel.id == cancel_id, Cancel.status == "pending"
             ).execute()

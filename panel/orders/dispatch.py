@@ -69,6 +69,7 @@ _NEXT = CompiledQuery(
         Order.select(Order.id)
         .where(Order.dispatch_state == literal(state.WAITING))
         .where(Order.provider == param("provider_id"), Order.send_at <= param("now"))
+        .where(Order.restored == 0)
         .order_by(Order.send_at, Order.id)
         .limit(1)
     )
@@ -102,7 +103,7 @@ def claim(provider_id: int) -> Outgoing | None:
     it is known that it was not sent, or the provider takes an order under one key once.
     """
     while True:
-        with immediate():
+        with immediate(leaves=True):
             for _ in range(A_TRANSACTION):
                 row = _NEXT.row(provider_id=provider_id, now=now())
                 if row is None or purchases.is_stopped(provider_id):
@@ -419,7 +420,7 @@ def attach(order_id: int, provider_order: str) -> None:
         if order.dispatch_state != state.IN_REVIEW:
             raise OperatorError(f"order {order_id} does not need review")
         other = holder(order.provider_id, provider_order)
-        if other is not None:
+        if other not in (None, order_id):
             raise OperatorError(f"the provider's order {provider_order} belongs to order {other}")
         _accept(order, provider_order, now())
         record_event(order_id, "operator", f"attach {provider_order}")

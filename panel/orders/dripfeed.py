@@ -31,7 +31,7 @@ def run_due(poll_every_s: int) -> None:
     query = (
         Order.select(Order.id)
         .where(Order.dispatch_state == literal(state.IN_PARTS), state.open_orders())
-        .where(Order.poll_at <= now())
+        .where(Order.poll_at <= now(), Order.restored == 0)
         .order_by(Order.poll_at)
         .limit(AT_ONCE)
     )

@@ -64,6 +64,7 @@ class StoredOrder(NamedTuple):
     may_be_at_provider: int
     held_because: str
     held_text: str
+    restored: int
 
 
 class RequestedOrder(NamedTuple):

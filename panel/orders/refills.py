@@ -16,6 +16,7 @@ from panel.errors import (
     RequestRejected,
 )
 from panel.orders import lookup, state
+from panel.orders.events import record_event
 
 REFILL_FOLLOWS: dict[str, tuple[str, ...]] = {
     "pending": ("in progress", "completed", "rejected", "error"),
@@ -121,7 +122,7 @@ def set_status(refill_id: int, status: str) -> None:
             raise OperatorError(f"there is no refill {refill_id}")
         if status == refill.status:
             # Seen to, and to be asked for again where that is what it waits for.
-            Refill.update(warning="", attempts=0).where(
+            Refill.update(warning="", attempts=0, restored=False).where(
                 Refill.id == refill_id, Refill.warning != ""
             ).execute()
             return
@@ -129,7 +130,7 @@ def set_status(refill_id: int, status: str) -> None:
             raise OperatorError(
                 f"refill {refill_id} is {refill.status} and cannot become {status}"
             )
-        Refill.update(status=status, warning="", updated_at=now()).where(
+        Refill.update(status=status, warning="", restored=False, updated_at=now()).where(
             Refill.id == refill_id, Refill.status == refill.status
         ).execute()
 
@@ -143,6 +144,7 @@ def next_for_provider(provider_id: int) -> tuple[int, str] | None:
         .where(
             Refill.send_at <= now(),
             Refill.warning == "",
+            Refill.restored == 0,
             Order.provider == provider_id,
             Order.dispatch_state == state.SENT,
         )
@@ -154,7 +156,7 @@ def next_for_provider(provider_id: int) -> tuple[int, str] | None:
 
 def record_accepted(refill_id: int, provider_refill: str, ask_after_s: int) -> None:
     """The provider has the refill, under this number of its own."""
-    with immediate():
+    with immediate(leaves=True):
         Refill.update(
             provider_refill=provider_refill,
             status="in progress",
@@ -162,6 +164,12 @@ def record_accepted(refill_id: int, provider_refill: str, ask_after_s: int) -> N
             poll_at=now() + ask_after_s,
             updated_at=now(),
         ).where(Refill.id == refill_id, Refill.status == "pending").execute()
+        _record_passed_on(refill_id, f"the provider's number is {provider_refill}")
+
+
+def _record_passed_on(refill_id: int, what: str) -> None:
+    refill = Refill.get_by_id(refill_id)
+    record_event(refill.order_id, "sent", f"refill {refill_id}: {what}")
 
 
 def record_unnumbered(refill_id: int, why: str, retry_s: int) -> None:
@@ -178,7 +186,8 @@ def record_unclear(refill_id: int, why: str, retry_s: int) -> None:
 
 
 def _record_attempt(refill_id: int, why: str, retry_s: int, most: int) -> None:
-    with immediate():
+    with immediate(leaves=True):
+        _record_passed_on(refill_id, why)
         attempts = Refill.get_by_id(refill_id).attempts + 1
         warning = f"asked for {attempts} times, without a number: {why}"
         Refill.update(

@@ -43,6 +43,7 @@ class Change(TypedDict, total=False):
     warning: str
     held_because: str
     held_text: str
+    restored: bool
 
 
 class Event(NamedTuple):
@@ -163,6 +164,8 @@ def _changed_columns(order: StoredOrder, change: Change) -> dict[str, Any]:
         name: value for name, value in change.items() if value != getattr(order, name)
     }
     _check_dispatch(order, values)
+    if order.restored and ("status" in values or "dispatch_state" in values):
+        values = {"restored": False, **values}  # whoever moved it on has looked
     if values.get("status") == "Completed" and "remains" not in change:
         values["remains"] = 0
     if order.held_because and "status" in values:
@@ -234,6 +237,7 @@ def _check_numbers(order: StoredOrder, status: str, start_count: int, remains: i
 
 
 def _answer_cancels(order_id: int, accepted: bool) -> None:
-    Cancel.update(status="accepted" if accepted else "rejected", updated_at=now()).where(
+    answer = "accepted" if accepted else "rejected"
+    Cancel.update(status=answer, restored=False, updated_at=now()).where(
         Cancel.order == order_id, Cancel.status == "pending"
     ).execute()

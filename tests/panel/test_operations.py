@@ -16,11 +16,11 @@ from support.apps import ROOT, make_app
 from support.catalogue import listing
 from support.commands import all_but_the_audit, audit
 from support.dashboard import PASSWORD, Operator, place, put_in_review
+from support.databases import copy_open
 from support.faulty import KEY, Call, Fault, FaultyProvider, says
 
-from database.backup import backup
 from database.connection import close_database, database
-from models import Order, Provider, Source
+from models import Order, Provider, Refill, Source
 from panel import accounts, operators, pricing, services
 from panel.errors import OperatorError, ProviderFailed
 from panel.money import MICROS
@@ -46,6 +46,8 @@ OLGA = Actor("olga", "10.0.0.9")
 @pytest.fixture
 def filled(cast: SimpleNamespace) -> SimpleNamespace:
     """Orders 1 in review, 2 pending, 3 to cancel, 4 to refill, 5 a subscription by hand.
+
+    The refill of 4 waits since a restore.
 
     6 is a subscription at the provider; 7 and 8 were refused with "Limit".
     Service 1 is bought from the sandbox, at a cost that waits to be confirmed; another sandbox
@@ -85,6 +87,7 @@ def filled(cast: SimpleNamespace) -> SimpleNamespace:
     source = Source.get(Source.service == 1)
     pending.add(source.provider_id, PendingKind.FALL, "1000000", "1", source.id)
     pending.add(spare, PendingKind.LOSS, "9", "1")
+    Refill.update(restored=True).where(Refill.order == 4).execute()
     return cast
 
 
@@ -189,6 +192,9 @@ BOTH = [
      ["order 7: resend", "order 8: resend"]),
     ("order fail 7 8", ("orders/act", {"order": ["7", "8"], "act": "fail"}),
      ["order 7: fail", "order 8: fail"]),
+    ("restored release 4", ("orders/act", {"order": "4", "act": "release"}),
+     ["order 4: release after a restore"]),
+    ("restored release --all", ("restored/release", {}), ["order 4: release after a restore"]),
     ("provider remove spare", ("providers/spare/remove", {}), ["provider spare: remove"]),
 ]  # fmt: skip
 """A command, the form that does the same, and the audit's lines of both."""
@@ -211,12 +217,12 @@ READING = {
     "attention", "cancel list", "doctor", "ledger check", "ledger list", "notify list",
     "operator list", "operator sessions", "order list",
     "order review", "order show", "provider list", "provider services", "provider show",
-    "provider words", "refill list", "report", "service list", "service show", "user list",
-    "user show",
+    "provider words", "refill list", "report", "restored list", "service list",
+    "service show", "user list", "user show",
 }  # fmt: skip
 NO_OPERATION = {
-    "backup", "init-db", "worker", "demo", "notify failed", "notify test", "sandbox",
-    "test-server", "version",
+    "backup", "restore", "replica-check", "init-db", "worker", "demo", "notify failed",
+    "notify test", "sandbox", "test-server", "version",
 }  # fmt: skip
 """What is no operation on what the panel holds; the demo does several, and has a test."""
 
@@ -250,7 +256,7 @@ def test_a_command_and_the_dashboard_do_and_audit_the_same(
     tmp_path: Path,
 ) -> None:
     copy = tmp_path / "copy.db"
-    backup(copy)
+    copy_open(copy)
     run(app, command)
     assert audit() == [("(command line)", "", act, "done") for act in acts]
     by_command = state()

@@ -1,12 +1,21 @@
 """Database files as any program sees them, beside the panel's own connections."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from database import state_file
+from database.backup import backup
 from database.connection import database
 from database.driver import sqlite3
+
+
+def copy_open(target: Path) -> None:
+    """Copy the open database as one moves it: with its state file."""
+    backup(target)
+    shutil.copy(state_file.path_of(Path(database.database)), state_file.path_of(target))
 
 
 def run(path: Path, script: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+from database.transactions import immediate
 from models import Order, Provider, Refill, Service, Source
 from panel import services
 from panel.money import MICROS
@@ -11,6 +12,7 @@ from panel.orders import cancels, dispatch, refills, status_sync, transition
 from panel.orders.place import OrderRequest, place_order
 from panel.orders.provider_status import ProviderStatus
 from panel.orders.refusal import Refusal
+from panel.orders.restored import mark_all
 from panel.providers import pending, registry, sources
 from panel.providers.pending import PendingKind
 from support.apps import listed
@@ -111,3 +113,13 @@ def waits_long(up: SimpleNamespace) -> None:
     """An order was refused for a reason that passes, two hours ago."""
     refused(up, "Invalid API key", Refusal.TEMPORARY)
     Order.update(created_at=Order.created_at - 7200).execute()
+
+
+def restored(up: SimpleNamespace) -> None:
+    """A refill and a cancel request that waited in a copy which was put back."""
+    done, running = sent(up, "500"), sent(up, "501")
+    transition.change(done, status="Completed")
+    refills.request(account_id(), [done])
+    cancels.request(account_id(), [running])
+    with immediate():
+        mark_all({}, {})

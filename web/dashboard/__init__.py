@@ -18,13 +18,14 @@ from web.dashboard import (
     overview,
     provider_holds,
     providers,
+    restored,
     services,
     signin,
 )
 
 __all__ = [
     "account", "attention", "audit", "customers", "orders", "overview", "provider_holds",
-    "providers", "register", "services",
+    "providers", "register", "restored", "services",
 ]  # fmt: skip
 
 

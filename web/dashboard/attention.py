@@ -36,6 +36,8 @@ def lines(found: list[Item]) -> list[Line]:
 
 def _page(item: Item) -> tuple[str, str]:
     """The page where an item can be settled, and what to call it."""
+    if item.kind is Kind.RESTORED:
+        return url_for("admin.restored_page"), "All of them"
     if item.order_id is not None:
         page = url_for("admin.order_page", order_id=item.order_id)
         return page, f"Order {item.order_id}"

@@ -10,7 +10,7 @@ from flask import render_template, request
 from panel import accounts, queries
 from panel.errors import OperatorError
 from panel.operations import orders as operations
-from panel.operations import requests
+from panel.operations import requests, restored
 from panel.operations.audit import Actor
 from panel.orders import dispatch, history, refills, state
 from panel.paging import Page
@@ -46,12 +46,17 @@ ACTS = {
     ),
     "resend": Act("Send again", operations.resend),
     "fail": Act("Give up and refund", operations.fail),
+    "release": Act("Release after the restore", restored.release),
 }
 """What can be done with one order and with several."""
 
 IN_REVIEW = (
     "Nobody knows whether the provider has it. Look it up there, by its link and time: attach the "
     "provider's number, or send it again if they do not have it, or give it up."
+)
+RESTORED = (
+    "The database was restored from a copy, and what is done about it since is not known. Look at "
+    "the provider: set what is settled there, and release the rest."
 )
 HELD = {
     "refusal": "The provider refused it with words that are not known. It is canceled and paid "
@@ -117,6 +122,8 @@ def _day(name: str) -> int | None:
 def order_page(order_id: int) -> str:
     """One order with its ledger entries, history and requests."""
     order = queries.order_details(order_id)
+    records = queries.order_records(order_id)
+    waits = _waits_since_a_restore(order, records)
     form = forms.ChangeOrder(data=order)
     form.status.choices = [order["status"], *state.FOLLOWS[order["status"]]]
     return render_template(
@@ -124,14 +131,21 @@ def order_page(order_id: int) -> str:
         order=order,
         form=form,
         post=forms.Post() if _takes_posts(order) else None,
-        acts=_possible(order),
+        acts=_possible(order) | ({"release": ACTS["release"]} if waits else {}),
         events=history.history(order_id),
         provider=queries.provider_names().get(order["provider"], ""),
         refill_follows=refills.REFILL_FOLLOWS,
-        held=_why_it_waits(order),
+        held=_why_it_waits(order) or (RESTORED if waits else ""),
         meanings=_meanings(order),
-        **queries.order_records(order_id),
+        **records,
     )
+
+
+def _waits_since_a_restore(
+    order: dict[str, Any], records: dict[str, list[dict[str, Any]]]
+) -> bool:
+    """Whether the order, its refill or its cancel request waits until it is released."""
+    return any(row["restored"] for row in (order, *records["refills"], *records["cancels"]))
 
 
 def _why_it_waits(order: dict[str, Any]) -> str:

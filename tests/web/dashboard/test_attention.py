@@ -15,6 +15,7 @@ from support.trouble import (
     provider,
     refill_without_number,
     refused,
+    restored,
     says,
     sent,
     subscription,
@@ -101,6 +102,23 @@ def test_requests_of_customers_that_wait_are_on_their_orders_page(
     assert [href for href, _ in box(olga.text("/admin"))] == ["/admin/orders/1", "/admin/orders/2"]
     assert "gave no number" in olga.text("/admin/orders/1")
     assert "/admin/cancels/1/accept" in olga.text("/admin/orders/2")
+
+
+def test_what_waits_since_a_restore_is_released_on_its_order_or_all_at_once(
+    olga: Operator, up: SimpleNamespace
+) -> None:
+    restored(up)
+    assert [href for href, _ in box(olga.text("/admin"))] == ["/admin/restored"]
+    page = olga.text("/admin/restored")
+    assert "/admin/orders/1" in page and "/admin/orders/2" in page
+    order = olga.text("/admin/orders/1")
+    assert "Needs you" in order
+    assert 'value="release"' in order
+    olga.post("/admin/orders/act", order=1, act="release")
+    assert 'value="release"' not in olga.text("/admin/orders/1")
+    olga.post("/admin/restored/release")
+    assert "Nothing waits since a restore." in olga.text("/admin/restored")
+    assert "Nothing waits for you." in olga.text("/admin")
 
 
 def test_what_a_provider_says_is_only_text(olga: Operator, up: SimpleNamespace) -> None:

@@ -49,8 +49,8 @@ def test_no_change_is_made_by_a_get(app: Flask) -> None:
         if rule.endpoint.startswith("admin.") and "GET" in (rule.methods or set())
     }
     assert made == {
-        "/admin", "/admin/attention", "/admin/sign-in", "/admin/sign-in/code", "/admin/sessions",
-        "/admin/account", "/admin/account/totp", "/admin/orders",
+        "/admin", "/admin/attention", "/admin/restored", "/admin/sign-in", "/admin/sign-in/code",
+        "/admin/sessions", "/admin/account", "/admin/account/totp", "/admin/orders",
         "/admin/orders/<number:order_id>", "/admin/customers", "/admin/customers/<name>",
         "/admin/customers/<name>/ledger.csv", "/admin/services", "/admin/services/add",
         "/admin/services/<number:service_id>", "/admin/providers", "/admin/providers/<name>",

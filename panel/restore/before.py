@@ -1,0 +1,121 @@
+"""What the database before a restore knows that its copy does not: what came after it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from database import numbers
+from database.driver import sqlite3
+from panel.orders.restored import Later
+
+
+class Lost(NamedTuple):
+    """What came after the copy was made, and is lost with the restore; rows by column.
+
+    acts: what operators did, as the audit has it.
+    """
+
+    orders: list[dict[str, Any]]
+    deposits: list[dict[str, Any]]
+    withdrawals: list[dict[str, Any]]
+    refills: list[dict[str, Any]]
+    cancels: list[dict[str, Any]]
+    acts: list[dict[str, Any]]
+
+
+class Before(NamedTuple):
+    """The database before a restore.
+
+    panel: which panel's it is; "" if it does not say.
+    numbers: the highest that it gave, by table.
+    orders, refills: what it knows of those that are in doubt in the copy, by number.
+    """
+
+    panel: str
+    numbers: dict[str, int]
+    lost: Lost
+    orders: dict[int, Later]
+    refills: dict[int, str]
+
+
+class Doubts(NamedTuple):
+    """What is in doubt in a copy: the numbers of its orders and refills."""
+
+    orders: list[int]
+    refills: list[int]
+
+
+def panel_of(connection: sqlite3.Connection) -> str:
+    """Which panel's database another one is; "" if it does not say.
+
+    :raises sqlite3.Error: if it cannot be read.
+    """
+    tables = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'identity'").fetchone()
+    row = connection.execute("SELECT panel FROM identity").fetchone() if tables else None
+    return row[0] if row else ""
+
+
+def read(connection: sqlite3.Connection, copied: Mapping[str, int], doubts: Doubts) -> Before:
+    """Read what came after a copy was made.
+
+    :param connection: the database before the restore.
+    :param copied: the numbers that the copy gave, by table.
+    :raises sqlite3.Error: if it cannot be read, or has another schema.
+    """
+    return Before(
+        panel_of(connection),
+        numbers.given_in(connection),
+        _lost(connection, copied),
+        dict(_orders(connection, doubts.orders)),
+        dict(_refills(connection, doubts.refills)),
+    )
+
+
+_ORDERS = """
+SELECT orders.id, accounts.name AS user, service_id AS service, link, quantity, charge_micros,
+    orders.status, providers.name AS provider, provider_order, orders.created_at
+FROM orders JOIN accounts ON accounts.id = orders.account_id
+LEFT JOIN providers ON providers.id = orders.provider_id
+WHERE orders.id > ? ORDER BY orders.id
+"""
+_ENTRIES = """
+SELECT ledger_entries.id, accounts.name AS user, amount_micros, note, ledger_entries.created_at
+FROM ledger_entries JOIN accounts ON accounts.id = account_id
+WHERE ledger_entries.id > ? AND kind = '{kind}' ORDER BY ledger_entries.id
+"""
+_REQUESTS = "SELECT id, order_id, status, created_at FROM {table} WHERE id > ? ORDER BY id"
+_ACTS = "SELECT id, operator, act, outcome, created_at FROM audit_lines WHERE id > ? ORDER BY id"
+
+
+def _lost(connection: sqlite3.Connection, copied: Mapping[str, int]) -> Lost:
+    def after(table: str, sql: str) -> list[dict[str, Any]]:
+        found = connection.execute(sql, (copied[table],))
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found]
+
+    return Lost(
+        after("orders", _ORDERS),
+        after("ledger_entries", _ENTRIES.format(kind="deposit")),
+        after("ledger_entries", _ENTRIES.format(kind="withdrawal")),
+        after("refills", _REQUESTS.format(table="refills")),
+        after("cancels", _REQUESTS.format(table="cancels")),
+        after("audit_lines", _ACTS),
+    )
+
+
+_LATER = """
+SELECT orders.id, status, dispatch_state, COALESCE(providers.name, ''), provider_id,
+    CASE dispatch_state WHEN 'sent' THEN COALESCE(provider_order, '') ELSE '' END, source_rank
+FROM orders LEFT JOIN providers ON providers.id = provider_id WHERE orders.id = ?
+"""
+
+
+def _orders(connection: sqlite3.Connection, ids: Iterable[int]) -> Iterator[tuple[int, Later]]:
+    for order_id in ids:
+        for number, *values in connection.execute(_LATER, (order_id,)):
+            yield number, Later(*values)
+
+
+def _refills(connection: sqlite3.Connection, ids: Iterable[int]) -> Iterator[tuple[int, str]]:
+    sql = "SELECT id, provider_refill FROM refills WHERE id = ? AND provider_refill IS NOT NULL"
+    for refill_id in ids:
+        yield from connection.execute(sql, (refill_id,))

@@ -1,0 +1,149 @@
+"""Restoring a copy of the database in the place of the present one."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from peewee import PeeweeException
+
+from database import numbers, replace, state_file
+from database.backup import read_only
+from database.connection import DatabaseError, close_database, database
+from database.driver import sqlite3
+from database.state_file import DAMAGED, State
+from database.transactions import write_queue
+from panel import ledger
+from panel.errors import OperatorError
+from panel.operations.audit import Actor
+from panel.orders import restored
+from panel.orders.restored import Counts
+from panel.restore import before
+from panel.restore.before import Before, Lost
+from panel.restore.mark import Context, identity, is_behind, jump, mark, new_identity
+from panel.restore.notice import beyond
+
+
+class Restored(NamedTuple):
+    """What a restore did.
+
+    kept: where the database before is now; None if there was none.
+    upgraded: what was done to bring the copy to this version, a line each.
+    unread: why it is not known what is lost; "" if it is.
+    """
+
+    kept: Path | None
+    is_damaged: bool
+    upgraded: list[str]
+    counts: Counts
+    lost: Lost | None
+    unread: str
+
+
+def restore(actor: Actor, file: Path, live: Path) -> Restored:
+    """Put a copy in the place of the present database, and mark what is in doubt since.
+
+    To be called while this process has no database open.
+
+    :param live: the present database, which may be missing.
+    :raises OperatorError: if the file is none to restore, or the database is in use; nothing
+        was changed then.
+    """
+    close_database()
+    part = live.with_name(f"{live.name}.restoring")
+    try:
+        _check_is_another(file, live)
+        with state_file.alone(live) as descriptor:
+            try:
+                replace.remove_copy(part)
+                replace.copy_checked(file, part)
+                return _restore(actor, file, live, part, descriptor)
+            finally:
+                replace.remove_copy(part)
+    except BlockingIOError:
+        raise OperatorError(
+            f"{live} is in use: stop the server, the worker and every other command first"
+        ) from None
+    except DatabaseError as error:
+        raise OperatorError(str(error)) from None
+    except OSError as error:
+        raise OperatorError(f"cannot restore {file}: {error.strerror or error}") from None
+    except (PeeweeException, sqlite3.Error) as error:
+        raise OperatorError(f"cannot restore {file}: {error}") from None
+
+
+def _check_is_another(file: Path, live: Path) -> None:
+    """:raises OperatorError: if the file is the present database, or one of SQLite's beside it."""
+    if not file.is_file():
+        raise OperatorError(f"{file} is no file" if file.exists() else f"there is no {file}")
+    own = (live, *(replace.beside(live, end) for end in replace.BESIDE))
+    if any(path.exists() and file.samefile(path) for path in own):
+        raise OperatorError(f"{file} is the present database itself")
+
+
+def _restore(actor: Actor, file: Path, live: Path, part: Path, descriptor: int) -> Restored:
+    real = Path(os.path.realpath(live))
+    is_sound = replace.quiesce(real) if real.exists() else True
+    upgraded = replace.open_copy(part)
+    if wrong := next(ledger.check(), None):
+        raise OperatorError(f"the ledger of {file} is not consistent: {wrong}")
+    copied, panel = numbers.given(), identity()
+    was, unread = _read_before(real, copied)
+    context = _context(panel, copied, was, state_file.read(descriptor))
+    with write_queue(), database.atomic("IMMEDIATE"):
+        counts = mark(context, actor, f"restore {file}")
+    state = State(context.panel, numbers.given())
+    replace.close_copy()
+    kept = replace.put_in_place(part, real, is_sound)
+    # Not before: the present database would be taken for an older copy after a power cut.
+    state_file.write(descriptor, state, durably=True)
+    state_file.sync_folder(live.parent)
+    is_same = was is not None and _continues(was.panel, was.numbers, panel, copied)
+    lost = was.lost if was is not None and is_same else None
+    if was is not None and not is_same:
+        unread = "it is not the one that this copy was made of"
+    return Restored(kept, not is_sound, upgraded, counts, lost, unread)
+
+
+def _read_before(live: Path, copied: Mapping[str, int]) -> tuple[Before | None, str]:
+    """What the present database knows; or None, and why."""
+    if not live.exists():
+        return None, "there is none"
+    doubts = before.Doubts(restored.orders_in_doubt(), restored.refills_in_doubt())
+    try:
+        with read_only(live, untouched=True) as connection:
+            return before.read(connection, copied, doubts), ""
+    except sqlite3.Error as error:
+        return None, f"it cannot be read: {error}"
+
+
+def _context(
+    panel: str, copied: Mapping[str, int], was: Before | None, known: State | None
+) -> Context:
+    """What is known of the time since the copy was made, from whoever knows it."""
+    if known is not None and (
+        known is DAMAGED or not _continues(known.panel, known.numbers, panel, copied)
+    ):
+        known = None
+    if was is not None and _continues(was.panel, was.numbers, panel, copied):
+        reached = dict(was.numbers)
+        if known is not None and is_behind(reached, known.numbers):
+            reached = _higher(reached, beyond(known.numbers))
+        name = panel or was.panel or (known.panel if known else "")
+        return Context(name or new_identity(), reached, was.orders, was.refills)
+    if known is not None:
+        return Context(panel or known.panel, beyond(known.numbers), {}, {})
+    return Context(panel or new_identity(), jump(copied), {}, {})
+
+
+def _continues(name: str, given: Mapping[str, int], panel: str, copied: Mapping[str, int]) -> bool:
+    """Whether somebody's numbers are those of the same panel, from after a copy was made.
+
+    :param name: which panel's they are; "" if that is not known, as for the copy.
+    """
+    is_same = name == panel or not name or not panel
+    return is_same and not is_behind(given, copied)
+
+
+def _higher(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {table: max(number, other.get(table, 0)) for table, number in one.items()}
