@@ -107,7 +107,8 @@ def test_only_the_named_networks_may_read_them(
         PANEL_METRICS_ALLOW="127.0.0.1/32,10.1.0.0/16,::1/128",
         PANEL_TRUSTED_PROXIES=proxies,
     ).test_client()
-    headers = {"X-Forwarded-For": forwarded} if forwarded else {}
+    headers = {"X-Request-Id": "the-same-one"}
+    headers |= {"X-Forwarded-For": forwarded} if forwarded else {}
     asked: dict[str, Any] = {"headers": headers, "environ_base": {"REMOTE_ADDR": address}}
     for method in ("GET", "HEAD", "POST", "OPTIONS", "DELETE"):
         found = client.open("/metrics", method=method, **asked)

@@ -20,6 +20,7 @@ from support.faulty import (
     says,
 )
 
+from database.clock import now
 from panel.orders.dispatch import Outgoing
 from panel.orders.provider_status import Charge, ProviderStatus
 from panel.orders.refills import ProviderRefill
@@ -70,7 +71,14 @@ def test_the_catalogue_is_read(either: FaultyProvider) -> None:
 
 
 def test_the_balance_is_told_with_its_currency(either: FaultyProvider) -> None:
-    assert connect(either).account() == ProviderAccount("12.5000 USD", False, "USD")
+    account = connect(either).account()
+    assert account._replace(clock_at=None) == ProviderAccount("12.5000 USD", False, "USD")
+
+
+def test_a_provider_tells_what_time_it_is_there(either: FaultyProvider) -> None:
+    at = connect(either).account().clock_at
+    assert at is not None
+    assert abs(at - now()) < 60
 
 
 def test_an_order_is_placed_with_its_link_unchanged(either: FaultyProvider) -> None:
