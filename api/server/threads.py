@@ -1,103 +1,91 @@
-"""The threads that work on requests, and how many of them work at a time."""
+"""The threads that work on requests: so many as usual, and more while some wait to write."""
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
+from time import monotonic
 
 Job = Callable[[], None]
 
-IDLE_S = 10
-"""After so long without work, threads beyond the usual number end."""
+PATIENCE_S = 0.02
+"""Who has waited for the write lock so long is replaced; a commit takes less, as a rule."""
+SURPLUS_S = 10
+"""How long threads beyond the usual number are kept after they were needed."""
 
 
 class RequestThreads:
-    """Threads of which `places` work at a time.
+    """Threads for requests. All methods but waiting() are for the main thread alone.
 
-    A thread that waits for the write lock has no place meanwhile: another request goes on, in
-    another thread where need be. The thread that had work last is the first to get some again.
+    A thread that has waited for the write lock for long counts as no thread: another one takes its
+    place, up to `max_threads` in all, so that requests which do not write go on.
     """
 
-    def __init__(self, places: int, max_threads: int) -> None:
-        self._places = places
-        self._max_threads = max_threads
-        self._lock = threading.Lock()
-        self._free = places  # below zero, while threads that have waited go on
+    def __init__(self, usual: int, max_threads: int) -> None:
+        self._usual = usual
+        self._max = max_threads
         self._threads = 0
-        self._jobs: deque[Job] = deque()
-        self._idle: list[SimpleQueue[Job | None]] = []  # each thread's own; the last was last busy
-        self._is_over = False
-        self.unfinished = 0
-        """Jobs that were submitted and have not ended."""
-
-    @property
-    def has_place(self) -> bool:
-        """Whether a request that came now would be worked on at once."""
-        return self._free > 0
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._waiting_since: dict[int, float] = {}
+        self._last_needed = 0.0
+        self._unfinished = 0
 
     def submit(self, job: Job) -> None:
-        """Run a job, which must not raise, as soon as there is a place."""
-        with self._lock:
-            self.unfinished += 1
-            self._jobs.append(job)
-            self._start_jobs()
+        """Run a job, which must not raise. Its end is to be told by finish()."""
+        self._unfinished += 1
+        self._jobs.put(job)
+        if self._threads < self._usual and self._unfinished > self._threads:
+            self._start_thread()
+
+    def finish(self) -> None:
+        """Take note that a job has ended."""
+        self._unfinished -= 1
+
+    def has_free_thread(self) -> bool:
+        """Whether a job that came now would be run at once."""
+        return self._unfinished < self._usual or (
+            self._unfinished - self._stalled() < self._usual and self._unfinished < self._max
+        )
 
     @contextmanager
-    def without_place(self) -> Iterator[None]:
-        """Give this thread's place to another request, while this one waits."""
-        with self._lock:
-            self._free += 1
-            self._start_jobs()
+    def waiting(self) -> Iterator[None]:
+        """Mark the calling thread as one that waits for the write lock."""
+        me = threading.get_ident()
+        self._waiting_since[me] = monotonic()
         try:
             yield
         finally:
-            with self._lock:
-                self._free -= 1
+            del self._waiting_since[me]
+
+    def adjust(self) -> None:
+        """Begin threads in place of those that have waited for long, and end those in excess."""
+        now = monotonic()
+        if self._unfinished > self._threads:
+            self._last_needed = now
+            wanted = min(self._usual + self._stalled(), self._unfinished, self._max)
+            while self._threads < wanted:
+                self._start_thread()
+        elif self._threads > self._usual and now - self._last_needed > SURPLUS_S:
+            self._end_thread()
 
     def shutdown(self, wait: bool = True) -> None:
-        """Let each thread end as soon as it has nothing to do; gunicorn calls this at the end."""
-        with self._lock:
-            self._is_over = True
-            for own in self._idle:
-                own.put(None)
-            self._threads -= len(self._idle)
-            self._idle.clear()
+        """Let each thread end as soon as it has nothing to do."""
+        while self._threads:
+            self._end_thread()
 
-    def _start_jobs(self) -> None:
-        while self._jobs and self._free > 0 and (self._idle or self._threads < self._max_threads):
-            job = self._jobs.popleft()
-            self._free -= 1
-            if self._idle:
-                self._idle.pop().put(job)
-            else:
-                self._threads += 1
-                threading.Thread(target=self._work, args=(job,)).start()
+    def _stalled(self) -> int:
+        """How many threads have waited for long."""
+        limit = monotonic() - PATIENCE_S
+        return sum(since < limit for since in list(self._waiting_since.values()))
 
-    def _work(self, job: Job | None) -> None:
-        own: SimpleQueue[Job | None] = SimpleQueue()
-        while job is not None:
+    def _start_thread(self) -> None:
+        self._threads += 1
+        threading.Thread(target=self._work).start()
+
+    def _end_thread(self) -> None:
+        self._threads -= 1
+        self._jobs.put(None)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
             job()
-            job = self._next_job(own)
-
-    def _next_job(self, own: SimpleQueue[Job | None]) -> Job | None:
-        """Wait for the thread's next job; None for its end."""
-        with self._lock:
-            self.unfinished -= 1
-            self._free += 1
-            if self._jobs and self._free > 0:
-                self._free -= 1
-                return self._jobs.popleft()
-            if self._is_over:
-                self._threads -= 1
-                return None
-            self._idle.append(own)
-        while True:
-            try:
-                return own.get(timeout=IDLE_S)
-            except Empty:
-                with self._lock:
-                    if own in self._idle and self._threads > self._places:
-                        self._idle.remove(own)
-                        self._threads -= 1
-                        return None

@@ -31,8 +31,8 @@ MAX_THREADS = 256
 
 REQUESTS_BETWEEN_CLIENTS = 8
 """After so many a busy worker takes a new client all the same, so that none waits forever."""
-ACCEPT_PAUSE_S = 0.005
-"""So often it takes one while its requests wait for the write lock, which may take long."""
+BUSY_TURN_S = 0.02
+"""How long a busy worker waits for events before it looks whether it is still busy."""
 
 TICK_S = 0.5
 """How often deadlines are looked at."""
@@ -46,7 +46,8 @@ LINGER_S = 2
 how long a closed connection is read, for otherwise its client may lose the last answer."""
 
 LOOK_BYTES = 8192
-"""gunicorn's parser looks at a head that is not whole when so many more bytes have come."""
+"""gunicorn's parser looks at a head that is not whole when so many more bytes have come; it reads
+so many at once."""
 
 REQUEST_S = 10
 MAX_BODY_BYTES = 1024 * 1024
@@ -70,8 +71,7 @@ class PanelWorker(ThreadWorker):
         self._waiting: dict[Connection, None] = {}  # for their clients; the longest waiting first
         self._resting: deque[Connection] = deque()
         self._room_bytes = LARGE_REQUESTS_BYTES
-        self._nr_at_last_accept = 0
-        self._next_accept = 0.0
+        self._answered_since_accept = 0
         self._next_tick = 0.0
         self._ends_by = math.inf
         self._request_s = REQUEST_S
@@ -80,7 +80,7 @@ class PanelWorker(ThreadWorker):
     def get_thread_pool(self) -> RequestThreads:
         """Make the threads; gunicorn calls this after the fork."""
         threads = RequestThreads(self.cfg.threads, MAX_THREADS)
-        transactions.while_waiting = threads.without_place
+        transactions.while_waiting = threads.waiting
         return threads
 
     # The worker's life
@@ -96,12 +96,12 @@ class PanelWorker(ThreadWorker):
         while self.alive:
             is_accepting = self._takes_clients()
             self.set_accept_enabled(is_accepting)
-            self._turn(TICK_S if is_accepting else ACCEPT_PAUSE_S)
+            self._turn(TICK_S if is_accepting else BUSY_TURN_S)
             self.alive = self.alive and self.is_parent_alive()
         self._stop_listening()
         last = monotonic() + self.cfg.graceful_timeout
         while self.nr_conns and monotonic() < last:
-            self._turn(TICK_S)
+            self._turn(BUSY_TURN_S)
         for conn in list(self._waiting):
             self._drop(conn)
         self.tpool.shutdown(wait=False)
@@ -111,6 +111,7 @@ class PanelWorker(ThreadWorker):
     def _turn(self, timeout_s: float) -> None:
         """Wait for events and handle them, and whatever is overdue."""
         self.wait_for_and_dispatch_events(timeout_s)
+        self.tpool.adjust()
         now = monotonic()
         if now >= self._next_tick:
             self._next_tick = now + TICK_S
@@ -140,11 +141,8 @@ class PanelWorker(ThreadWorker):
         Otherwise the first to wake takes all that connect at once, and keeps them for as long as
         they keep their connections, while another worker and its core have nothing to do.
         """
-        if self.tpool.unfinished < self.cfg.threads:
-            return True
-        if self.nr - self._nr_at_last_accept >= REQUESTS_BETWEEN_CLIENTS:
-            return True
-        return self.tpool.has_place and monotonic() >= self._next_accept
+        since = self._answered_since_accept
+        return since >= REQUESTS_BETWEEN_CLIENTS or self.tpool.has_free_thread()
 
     def accept(self, listener: Any) -> None:
         """Accept a new client."""
@@ -154,8 +152,7 @@ class PanelWorker(ThreadWorker):
         """Accept a new client, if there is one."""
         if self.nr_conns >= self.cfg.worker_connections:
             self._make_room()
-        self._nr_at_last_accept = self.nr
-        self._next_accept = monotonic() + ACCEPT_PAUSE_S
+        self._answered_since_accept = 0
         try:
             accepted, address = listener.accept()
         except OSError as error:
@@ -260,6 +257,8 @@ class PanelWorker(ThreadWorker):
 
     def _answered(self, conn: Connection, is_kept: bool) -> None:
         """Go on with a connection that a thread is done with."""
+        self.tpool.finish()
+        self._answered_since_accept += 1
         self._free_room(conn)
         if conn.sock.fileno() < 0:  # gunicorn has closed it: the answer broke off
             self._drop(conn)
@@ -398,8 +397,9 @@ class PanelWorker(ThreadWorker):
 
 def parser_refuses(cfg: Any, data: bytes, peer: Any) -> bool:
     """Whether gunicorn's parser refuses a request that begins with these bytes."""
+    pieces = (data[at : at + LOOK_BYTES] for at in range(0, len(data), LOOK_BYTES))
     try:
-        Request(cfg, IterUnreader([data]), peer)
+        Request(cfg, IterUnreader(pieces), peer)
     except NoMoreData:
         return False
     except Exception:

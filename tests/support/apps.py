@@ -113,6 +113,7 @@ class Server:
     environ: dict[str, str]
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    configuration: str = "gunicorn.conf.py"
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -132,7 +133,7 @@ class Server:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"],
+                [sys.executable, "-m", "gunicorn", "-c", self.configuration],
                 cwd=ROOT, env=self._environ(), stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         deadline = time.monotonic() + 20
