@@ -17,7 +17,7 @@ QUICK := not server and not browser
 # The servers that the tests start find their modules compiled.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run check test setup lint quick-tests all-tests format clean bench bench-sync
+.PHONY: run check test setup lint quick-tests all-tests format clean bench bench-sync bench-faults
 
 run: setup
 	@$(BIN)/flask demo
@@ -52,6 +52,10 @@ bench: setup
 # The worker's speed, and what it costs the customers (bench/sync.py).
 bench-sync: setup
 	@$(BIN)/python -m bench.sync $(ARGS)
+
+# What customers notice of slow clients, a held database and restarts (bench/faults.py).
+bench-faults: setup
+	@$(BIN)/python -m bench.faults $(ARGS)
 
 setup: $(VENV)/ready
 

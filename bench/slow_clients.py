@@ -63,12 +63,12 @@ class SlowClients:
         if not self._reads:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         client.settimeout(60)
-        client.connect(self._address)
-        client.settimeout(0)
-        with suppress(OSError):  # the server may have closed it already
-            client.send(self._sent)
         self._clients.append(client)
-        self.opened += 1
+        with suppress(OSError):  # it may be stopping, or have closed the connection already
+            client.connect(self._address)
+            client.settimeout(0)
+            self.opened += 1
+            client.send(self._sent)
 
     def _renew(self) -> None:
         """Look at each connection every few seconds, and open another for one that has ended.

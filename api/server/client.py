@@ -57,7 +57,8 @@ class ClientSocket(socket.socket):
     """
 
     def __init__(self, accepted: socket.socket) -> None:
-        super().__init__(fileno=accepted.detach())
+        kind = (accepted.family, accepted.type, accepted.proto)
+        super().__init__(*kind, fileno=accepted.detach())
         super().setblocking(False)
         self.received = bytearray()
         self._unsent: deque[memoryview] = deque()

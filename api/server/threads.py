@@ -59,14 +59,16 @@ class RequestThreads:
 
     def adjust(self) -> None:
         """Begin threads in place of those that have waited for long, and end those in excess."""
-        now = monotonic()
         if self._unfinished > self._threads:
-            self._last_needed = now
             wanted = min(self._usual + self._stalled(), self._unfinished, self._max)
             while self._threads < wanted:
                 self._start_thread()
-        elif self._threads > self._usual and now - self._last_needed > SURPLUS_S:
-            self._end_thread()
+        if self._threads > self._usual:
+            now = monotonic()
+            if self._threads <= self._usual + self._stalled():
+                self._last_needed = now
+            elif now - self._last_needed > SURPLUS_S:
+                self._end_thread()
 
     def shutdown(self, wait: bool = True) -> None:
         """Let each thread end as soon as it has nothing to do."""

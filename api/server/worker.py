@@ -4,25 +4,23 @@ The main thread receives each request until it is whole, gives it to a thread, a
 client does not take of the answer at once. Threads do the app's work and nothing else.
 """
 
-import errno
 import math
+import resource
 import selectors
 import socket
-from collections import deque
 from contextlib import suppress
 from functools import partial
 from time import monotonic
 from typing import Any
 
-from gunicorn.http.errors import NoMoreData
-from gunicorn.http.message import Request
-from gunicorn.http.unreader import IterUnreader
 from gunicorn.workers.gthread import ThreadWorker
 
 from api.context import settings_of
 from api.gunicorn_worker import write_json_error
+from api.server import parser
 from api.server.client import MAX_WINDOWS, ClientSocket, Connection, Pace, Phase
 from api.server.framing import Verdict
+from api.server.room import Room
 from api.server.threads import RequestThreads
 from database import transactions
 
@@ -37,23 +35,13 @@ BUSY_TURN_S = 0.02
 TICK_S = 0.5
 """How often deadlines are looked at."""
 
-SMALL_BYTES = 64 * 1024
-LARGE_REQUESTS_BYTES = 64 * 1024 * 1024
-"""The room for requests longer than SMALL_BYTES; who finds none waits."""
-
 LINGER_S = 2
 """How long a stopping worker keeps an idle client, which may be sending a request just now; and
 how long a closed connection is read, for otherwise its client may lose the last answer."""
 
-LOOK_BYTES = 8192
-"""gunicorn's parser looks at a head that is not whole when so many more bytes have come; it reads
-so many at once."""
-
 REQUEST_S = 10
 MAX_BODY_BYTES = 1024 * 1024
 """For an app that is not the panel: the bench serves one."""
-
-NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class PanelWorker(ThreadWorker):
@@ -69,9 +57,9 @@ class PanelWorker(ThreadWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._waiting: dict[Connection, None] = {}  # for their clients; the longest waiting first
-        self._resting: deque[Connection] = deque()
-        self._room_bytes = LARGE_REQUESTS_BYTES
+        self._room = Room()
         self._answered_since_accept = 0
+        self._next_accept = 0.0
         self._next_tick = 0.0
         self._ends_by = math.inf
         self._request_s = REQUEST_S
@@ -90,6 +78,7 @@ class PanelWorker(ThreadWorker):
         if (settings := settings_of(self.wsgi)) is not None:
             self._request_s = settings.request_seconds
             self._max_body_bytes = self.wsgi.config["MAX_CONTENT_LENGTH"]
+        allow_many_files()
         self.poller.register(
             self.method_queue.fileno(), selectors.EVENT_READ, self.method_queue.run_callbacks
         )
@@ -116,8 +105,9 @@ class PanelWorker(ThreadWorker):
         if now >= self._next_tick:
             self._next_tick = now + TICK_S
             self.notify()
-            for conn in [conn for conn in self._waiting if conn.pace.is_over(now)]:
-                self._give_up(conn)
+            for conn in list(self._waiting):
+                if conn.pace.is_over(now):
+                    self._give_up(conn)
 
     def _stop_listening(self) -> None:
         """Take no more clients, and give those that are here a last deadline."""
@@ -129,8 +119,9 @@ class PanelWorker(ThreadWorker):
         for listener in self.sockets:
             # Who has connected is served: the kernel would reset them with the last copy of the
             # socket. Where the socket stays open, the next server takes them.
-            while not self.keeps_listening and self._accept(listener):
-                pass
+            for _ in range(0 if self.keeps_listening else self.cfg.backlog):
+                if not self._accept(listener):
+                    break
             listener.close()
 
     # Clients come
@@ -141,6 +132,8 @@ class PanelWorker(ThreadWorker):
         Otherwise the first to wake takes all that connect at once, and keeps them for as long as
         they keep their connections, while another worker and its core have nothing to do.
         """
+        if monotonic() < self._next_accept:
+            return False
         since = self._answered_since_accept
         return since >= REQUESTS_BETWEEN_CLIENTS or self.tpool.has_free_thread()
 
@@ -150,28 +143,29 @@ class PanelWorker(ThreadWorker):
 
     def _accept(self, listener: Any) -> bool:
         """Accept a new client, if there is one."""
-        if self.nr_conns >= self.cfg.worker_connections:
-            self._make_room()
         self._answered_since_accept = 0
         try:
             accepted, address = listener.accept()
-        except OSError as error:
-            if error.errno in NO_ROOM:
-                self.log.error("Cannot accept a client: %s", error)
-                self._make_room()
+        except (BlockingIOError, ConnectionAbortedError):
+            return False
+        except OSError as error:  # too many open files, mostly
+            self.log.error("Cannot accept a client: %s", error)
+            self._next_accept = monotonic() + TICK_S
+            self._drop_longest_waiting()
             return False
         sock = ClientSocket(accepted)
         conn = Connection(self.cfg, sock, address, listener.getsockname())
         self.nr_conns += 1
+        if self.nr_conns > self.cfg.worker_connections:
+            self._drop_longest_waiting()
         self._enter(conn, Phase.IDLE, self._request_s if self.alive else LINGER_S)
         self._on_readable(conn, sock)
         return True
 
-    def _make_room(self) -> None:
-        """Close the connection whose client has been waited for longest, if there is one."""
-        for conn in self._waiting:
-            self._drop(conn)
-            return
+    def _drop_longest_waiting(self) -> None:
+        """Make room for another client."""
+        if self._waiting:
+            self._drop(next(iter(self._waiting)))
 
     # A request comes
 
@@ -198,37 +192,35 @@ class PanelWorker(ThreadWorker):
             self._enter(conn, Phase.RECEIVING, self._request_s)
         conn.pace.move(count)
         verdict = conn.framing.examine(conn.sock.received)
-        if verdict is Verdict.MORE and not self._is_refused(conn, count):
+        if verdict is Verdict.MORE and self._is_refused(conn, count):
+            verdict = Verdict.REFUSE
+        if verdict is Verdict.MORE:
             self._wait_for_more(conn)
         else:
             self._hand_over(conn, is_whole=verdict is Verdict.WHOLE)
 
     def _is_refused(self, conn: Connection, count: int) -> bool:
-        """Whether gunicorn's parser refuses what has come of a request, whatever follows.
-
-        It is asked once for a whole head, and now and then for one that is not whole.
-        """
+        """Whether a request is refused as far as it has come, so that its rest does not matter."""
         data = conn.sock.received
-        before = len(data) - count
-        if conn.framing.head_bytes:
-            is_time = before < conn.framing.head_bytes
-        elif len(data) < LOOK_BYTES:
-            is_time = data.find(b"\n", before) >= 0
-        else:
-            is_time = before // LOOK_BYTES < len(data) // LOOK_BYTES
-        return is_time and parser_refuses(self.cfg, bytes(data), conn.client)
+        is_time = parser.is_worth_a_look(data, count, conn.framing.head_bytes)
+        return is_time and parser.refuses(self.cfg, bytes(data), conn.client)
 
     def _wait_for_more(self, conn: Connection) -> None:
-        if not self._reserve(conn):
+        if not self._room.enter(conn):
             self._unpoll(conn)
             self._enter(conn, Phase.RESTING, MAX_WINDOWS * self._request_s)
-            self._resting.append(conn)
             return
         if conn.framing.expects_continue and not conn.told_to_continue:
             conn.told_to_continue = True
             with suppress(OSError):  # the next receive() meets it too
                 conn.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._poll(conn)
+
+    def _free_room(self, conn: Connection) -> None:
+        """Go on with the large requests that there is room for now."""
+        for other in self._room.leave(conn):
+            self._enter(other, Phase.RECEIVING, self._request_s)
+            self._wait_for_more(other)
 
     def _hand_over(self, conn: Connection, *, is_whole: bool) -> None:
         """Let a thread read and answer the request."""
@@ -300,6 +292,7 @@ class PanelWorker(ThreadWorker):
             self._drop(conn)
             return
         self._leave(conn)
+        conn.phase = Phase.CLOSING
         self._free_room(conn)
         with suppress(OSError):
             write_json_error(conn.sock, 408, "Request Timeout", "")
@@ -335,34 +328,6 @@ class PanelWorker(ThreadWorker):
         self.nr_conns -= 1
         conn.close()
 
-    # Room for large requests
-
-    def _reserve(self, conn: Connection) -> bool:
-        """Keep room for a request if it is large; False if there is none."""
-        known = conn.framing.total_bytes
-        if conn.reserved_bytes or max(known, len(conn.sock.received)) <= SMALL_BYTES:
-            return True
-        needed = known or conn.framing.max_bytes
-        others_wait = bool(self._resting) and self._resting[0] is not conn
-        if others_wait or needed > self._room_bytes:
-            return False
-        self._room_bytes -= needed
-        conn.reserved_bytes = needed
-        return True
-
-    def _free_room(self, conn: Connection) -> None:
-        """Give a request's room to those that wait for some."""
-        self._room_bytes += conn.reserved_bytes
-        conn.reserved_bytes = 0
-        while self._resting:
-            first = self._resting[0]
-            if first.phase is Phase.RESTING:
-                if not self._reserve(first):
-                    return
-                self._enter(first, Phase.RECEIVING, self._request_s)
-                self._wait_for_more(first)
-            self._resting.popleft()
-
     # What is waited for
 
     def _enter(self, conn: Connection, phase: Phase, window_s: float) -> None:
@@ -395,13 +360,8 @@ class PanelWorker(ThreadWorker):
             self.poller.unregister(conn.sock)
 
 
-def parser_refuses(cfg: Any, data: bytes, peer: Any) -> bool:
-    """Whether gunicorn's parser refuses a request that begins with these bytes."""
-    pieces = (data[at : at + LOOK_BYTES] for at in range(0, len(data), LOOK_BYTES))
-    try:
-        Request(cfg, IterUnreader(pieces), peer)
-    except NoMoreData:
-        return False
-    except Exception:
-        return True
-    return False
+def allow_many_files() -> None:
+    """Let the process open as many files as it may; clients and threads need more than 1024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # the service's sandbox forbids it, and allows enough
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
