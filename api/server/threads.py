@@ -61,7 +61,7 @@ class RequestThreads:
         """Begin threads in place of those that have waited for long, and end those in excess."""
         if self._unfinished > self._threads:
             wanted = min(self._usual + self._stalled(), self._unfinished, self._max)
-            while self._threads < wanted:
+            for _ in range(wanted - self._threads):
                 self._start_thread()
         if self._threads > self._usual:
             now = monotonic()
@@ -81,8 +81,13 @@ class RequestThreads:
         return sum(since < limit for since in list(self._waiting_since.values()))
 
     def _start_thread(self) -> None:
-        self._threads += 1
-        threading.Thread(target=self._work).start()
+        try:
+            threading.Thread(target=self._work).start()
+        except RuntimeError:  # there may be no more: those that are there go on
+            if not self._threads:
+                raise
+        else:
+            self._threads += 1
 
     def _end_thread(self) -> None:
         self._threads -= 1
