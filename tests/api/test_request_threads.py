@@ -79,29 +79,35 @@ def test_there_is_a_most(threads: RequestThreads) -> None:
 
 def test_threads_in_excess_end(threads: RequestThreads, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.server.threads.SURPLUS_S", 0)
-    before = threading.active_count()
+    count_new = counter()
     let_go = hold(threads, 2, is_writer=True)
     time.sleep(2 * PATIENCE_S)
     let_go_too = hold(threads, 2, is_writer=True)
-    assert threading.active_count() == before + 4
+    assert count_new() == 4
     let_go()
     let_go_too()
     for _ in range(4):
         threads.finish()
     for _ in range(4):
         threads.adjust()
-    wait_for(lambda: threading.active_count() == before + 2)
+    wait_for(lambda: count_new() == 2)
 
 
 def test_all_end_with_the_server() -> None:
-    before = threading.active_count()
+    count_new = counter()
     threads = RequestThreads(usual=2, max_threads=4)
     done: SimpleQueue[int] = SimpleQueue()
     for number in range(20):
         threads.submit(lambda number=number: done.put(number))  # type: ignore[misc]
     threads.shutdown()
     assert sorted(done.get(timeout=30) for _ in range(20)) == list(range(20))
-    wait_for(lambda: threading.active_count() == before)
+    wait_for(lambda: count_new() == 0)
+
+
+def counter() -> Callable[[], int]:
+    """Counts the threads that have begun since."""
+    before = set(threading.enumerate())
+    return lambda: len(set(threading.enumerate()) - before)
 
 
 def wait_for(reached: Callable[[], bool]) -> None:
