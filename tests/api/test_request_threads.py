@@ -88,9 +88,15 @@ def test_threads_in_excess_end(threads: RequestThreads, monkeypatch: pytest.Monk
     let_go_too()
     for _ in range(4):
         threads.finish()
-    for _ in range(4):
+
+    def is_adjusted() -> bool:
         threads.adjust()
-    wait_for(lambda: count_new() == 2)
+        return count_new() == 2
+
+    wait_for(is_adjusted)
+    threads.adjust()
+    time.sleep(2 * PATIENCE_S)
+    assert count_new() == 2, "the usual ones stay"
 
 
 def test_all_end_with_the_server() -> None:
