@@ -9,9 +9,9 @@ from gunicorn.workers.base import Worker
 wsgi_app = "app:create_app()"
 bind = os.environ.get("BIND") or f"127.0.0.1:{os.environ.get('PORT', '8000')}"
 
-# Threads keep slow clients' connections open without holding up the others; two processes use
-# the second core where there is one. Of eight, some answer while the others wait for the disk.
-worker_class = "api.gunicorn_worker.BalancedThreadWorker"
+# Two processes use the second core where there is one. Of eight threads, some answer while the
+# others wait for the disk; slow clients occupy none of them.
+worker_class = "api.server.worker.PanelWorker"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = 8
 keepalive = 15
@@ -22,6 +22,8 @@ preload_app = True
 # A stopped server finishes the requests in flight.
 graceful_timeout = 30
 timeout = 60
+# An answer is sent from memory, piece by piece as the client reads it.
+sendfile = False
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 control_socket_disable = True
 
@@ -44,16 +46,17 @@ access_log_format = (
 
 def on_starting(server: Arbiter) -> None:
     """Keep keys out of both logs, and HTML out of the answers."""
-    from api import gunicorn_worker
+    from api.server import hooks
 
-    gunicorn_worker.protect_output()
+    hooks.protect_output()
 
 
 def post_fork(server: Arbiter, worker: Worker) -> None:
-    """Let a worker that has only just begun obey a stop."""
-    from api import gunicorn_worker
+    """Let a worker that has only just begun obey a stop, and tell it who opened the socket."""
+    from api.server import hooks
 
-    gunicorn_worker.obey_early_stop(server, worker)
+    hooks.obey_early_stop(server, worker)
+    worker.keeps_listening = server.systemd
 
 
 def post_worker_init(worker: Worker) -> None:

@@ -14,6 +14,13 @@ def bind_settings(app: Flask, settings: Settings, listening_url: str) -> None:
     app.extensions[_LISTENING] = listening_url
 
 
+def settings_of(app: object) -> Settings | None:
+    """The settings of a WSGI app, None if it is not the panel."""
+    found = getattr(app, "extensions", {}).get(_EXTENSION)
+    assert found is None or isinstance(found, Settings)
+    return found
+
+
 def current_settings() -> Settings:
     """The settings of the app that serves this request or runs this command."""
     settings = current_app.extensions[_EXTENSION]

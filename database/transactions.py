@@ -4,7 +4,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
@@ -15,6 +15,10 @@ from database.connection import AtThreadEnd, database
 from database.unavailable import TransactionLostError
 
 Result = TypeVar("Result")
+
+while_waiting: Callable[[], AbstractContextManager[object]] = nullcontext
+"""What a thread is inside while it waits for its turn to write. A server sets this, so that
+another request can be worked on meanwhile."""
 
 _thread = threading.local()
 """Each thread's lock file: `lock`, whose it is, and what closes it when the thread ends."""
@@ -35,8 +39,11 @@ def immediate(leaves: bool = False) -> Iterator[None]:
     """
     if database.in_transaction():
         raise RuntimeError("immediate() inside a transaction")
-    with write_queue():
-        with database.atomic("IMMEDIATE"):
+    with ExitStack() as queue:
+        with ExitStack() as transaction:
+            with while_waiting():
+                queue.enter_context(write_queue())
+                transaction.enter_context(database.atomic("IMMEDIATE"))
             yield
         numbers.note(at_once=leaves)
 
@@ -101,7 +108,9 @@ def group_commit(do: Callable[[], Result]) -> Result:
         raise RuntimeError("group_commit() inside a transaction")
     write = PendingWrite(do)
     _pending.append(write)
-    with _leader_lock:
+    with ExitStack() as turn:
+        with while_waiting():
+            turn.enter_context(_leader_lock)
         if not write.done:
             _commit_pending(write)
     if write.error is not None:

@@ -219,7 +219,7 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
                 "PANEL_RATE_LIMIT": PLENTY,
                 **environ,
             },
-            config=config,
+            configuration=config,
         )
         server.start()
         servers.append(server)

@@ -215,6 +215,7 @@ def _responses() -> dict[str, Any]:
     good = {"anyOf": [answer for name in ACTIONS for answer in ANSWERS[name]]}
     texts: dict[int, list[str]] = {
         400: ["A request that cannot be read."],
+        408: ["A request that did not arrive whole in time."],
         413: ["A body that is too large."],
         500: ["A fault of the panel's own."],
         503: ["The database cannot be written for now; nothing was changed."],

@@ -18,7 +18,7 @@ import pytest
 from support.apps import ROOT, Server
 from support.clients import SIZE, Crowd, add, open_a_database, send_on
 from support.databases import dump_file, order_numbers
-from support.servers import at_the_desk, each_worker, workers
+from support.servers import at_the_desk, each_worker, wait_until, workers
 
 from database.connection import close_database
 from database.driver import sqlite3
@@ -221,20 +221,56 @@ def test_a_stop_waits_for_the_request_that_is_still_arriving(make_server: MakeSe
     assert (status, state["status"]) == (200, "Pending")
 
 
-def test_a_worker_that_is_busy_leaves_new_clients_to_the_other(make_server: MakeServer) -> None:
-    server = make_server(WEB_CONCURRENCY="2")
-    key = furnish(server)
-    one_at_a_time = each_worker(server)
-    next(one_at_a_time)
-    threads = runpy.run_path(str(ROOT / "gunicorn.conf.py"))["threads"]
-    slow = [begin_order(server, key) for _ in range(threads)]
-    one_at_a_time.close()  # now the other one is awake too
+SLEEPY = """
+import os, tempfile, time
+from pathlib import Path
 
-    assert [server.call(key, "balance")[0] for _ in range(20)] == [200] * 20
-    for connection, last in slow:
-        with connection:
-            connection.sendall(last)
-            assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+def create_app():
+    return answer
+
+def answer(environ, start_response):
+    if environ["PATH_INFO"] == "/slow":
+        tempfile.mkstemp(dir=os.environ["ASLEEP"])
+        while not Path(os.environ["WAKE"]).exists():
+            time.sleep(0.01)
+    body = str(os.getpid()).encode()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+"""
+
+
+@pytest.mark.server
+def test_a_worker_that_is_busy_leaves_new_clients_to_the_other(tmp_path: Path) -> None:
+    (tmp_path / "sleepy.py").write_text(SLEEPY)
+    (tmp_path / "sleepy.conf.py").write_text(
+        "from pathlib import Path\nexec(Path('gunicorn.conf.py').read_text())\n"
+        f"wsgi_app, pythonpath = 'sleepy:create_app()', {str(tmp_path)!r}\n"
+    )
+    wake, asleep = tmp_path / "wake", tmp_path / "asleep"
+    asleep.mkdir()
+    environ = {"WEB_CONCURRENCY": "2", "WAKE": str(wake), "ASLEEP": str(asleep)}
+    server = Server(tmp_path, environ)
+    server.configuration = str(tmp_path / "sleepy.conf.py")
+    server.start()
+    try:
+        one_at_a_time = each_worker(server)
+        busy = str(next(one_at_a_time))
+        threads = runpy.run_path(str(ROOT / "gunicorn.conf.py"))["threads"]
+        slow = [HTTPConnection("127.0.0.1", server.port, timeout=30) for _ in range(threads)]
+        for connection in slow:
+            connection.request("GET", "/slow")
+        wait_until(lambda: len(list(asleep.iterdir())) == threads)
+        one_at_a_time.close()  # now the other one is awake too
+
+        answers = {server.request("GET", "/")[2].decode() for _ in range(20)}
+        assert len(answers) == 1
+        assert busy not in answers
+        wake.touch()
+        assert {connection.getresponse().read().decode() for connection in slow} == {busy}
+        for connection in slow:
+            connection.close()
+    finally:
+        server.kill()
 
 
 @pytest.mark.server

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -405,3 +405,39 @@ def test_orders_that_share_a_commit_are_judged_each_by_itself(
     assert accounts.get("alice").balance_micros == 0
     assert list(ledger.check()) == []
     assert len(begun) == 1
+
+
+# What a server is told
+
+
+@pytest.mark.parametrize("write", [group_commit, lambda do: _in_immediate(do)])
+def test_a_thread_says_so_while_it_waits_to_write_and_not_while_it_writes(
+    panel_file: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Callable[[], Any]], Any]
+) -> None:
+    waiting: set[int] = set()
+    begun = threading.Semaphore(0)
+
+    @contextmanager
+    def marked() -> Iterator[None]:
+        waiting.add(threading.get_ident())
+        begun.release()
+        yield
+        waiting.discard(threading.get_ident())
+
+    def is_waiting() -> bool:
+        return threading.get_ident() in waiting
+
+    with ThreadPoolExecutor() as others:
+        with transactions.immediate():
+            monkeypatch.setattr(transactions, "while_waiting", marked)
+            writes = [others.submit(write, is_waiting) for _ in range(3)]
+            for _ in writes:
+                assert begun.acquire(timeout=30)
+            assert len(waiting) == 3
+        assert [written.result() for written in writes] == [False] * 3
+    assert waiting == set()
+
+
+def _in_immediate(do: Callable[[], Any]) -> Any:
+    with transactions.immediate():
+        return do()

@@ -177,14 +177,25 @@ def test_the_example_settings_are_settings_and_can_be_used() -> None:
     assert settings.unknown(environ) == []
     assert settings.read(environ).trusted_proxies == 1
     own = {name for name in environ if not name.startswith("PANEL_")}
-    assert own <= {"PORT", "BIND", "WEB_CONCURRENCY"}
+    assert own <= {"WEB_CONCURRENCY"}  # the address is that of the socket
 
 
 @pytest.mark.parametrize("name", ["nginx.conf", "Caddyfile"])
 def test_a_proxy_passes_on_to_the_address_that_the_panel_listens_on(name: str) -> None:
     targets = re.findall(r"(?:proxy_pass http://|reverse_proxy )([\w.:]+)", DEPLOY[name])
     groups = dict(re.findall(r"upstream (\w+) \{[^}]*?server ([\w.:]+);", DEPLOY[name]))
-    assert [groups.get(target, target) for target in targets] == [example_environment()["BIND"]]
+    address = unit("panel.socket")["Socket"]["ListenStream"]
+    assert [groups.get(target, target) for target in targets] == [address]
+
+
+def test_systemd_holds_the_socket_of_the_service() -> None:
+    assert unit("panel.socket")["Install"]["WantedBy"] == "sockets.target"
+    assert unit("panel.service")["Unit"]["Requires"] == "panel.socket"
+    assert "panel.socket" in unit("panel.service")["Unit"]["After"].split()
+    pasted = shell("docs/deploy.md")
+    assert "deploy/panel.socket " in pasted
+    assert "enable --now panel.socket " in pasted
+    assert unit("panel.socket")["Socket"]["ListenStream"] in PAGES["docs/deploy.md"]
 
 
 def test_a_proxy_never_repeats_a_request() -> None:

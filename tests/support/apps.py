@@ -22,6 +22,7 @@ from werkzeug.routing import Rule
 
 import settings
 from app import create_app
+from bench.busy_clients import activated
 from database.driver import sqlite3
 from panel import accounts, services
 from panel.money import MICROS
@@ -107,14 +108,18 @@ def free_port() -> int:
 
 @dataclass
 class Server:
-    """A real panel: gunicorn in its own process group, the `flask` command, one database."""
+    """A real panel: gunicorn in its own process group, the `flask` command, one database.
+
+    listener: an open socket that gunicorn gets as it does from systemd.
+    """
 
     folder: Path
     environ: dict[str, str]
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    configuration: str = "gunicorn.conf.py"
+    listener: socket.socket | None = None
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    config: str = "gunicorn.conf.py"
 
     @property
     def log(self) -> Path:
@@ -131,9 +136,11 @@ class Server:
             return connection.execute(sql, values).fetchall()
 
     def start(self) -> None:
+        command = [sys.executable, "-m", "gunicorn", "-c", self.configuration]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "-c", self.config],
+                activated(command, self.listener) if self.listener else command,
+                pass_fds=[self.listener.fileno()] if self.listener else [],
                 cwd=ROOT, env=self._environ(), stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         deadline = time.monotonic() + 20

@@ -162,6 +162,7 @@ def test_services_are_put_in_order_with_the_keyboard_and_by_dragging(
 
 def numbers(page: Page) -> list[str]:
     """The numbers of the services on the page, from the top."""
+    page.locator("tbody th").first.wait_for()  # the page is there when its rows are
     return page.locator("tbody th").all_inner_texts()
 
 

@@ -25,4 +25,4 @@ def test_the_server_can_be_started_from_another_folder(tmp_path: Path) -> None:
         process.terminate()
         said += list(process.stderr)
     assert process.returncode == 0, "".join(said)
-    assert "Using worker: api.gunicorn_worker.BalancedThreadWorker" in "".join(said)
+    assert "Using worker: api.server.worker.PanelWorker" in "".join(said)

@@ -1,4 +1,4 @@
-"""What the panel changes in gunicorn: the worker class, its logs, and its own error answers."""
+"""What the panel changes in gunicorn: its logs, its error answers, and how a worker begins."""
 
 import json
 import logging
@@ -9,38 +9,6 @@ import socket
 from gunicorn import util
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
-from gunicorn.workers.gthread import ThreadWorker
-
-REQUESTS_BETWEEN_CLIENTS = 8
-"""After so many a busy worker takes a new client all the same, so that none waits forever."""
-
-
-class BalancedThreadWorker(ThreadWorker):
-    """gunicorn's gthread, where a worker whose threads are all busy leaves clients to the others.
-
-    Otherwise the first to wake takes all that connect at once, and keeps them for as long as
-    they keep their connections, while another worker and its core have nothing to do.
-    """
-
-    _requests_at_last_accept = 0
-
-    def accept(self, listener: socket.socket) -> None:
-        """Accept a new client."""
-        super().accept(listener)
-        self._requests_at_last_accept = self.nr
-
-    @property
-    def worker_connections(self) -> int:
-        """How many clients may be connected; gunicorn asks whether it may accept one more."""
-        busy = self.nr_conns - len(self.keepalived_conns) - len(self.pending_conns)
-        since = self.nr - self._requests_at_last_accept
-        if busy < self.cfg.threads or since >= REQUESTS_BETWEEN_CLIENTS:
-            return self.cfg.worker_connections
-        return 0
-
-    @worker_connections.setter
-    def worker_connections(self, number: int) -> None:
-        """Do nothing: gunicorn copies the setting that is read above."""
 
 
 class RequestTextFilter(logging.Filter):
