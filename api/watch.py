@@ -8,10 +8,9 @@ import logging
 import threading
 import time
 
-from flask import Flask
 from peewee import PeeweeException
 
-from api.context import current_settings
+from api.context import settings_of
 from database.connection import disconnect
 from panel import health
 from panel.alerts.book import Pace
@@ -24,10 +23,10 @@ EVERY_S = 30
 USUAL = Pace()
 
 
-def start_for(app: Flask) -> None:
-    """Begin to look, on the settings of an app that gunicorn serves."""
-    with app.app_context():
-        start(current_settings())
+def start_for(app: object) -> None:
+    """Begin to look, on the settings of the app that gunicorn serves, if it is the panel."""
+    if (settings := settings_of(app)) is not None:
+        start(settings)
 
 
 def start(

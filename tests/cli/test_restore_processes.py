@@ -166,7 +166,7 @@ def test_every_file_is_its_owners_alone_and_no_part_of_the_repository(
     server.stop()
     server.flask("restore", str(copies / name))
     seen |= modes(folder)
-    ends = ("", "-wal", "-shm", ".lock", ".worker", ".state", ".version-5")
+    ends = ("", "-wal", "-shm", ".lock", ".worker", ".alerts", ".state", ".version-5")
     expected = {f"{name}{end}" for end in ends} | {"panel-session.key", f"copies/{name}"}
     kept = {path for path in seen if ".before-restore-" in path}
     assert len(kept) == 1

@@ -147,7 +147,7 @@ def test_the_remote_control_is_asked_with_json(tmp_path: Path) -> None:
         ("test-server --help", []),
         ("sandbox --help", []),
         ("version", []),
-        ("user list", ["panel.db", "panel.db.lock"]),
+        ("user list", ["panel.db", "panel.db.lock", "panel.db.state"]),
     ],
 )
 def test_only_a_command_that_needs_the_database_creates_it(

@@ -196,7 +196,15 @@ def test_no_other_status_is_described_and_every_error_has_one_form(
     document: Document, method: str
 ) -> None:
     described = responses(document, method)
-    assert set(described) == {200, 400, 413, 500, 503, *(p.status for p in errors.catalogue())}
+    assert set(described) == {
+        200,
+        400,
+        408,
+        413,
+        500,
+        503,
+        *(p.status for p in errors.catalogue()),
+    }
     for status in set(described) - {200}:
         schema = described[status]["content"]["application/json"]["schema"]
         assert schema == {"$ref": "#/components/schemas/Error"}

@@ -160,4 +160,4 @@ def test_pings_come_while_all_lanes_turn_and_tell_when_one_or_the_loop_does_not(
     log = server.worker_log(worker)
     assert SECRET not in log
     assert "the ping tells: the worker's loop does not go on" in log
-    assert "the ping tells: the lane of up has an internal error (refill)" in log
+    assert "the ping tells: the lane of up has an internal error (refill" in log  # or its status
