@@ -10,6 +10,8 @@ from werkzeug.exceptions import NotFound
 PATH = "/healthz/proxy"
 HEADER = "X-Panel-Probe"
 MAX_AGE_S = 60
+ANSWER = {"address", "forwarded_for", "https"}
+"""What the answer holds."""
 
 
 def sign(secret_key: str) -> str:

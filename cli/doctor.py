@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import click
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3 import exceptions
 
 from api import proxy_probe
 from api.context import current_settings
-from cli.common import Command
+from command_line import PlainCommand
+from database.connection import configure, database, disconnect
 from panel import doctor
 from panel.doctor import Finding, Mark
 from settings import Settings
@@ -21,6 +23,14 @@ FORGED = "192.0.2.77"
 
 PROBE_TIMEOUT_S = 10
 
+WHY: dict[type[Exception], str] = {
+    exceptions.NameResolutionError: "its name cannot be resolved",
+    exceptions.NewConnectionError: "nobody answers there",
+    exceptions.TimeoutError: f"it did not answer within {PROBE_TIMEOUT_S} s",
+    exceptions.SSLError: "its certificate is not valid",
+}
+"""The errors of a request, in the order in which they are told apart."""
+
 
 def make(explained: list[tuple[str, str, str]], unknown: list[str]) -> click.Command:
     """The command.
@@ -29,7 +39,7 @@ def make(explained: list[tuple[str, str, str]], unknown: list[str]) -> click.Com
     :param unknown: variables that look like settings and are none.
     """
 
-    @click.command("doctor", cls=Command)
+    @click.command("doctor", cls=PlainCommand)
     @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     @click.pass_context
     def command(ctx: click.Context, as_json: bool) -> None:
@@ -40,10 +50,13 @@ def make(explained: list[tuple[str, str, str]], unknown: list[str]) -> click.Com
         code 1 if something is wrong. Checking a large database takes a while.
         """
         findings = []
-        for finding in _examine(current_settings(), explained, unknown):
-            findings.append(finding)
-            if not as_json:
-                click.echo(f"{finding.mark:5}  {finding.name}: {finding.text}")
+        try:
+            for finding in _examine(current_settings(), explained, unknown):
+                findings.append(finding)
+                if not as_json:
+                    click.echo(f"{finding.mark:5}  {finding.name}: {finding.text}")
+        finally:
+            disconnect()
         if as_json:
             click.echo(json.dumps([finding._asdict() for finding in findings], indent=2))
         if any(finding.mark is Mark.WRONG for finding in findings):
@@ -59,8 +72,16 @@ def _examine(
         yield Finding(Mark.OK, variable, f"{value or 'empty'} ({origin})")
     for variable in unknown:
         yield Finding(Mark.WARN, variable, "is not a setting of the panel, ignored")
-    yield from doctor.examine(settings, lambda row: ask.ask_account(row, settings))
+    yield from doctor.examine(
+        settings, lambda row: ask.ask_account(row, settings), partial(_open_tables, settings)
+    )
     yield _proxy(settings)
+
+
+def _open_tables(settings: Settings) -> None:
+    """Point the models at the database as it is: nothing is created, upgraded or marked."""
+    if database.deferred:
+        configure(settings.database, settings.synchronous)
 
 
 def _proxy(settings: Settings) -> Finding:
@@ -69,15 +90,19 @@ def _proxy(settings: Settings) -> Finding:
     if not settings.public_url:
         text = "not looked at: PANEL_PUBLIC_URL is empty"
         return Finding(Mark.WARN, name, text)
+    url = settings.public_url
     try:
-        seen = _probe(settings.public_url, proxy_probe.sign(_secret_key(settings)))
-    except (HTTPError, OSError, ValueError) as error:
-        text = f"{settings.public_url} gave no answer of this panel ({type(error).__name__})"
-        return Finding(Mark.WRONG, name, text)
+        signature = proxy_probe.sign(_secret_key(settings))
+    except OSError:
+        return Finding(Mark.WARN, name, "not looked at: the server was never started here")
+    try:
+        seen = _probe(url, signature)
+    except (exceptions.HTTPError, OSError) as error:
+        return Finding(Mark.WRONG, name, f"{url}: {_why(error)}")
     if seen is None:
-        text = f"{settings.public_url} is answered by another server, or by another panel"
+        text = f"{url} is answered by another server, or by another panel"
         return Finding(Mark.WRONG, name, text)
-    problem = judge(seen, settings.trusted_proxies, settings.public_url)
+    problem = judge(seen, settings.trusted_proxies, url)
     if problem:
         return Finding(Mark.WRONG, name, problem)
     return Finding(Mark.OK, name, f"this machine is seen as {seen['address']}")
@@ -97,7 +122,19 @@ def _probe(url: str, signature: str) -> dict[str, Any] | None:
         redirect=False,
         retries=False,
     )
-    return response.json() if response.status == 200 else None
+    try:
+        seen = response.json() if response.status == 200 else None
+    except ValueError:
+        return None
+    return seen if isinstance(seen, dict) and seen.keys() >= proxy_probe.ANSWER else None
+
+
+def _why(error: Exception) -> str:
+    """Why nothing was answered, in words."""
+    for kind, words in WHY.items():
+        if isinstance(error, kind):
+            return words
+    return "the connection broke"
 
 
 def judge(seen: dict[str, Any], trusted_proxies: int, public_url: str) -> str:

@@ -2,19 +2,29 @@
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from flask import Flask
-from support.apps import Server, make_app
+from support.apps import ROOT, Server, make_app
 from support.commands import FlaskCommand, commands_of
 from support.faulty import KEY, FaultyProvider
 from support.ledger import tamper
+from werkzeug import Response
+from werkzeug.serving import make_server
 
+import cli
+import settings
+from api.context import bind_settings
 from cli.doctor import FORGED, judge
 from database.clock import now
+from database.connection import close_database
+from database.driver import sqlite3
+from database.migrate import open_database
 from models import Heartbeat, Provider, TaskRun
 from panel import heartbeat, tasks
 from panel.tasks import Task
@@ -62,7 +72,7 @@ def test_each_line_of_the_text_begins_with_its_mark(sound: FlaskCommand) -> None
 
 
 def spoil_schema(path: Path) -> None:
-    Provider._meta.database.pragma("user_version", 7)
+    Provider._meta.database.pragma("user_version", 99)
 
 
 def widen(path: Path) -> None:
@@ -104,10 +114,10 @@ def spoil_the_ledger(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "name", "text"),
     [
-        (spoil_schema, "schema", "version 7, not 8"),
+        (spoil_schema, "schema", "version 99, made by a newer version of the panel"),
         (widen, "database", "can be read by others (mode 644)"),
         (widen_a_backup, "database", "panel.db.version-5 can be read by others (mode 640)"),
-        (lose_the_worker, "worker", "it was not seen for 60"),
+        (lose_the_worker, "worker", "it was not seen since 20"),
         (let_the_backup_grow_old, "backup", "27 hours ago"),
         (fail_the_backup, "backup", "the last one failed: no space left on device"),
         (fail_the_nightly_check, "ledger check", "account alice: balance 1.00"),
@@ -140,16 +150,101 @@ def test_a_provider_that_does_not_answer_is_wrong(
         Provider.update(url="http://127.0.0.1:9/api/v2").execute()
     mark, text = examined(sound)["provider upstream"]
     assert mark == "wrong"
-    assert text.startswith("upstream:")
+    assert text in ("Invalid API key", "the provider cannot be reached (NewConnectionError)")
     assert KEY not in text
 
 
 def test_a_clock_that_is_wrong_is_said(
     sound: FlaskCommand, upstream: FaultyProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("panel.doctor.now", lambda: now() - 3600)
+    monkeypatch.setattr("panel.doctor.providers.now", lambda: now() - 3600)
     mark, text = examined(sound)["provider upstream"]
     assert (mark, "s ahead of ours: is this machine's right?" in text) == ("wrong", True)
+
+
+@pytest.mark.parametrize(
+    ("funds", "mark", "text"),
+    [
+        ("3.00", "warn", "only 3.00 USD of ours left"),
+        ("-5.00", "warn", "only -5.00 USD of ours left"),
+        ("abc", "wrong", "its balance cannot be read: abc USD"),
+    ],
+)
+def test_funds_that_are_low_or_cannot_be_read_are_said(
+    sound: FlaskCommand, upstream: FaultyProvider, funds: str, mark: str, text: str
+) -> None:
+    upstream.funds = funds
+    found = examined(sound)["provider upstream"]
+    assert found[0] == mark
+    assert text in found[1]
+
+
+def old_version(path: Path) -> None:
+    script = (ROOT / "tests" / "schemas" / "version_5.sql").read_text()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(script)
+
+
+def damaged(path: Path) -> None:
+    open_database(path)
+    close_database()
+    content = bytearray(path.read_bytes())
+    content[4096 * 3 : 4096 * 30] = bytes(4096 * 27)
+    path.write_bytes(content)
+
+
+def foreign(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE other (id)")
+
+
+def no_database(path: Path) -> None:
+    path.write_text("This is a text, and a long one, so that nobody takes it for a new file." * 9)
+
+
+def missing(path: Path) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "mark", "text"),
+    [
+        (missing, "database", "wrong", "there is no "),
+        (
+            old_version,
+            "schema",
+            "warn",
+            "version 5: the next start brings it to 8, and keeps a copy",
+        ),
+        (foreign, "schema", "wrong", "it is no panel's database"),
+        (no_database, "integrity", "wrong", "file is not a database; stop everything"),
+        (damaged, "integrity", "wrong", "stop everything and restore a backup"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_said_and_left_as_it_is(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    make: Callable[[Path], None],
+    name: str,
+    mark: str,
+    text: str,
+) -> None:
+    close_database()
+    path = tmp_path / "here" / "panel.db"
+    path.parent.mkdir()
+    make(path)
+    before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+    before.pop("panel.db.lock", None)
+    app = Flask("panel")
+    bind_settings(app, settings.read({"PANEL_DATABASE": f"sqlite:///{path}"}), "http://127.0.0.1")
+    cli.register(app, lambda: None, [], [])
+    found = examined(commands_of(app, caplog))
+    assert found[name][0] == mark
+    assert text in found[name][1]
+    after = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+    assert {n: after[n] for n in before} == before
+    assert not path.with_name("panel.db.state").exists() or "panel.db.state" in before
+    assert path.exists() == ("panel.db" in before)
 
 
 @pytest.fixture
@@ -245,4 +340,33 @@ def test_an_address_where_another_server_answers_is_wrong(
     flask = flask_with(PANEL_PUBLIC_URL=url, PANEL_SECRET_KEY="k" * 40)
     mark, text = examined(flask)["proxy"]
     assert mark == "wrong"
-    assert text.startswith(url)
+    assert text == f"{url} is answered by another server, or by another panel"
+
+
+@pytest.mark.parametrize("answer", ['{"a": 1}', "[]", "<html>", ""])
+def test_an_answer_that_is_not_the_panels_is_of_another_server(
+    flask_with: Callable[..., FlaskCommand], answer: str
+) -> None:
+    other = make_server("127.0.0.1", 0, Response(answer), threaded=True)
+    Thread(target=other.serve_forever, args=(0.02,), daemon=True).start()
+    url = f"http://127.0.0.1:{other.server_port}"
+    try:
+        flask = flask_with(PANEL_PUBLIC_URL=url, PANEL_SECRET_KEY="k" * 40)
+        assert "is answered by another server" in examined(flask)["proxy"][1]
+    finally:
+        other.shutdown()
+        other.server_close()
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://127.0.0.1:9", "nobody answers there"),
+        ("http://nowhere.invalid", "its name cannot be resolved"),
+    ],
+)
+def test_an_address_where_nobody_answers_is_wrong_in_words(
+    flask_with: Callable[..., FlaskCommand], url: str, why: str
+) -> None:
+    flask = flask_with(PANEL_PUBLIC_URL=url, PANEL_SECRET_KEY="k" * 40)
+    assert examined(flask)["proxy"] == ("wrong", f"{url}: {why}")
