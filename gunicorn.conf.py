@@ -12,7 +12,11 @@ bind = os.environ.get("BIND") or f"127.0.0.1:{os.environ.get('PORT', '8000')}"
 # Two processes use the second core where there is one. Of eight threads, some answer while the
 # others wait for the disk; slow clients occupy none of them.
 worker_class = "api.server.worker.PanelWorker"
-workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+workers = int(os.environ.get("WEB_CONCURRENCY") or "2")
+if workers < 1:
+    raise SystemExit(
+        f"panel: WEB_CONCURRENCY is {workers}: write the number of processes, 1 or more"
+    )
 threads = 8
 keepalive = 15
 

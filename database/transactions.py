@@ -3,6 +3,7 @@
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
@@ -11,8 +12,8 @@ from typing import Any, TypeVar
 from peewee import OperationalError
 
 from database import numbers
-from database.connection import AtThreadEnd, database
-from database.unavailable import TransactionLostError
+from database.connection import BUSY_TIMEOUT_MS, AtThreadEnd, database
+from database.unavailable import NoTurnError, TransactionLostError
 
 Result = TypeVar("Result")
 
@@ -20,12 +21,15 @@ while_waiting: Callable[[], AbstractContextManager[object]] = nullcontext
 """What a thread is inside while it waits for its turn to write. A server sets this, so that
 another request can be worked on meanwhile."""
 
+WAIT_S = BUSY_TIMEOUT_MS // 1000
+"""How long a write waits until it can begin: in the queue and for other programs together."""
+
 _thread = threading.local()
 """Each thread's lock file: `lock`, whose it is, and what closes it when the thread ends."""
 
 
 @contextmanager
-def immediate(leaves: bool = False) -> Iterator[None]:
+def immediate(leaves: bool = False, began: float | None = None) -> Iterator[None]:
     """One immediate transaction: all that happens inside is kept, or none of it.
 
     Writers queue on a file lock before they begin. SQLite's own waiting sleeps and wakes
@@ -34,18 +38,52 @@ def immediate(leaves: bool = False) -> Iterator[None]:
     :param leaves: whether what is committed is sent to a provider afterwards, or was. Then the
         state file has its numbers when this returns; otherwise they follow within a second or
         with the next transaction after that.
+    :param began: when the wait for it began, by time.monotonic(); None for now.
+    :raises OperationalError: if it cannot begin within WAIT_S, for another program holds the lock;
+        NoTurnError if the others that waited before it took that time.
     :raises RuntimeError: inside another transaction, where Peewee would quietly make this a
         savepoint without the lock.
     """
     if database.in_transaction():
         raise RuntimeError("immediate() inside a transaction")
+    began = time.monotonic() if began is None else began
     with ExitStack() as queue:
         with ExitStack() as transaction:
             with while_waiting():
                 queue.enter_context(write_queue())
-                transaction.enter_context(database.atomic("IMMEDIATE"))
+                transaction.enter_context(_begun_in_time(began))
             yield
         numbers.note(at_once=leaves)
+
+
+@contextmanager
+def _begun_in_time(began: float) -> Iterator[None]:
+    """A transaction that begins before the wait that began then is over, or not at all.
+
+    Who waited in the queue behind others that could not begin has that much less time: else the
+    last of them would be written long after its client was told that it had failed.
+
+    :raises OperationalError: if it cannot begin in time.
+    """
+    left_s = began + WAIT_S - time.monotonic()
+    if left_s <= 0:
+        raise NoTurnError("others waited before this write, for too long")
+    with ExitStack() as transaction:
+        is_shorter = left_s < BUSY_TIMEOUT_MS // 1000 - 1
+        with _busy_timeout(left_s) if is_shorter else nullcontext():
+            transaction.enter_context(database.atomic("IMMEDIATE"))
+        yield
+
+
+@contextmanager
+def _busy_timeout(timeout_s: float) -> Iterator[None]:
+    """Let this thread's statements wait for other programs for so long, and not for longer."""
+    before = database.execute_sql("PRAGMA busy_timeout").fetchone()[0]
+    database.execute_sql(f"PRAGMA busy_timeout = {max(int(timeout_s * 1000), 0)}")
+    try:
+        yield
+    finally:
+        database.execute_sql(f"PRAGMA busy_timeout = {before}")
 
 
 @contextmanager
@@ -80,6 +118,7 @@ class PendingWrite:
 
     def __init__(self, do: Callable[[], Any]) -> None:
         self.do = do
+        self.began = time.monotonic()
         self.done = False
         self.value: Any = None
         self.error: BaseException | None = None
@@ -120,19 +159,29 @@ def group_commit(do: Callable[[], Result]) -> Result:
 
 def _commit_pending(own: PendingWrite) -> None:
     """Run all pending writes and commit; `own` is the write of this thread."""
-    group = [own]
+    group: list[PendingWrite] = []
     try:
-        with immediate():
+        with immediate(began=_pending[0].began):
             # Only now: whoever came while other processes were in the queue is in.
             group = _pending[:]
             del _pending[: len(group)]
             _run(group)
     except BaseException as error:
+        group = group or _take_overdue(own)
         _fail(group, own, error)
-    if own in _pending:  # the transaction could not begin; the others try by themselves
-        _pending.remove(own)
     for write in group:
         write.done = True
+
+
+def _take_overdue(own: PendingWrite) -> list[PendingWrite]:
+    """Take what failed when the transaction could not begin: this thread's write, and those that
+    have waited as long as they may. The others try by themselves.
+    """
+    latest = time.monotonic() - WAIT_S
+    overdue = [write for write in _pending if write is own or write.began <= latest]
+    for write in overdue:
+        _pending.remove(write)
+    return overdue
 
 
 def _run(group: list[PendingWrite]) -> None:
@@ -191,13 +240,9 @@ def write_if_free(do: Callable[[], Any]) -> bool:
     :returns: whether it was done; False while another writer is at work, and where the database
         cannot be written, as on a full disk.
     """
-    before = database.execute_sql("PRAGMA busy_timeout").fetchone()[0]
-    database.execute_sql("PRAGMA busy_timeout = 0")
     try:
-        with database.atomic("IMMEDIATE"):
+        with _busy_timeout(0), database.atomic("IMMEDIATE"):
             do()
     except OperationalError:
         return False
-    finally:
-        database.execute_sql(f"PRAGMA busy_timeout = {before}")
     return True

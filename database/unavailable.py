@@ -9,7 +9,7 @@ _WRITTEN = "the database cannot be written"
 _OPENED = "the database cannot be opened"
 
 _BY_SQLITE = {
-    5: _WRITTEN,  # SQLITE_BUSY: locked for longer than BUSY_TIMEOUT_MS
+    5: _WRITTEN,  # SQLITE_BUSY: locked for longer than a write waits
     8: _WRITTEN,  # SQLITE_READONLY
     10: _WRITTEN,  # SQLITE_IOERR
     13: _WRITTEN,  # SQLITE_FULL
@@ -26,6 +26,10 @@ class TransactionLostError(OperationalError):
     """A transaction was undone for a reason that was not this write's."""
 
 
+class NoTurnError(OperationalError):
+    """A write did not begin: it waited for too long, or too many others wait."""
+
+
 def reason(error: BaseException) -> str | None:
     """Why the database cannot be used for now, in one line; None for any other error.
 
@@ -37,7 +41,8 @@ def reason(error: BaseException) -> str | None:
         code = getattr(getattr(cause, "orig", cause), "sqlite_errorcode", 0)
         if meaning := _BY_SQLITE.get(code & 0xFF):
             return f"{meaning}: {cause}"
-    return f"{_WRITTEN}: {error}" if isinstance(error, TransactionLostError) else None
+    is_outage = isinstance(error, TransactionLostError | NoTurnError)
+    return f"{_WRITTEN}: {error}" if is_outage else None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -147,6 +147,8 @@ class Phase(Enum):
     """For the client to read its answer."""
     CLOSING = auto()
     """For the client to close it too."""
+    CLOSED = auto()
+    """For nothing any more."""
 
 
 class Connection(TConn):

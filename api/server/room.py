@@ -21,8 +21,8 @@ class Room:
 
         :returns: False if there is none: leave() of another connection will name this one.
         """
-        size = max(conn.framing.total_bytes, len(conn.sock.received))
-        if conn.reserved_bytes or size <= SMALL_BYTES:
+        # What was only announced takes none: else a few heads would fill the room.
+        if conn.reserved_bytes or len(conn.sock.received) <= SMALL_BYTES:
             return True
         if self._queue or not self._reserve(conn):
             self._queue.append(conn)

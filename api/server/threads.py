@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from queue import SimpleQueue
 from time import monotonic
 
+from database.unavailable import NoTurnError
+
 Job = Callable[[], None]
 
 PATIENCE_S = 0.02
@@ -49,7 +51,12 @@ class RequestThreads:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Mark the calling thread as one that waits for the write lock."""
+        """Mark the calling thread as one that waits for the write lock.
+
+        :raises NoTurnError: if the others would be left no thread.
+        """
+        if len(self._waiting_since) >= self._max - self._usual:
+            raise NoTurnError("another program holds it, and too many writes wait")
         me = threading.get_ident()
         self._waiting_since[me] = monotonic()
         try:

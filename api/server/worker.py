@@ -39,6 +39,10 @@ LINGER_S = 2
 """How long a stopping worker keeps an idle client, which may be sending a request just now; and
 how long a closed connection is read, for otherwise its client may lose the last answer."""
 
+STOP_S = 5
+"""How long a stopping worker waits for requests that arrive, and for clients to read. Who has
+connected to the next one waits for that, too."""
+
 REQUEST_S = 10
 MAX_BODY_BYTES = 1024 * 1024
 """For an app that is not the panel: the bench serves one."""
@@ -89,7 +93,7 @@ class PanelWorker(ThreadWorker):
             self.alive = self.alive and self.is_parent_alive()
         self._stop_listening()
         last = monotonic() + self.cfg.graceful_timeout
-        while self.nr_conns and monotonic() < last:
+        while self.nr_conns > 0 and monotonic() < last:
             self._turn(BUSY_TURN_S)
         for conn in list(self._waiting):
             self._drop(conn)
@@ -113,7 +117,7 @@ class PanelWorker(ThreadWorker):
         """Take no more clients, and give those that are here a last deadline."""
         self.set_accept_enabled(False)
         now = monotonic()
-        self._ends_by = now + self._request_s
+        self._ends_by = now + min(STOP_S, self._request_s)
         for conn in self._waiting:
             conn.pace.end_by(now + LINGER_S if conn.phase is Phase.IDLE else self._ends_by)
         for listener in self.sockets:
@@ -159,7 +163,7 @@ class PanelWorker(ThreadWorker):
         if self.nr_conns > self.cfg.worker_connections:
             self._drop_longest_waiting()
         self._enter(conn, Phase.IDLE, self._request_s if self.alive else LINGER_S)
-        self._on_readable(conn, sock)
+        self._on_readable(conn)
         return True
 
     def _drop_longest_waiting(self) -> None:
@@ -169,7 +173,18 @@ class PanelWorker(ThreadWorker):
 
     # A request comes
 
-    def _on_readable(self, conn: Connection, _: socket.socket) -> None:
+    def _on_ready(self, conn: Connection, _: socket.socket) -> None:
+        """Go on with a connection, unless another event of this turn has closed it."""
+        if not conn.is_polled:
+            return
+        if conn.phase is Phase.SENDING:
+            self._on_writable(conn)
+        elif conn.phase is Phase.CLOSING:
+            self._on_last_bytes(conn)
+        else:
+            self._on_readable(conn)
+
+    def _on_readable(self, conn: Connection) -> None:
         """Receive a part of a request, or the end of the connection."""
         try:
             count = conn.sock.receive()
@@ -274,7 +289,8 @@ class PanelWorker(ThreadWorker):
             else:
                 self._poll(conn)
 
-    def _on_writable(self, conn: Connection, _: socket.socket) -> None:
+    def _on_writable(self, conn: Connection) -> None:
+        """Send more of the answer."""
         try:
             conn.pace.move(conn.sock.send_more())
         except OSError:
@@ -308,7 +324,7 @@ class PanelWorker(ThreadWorker):
             self._enter(conn, Phase.CLOSING, LINGER_S)
             self._poll(conn)
 
-    def _on_last_bytes(self, conn: Connection, _: socket.socket) -> None:
+    def _on_last_bytes(self, conn: Connection) -> None:
         """Throw away what comes after the last answer."""
         try:
             count = conn.sock.receive()
@@ -321,9 +337,11 @@ class PanelWorker(ThreadWorker):
             self._drop(conn)
 
     def _drop(self, conn: Connection) -> None:
-        """Close a connection at once."""
+        """Close a connection at once, unless it is closed."""
+        if conn.phase is Phase.CLOSED:
+            return
         self._leave(conn)
-        conn.phase = Phase.CLOSING
+        conn.phase = Phase.CLOSED
         self._free_room(conn)
         self.nr_conns -= 1
         conn.close()
@@ -346,13 +364,10 @@ class PanelWorker(ThreadWorker):
         if conn.is_polled:
             return
         conn.is_polled = True
+        event = selectors.EVENT_READ
         if conn.phase is Phase.SENDING:
-            self.poller.register(
-                conn.sock, selectors.EVENT_WRITE, partial(self._on_writable, conn)
-            )
-        else:
-            handler = self._on_last_bytes if conn.phase is Phase.CLOSING else self._on_readable
-            self.poller.register(conn.sock, selectors.EVENT_READ, partial(handler, conn))
+            event = selectors.EVENT_WRITE
+        self.poller.register(conn.sock, event, partial(self._on_ready, conn))
 
     def _unpoll(self, conn: Connection) -> None:
         if conn.is_polled:

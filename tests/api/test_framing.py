@@ -48,6 +48,26 @@ REFUSED = {
     "an unknown coding": LINE + b"Transfer-Encoding: chunked, secret\r\n\r\n",
 }
 
+LONG = 60_000
+HARD_TO_SEARCH = {
+    "blanks and a bare return": LINE + b"Expect:" + b" " * LONG + b"\rx\r\n\r\n",
+    "blanks and a bare line end": LINE + b"Expect:" + b" " * LONG + b"\nx\r\n\r\n",
+    "blanks within a value": LINE + b"Expect:a" + b" " * LONG + b"x\r\n\r\n",
+    "blanks within a length": LINE + b"Content-Length: 1" + b" " * LONG + b"1\r\n\r\n",
+    "tabs within a coding": LINE + b"Transfer-Encoding: a" + b"\t," * LONG + b"\r\n\r\n",
+    "many headers": LINE + b"Expect: x\r\n" * (LONG // 11) + b"\r\n",
+    "returns": LINE + b"Expect:" + b"\r" * LONG + b"\r\n\r\n",
+    "blanks within a chunk's size": CHUNKED + b"1" + b" " * 8000 + b"x\r\n",
+    "a long extension of a chunk": CHUNKED + b"1;" + b"a;" * 4000 + b"\nx\r\n",
+}
+"""Heads for which a pattern that goes back would take minutes, and stop the process."""
+
+
+@pytest.mark.parametrize("data", HARD_TO_SEARCH.values(), ids=HARD_TO_SEARCH)
+def test_no_head_takes_long_to_search(data: bytes) -> None:
+    assert Framing(MAX_BODY).examine(data) in Verdict
+
+
 REFUSED_BY_THE_APP = {
     "a body that is too long": LINE + b"Content-Length: 1001\r\n\r\n",
     "a chunk without a size": CHUNKED + b"\r\n",

@@ -8,11 +8,12 @@ from queue import SimpleQueue
 import pytest
 
 from api.server.threads import PATIENCE_S, RequestThreads
+from database.unavailable import NoTurnError
 
 
 @pytest.fixture
 def threads() -> Iterator[RequestThreads]:
-    threads = RequestThreads(usual=2, max_threads=4)
+    threads = RequestThreads(usual=2, max_threads=6)
     yield threads
     threads.shutdown()
 
@@ -62,19 +63,26 @@ def test_who_waits_to_write_for_long_is_replaced(threads: RequestThreads) -> Non
     let_go()
 
 
-def test_there_is_a_most(threads: RequestThreads) -> None:
+def test_so_many_may_wait_to_write_that_the_usual_number_of_threads_is_left(
+    threads: RequestThreads,
+) -> None:
     done: SimpleQueue[str] = SimpleQueue()
     lets = []
     for _ in range(2):
         lets.append(hold(threads, 2, is_writer=True))
         time.sleep(2 * PATIENCE_S)
-    assert not threads.has_free_thread()
-    threads.submit(lambda: done.put("next"))
+
+    def wait_to_write() -> None:
+        with pytest.raises(NoTurnError), threads.waiting():
+            pass
+        done.put("refused")
+
+    threads.submit(wait_to_write)
+    threads.submit(lambda: done.put("read"))
     threads.adjust()
-    assert done.empty()
+    assert [done.get(timeout=30), done.get(timeout=30)] == ["refused", "read"]
     for let_go in lets:
         let_go()
-    assert done.get(timeout=30) == "next"
 
 
 def test_threads_in_excess_end(threads: RequestThreads, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +109,7 @@ def test_threads_in_excess_end(threads: RequestThreads, monkeypatch: pytest.Monk
 
 def test_all_end_with_the_server() -> None:
     count_new = counter()
-    threads = RequestThreads(usual=2, max_threads=4)
+    threads = RequestThreads(usual=2, max_threads=6)
     done: SimpleQueue[int] = SimpleQueue()
     for number in range(20):
         threads.submit(lambda number=number: done.put(number))  # type: ignore[misc]

@@ -26,6 +26,7 @@ def receiving() -> Iterator[MakeConnection]:
             conn.begin_request(MAX_BODY)
             conn.phase = Phase.RECEIVING
             conn.framing.examine(b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % length)
+            conn.sock.received += b"x" * min(length, SMALL_BYTES + 1)
             assert theirs
             return conn
 
@@ -41,6 +42,12 @@ def enter(room: Room, conn: Connection) -> bool:
 def test_a_small_request_needs_no_room(receiving: MakeConnection) -> None:
     room = Room(0)
     assert all(enter(room, receiving(SMALL_BYTES - 100)) for _ in range(9))
+
+
+def test_a_request_that_is_only_announced_takes_no_room(receiving: MakeConnection) -> None:
+    room, announced = Room(0), receiving(MAX_BODY)
+    announced.sock.received.clear()
+    assert enter(room, announced)
 
 
 def test_large_ones_are_admitted_in_the_order_they_came(receiving: MakeConnection) -> None:

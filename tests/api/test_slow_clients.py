@@ -1,13 +1,16 @@
 """Clients that do not send, or do not read: nobody else waits for them, and they are sent away."""
 
 import json
+import os
+import re
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlencode
@@ -356,5 +359,35 @@ def test_a_flood_of_connections_makes_room_for_who_asks(tmp_path: Path) -> None:
     try:
         with SlowClients(server.port, "half a head", 100):
             assert [server.request("GET", "/healthz")[0] for _ in range(5)] == [200] * 5
+        send_beside_newcomers(server)
+        assert server.process is not None
+        server.process.terminate()
+        # Whoever was counted twice would be waited for until graceful_timeout (30 s) is over.
+        server.process.wait(timeout=20)
+        server.process = None
     finally:
         server.kill()
+
+
+def send_beside_newcomers(server: Server) -> None:
+    """In the same turn of the worker, clients take the places of others, who go on just then."""
+    (worker,) = map(int, re.findall(r"Booting worker with pid: (\d+)", server.log.read_text()))
+    with ExitStack() as clients:
+
+        def connect(count: int) -> list[socket.socket]:
+            address = ("127.0.0.1", server.port)
+            made = (socket.create_connection(address) for _ in range(count))
+            return [clients.enter_context(client) for client in made]
+
+        for _ in range(5):
+            old = connect(20)
+            for client in old:
+                client.sendall(b"GET /healthz")
+            assert server.request("GET", "/healthz")[0] == 200  # all of them are received
+            os.kill(worker, signal.SIGSTOP)
+            connect(5)
+            for client in old:
+                with suppress(OSError):
+                    client.sendall(b" HTTP")
+            os.kill(worker, signal.SIGCONT)
+            assert server.request("GET", "/healthz")[0] == 200

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,9 +19,10 @@ from support.apps import ROOT, add_cast, make_app
 from support.disks import Disk, small_disk
 
 import models
-from database import transactions
+from database import transactions, unavailable
 from database.backup import damage
-from database.connection import close_database, database
+from database.connection import BUSY_TIMEOUT_MS, close_database, database
+from database.driver import sqlite3
 from database.transactions import group_commit
 from database.unavailable import TransactionLostError
 from panel import accounts, ledger, pricing, queries
@@ -42,9 +43,9 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     begun: list[int] = []
     immediate = transactions.immediate
 
-    def counting() -> AbstractContextManager[None]:
+    def counting(began: float) -> AbstractContextManager[None]:
         begun.append(len(transactions._pending))
-        return immediate()
+        return immediate(began=began)
 
     monkeypatch.setattr(transactions, "immediate", counting)
     return begun
@@ -247,7 +248,7 @@ def test_there_is_no_savepoint_in_a_transaction_that_was_lost(app: Flask) -> Non
 FORK = """
 import fcntl, os, sys
 from pathlib import Path
-from database import transactions
+from database import transactions, unavailable
 from database.connection import close_database
 from database.migrate import open_database
 open_database(Path(sys.argv[1]))
@@ -358,11 +359,11 @@ def test_who_cannot_begin_fails_alone(
 ) -> None:
     immediate, faults = transactions.immediate, [OSError("no lock")]
 
-    def failing_once() -> AbstractContextManager[None]:
+    def failing_once(began: float) -> AbstractContextManager[None]:
         if faults:
             with transactions.write_queue():
                 raise faults.pop()
-        return immediate()
+        return immediate(began=began)
 
     monkeypatch.setattr(transactions, "immediate", failing_once)
     told = gathered(*(noting(n) for n in range(SIZE)))
@@ -405,6 +406,55 @@ def test_orders_that_share_a_commit_are_judged_each_by_itself(
     assert accounts.get("alice").balance_micros == 0
     assert list(ledger.check()) == []
     assert len(begun) == 1
+
+
+# How long a write waits
+
+WRITES: dict[str, Callable[[Callable[[], Any]], Any]] = {
+    "in a group": group_commit,
+    "alone": lambda do: _in_immediate(do),
+}
+
+
+@contextmanager
+def held_by_another_program(path: Path) -> Iterator[None]:
+    """SQLite's write lock, which a program holds that does not queue."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_a_write_that_cannot_begin_in_time_is_never_done(
+    panel_file: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Callable[[], Any]], Any]
+) -> None:
+    monkeypatch.setattr(transactions, "WAIT_S", 0.3)
+    with ThreadPoolExecutor() as others, held_by_another_program(panel_file):
+        futures = [others.submit(write, partial(note, n)) for n in range(SIZE)]
+        reasons = [unavailable.reason(future.exception() or ValueError()) for future in futures]
+    assert {str(reason).partition(":")[0] for reason in reasons} == {
+        "the database cannot be written"
+    }
+    assert transactions._pending == []
+    assert notes() == []
+    monkeypatch.undo()
+    assert write(partial(note, 1)) == 1
+    assert database.execute_sql("PRAGMA busy_timeout").fetchone() == (BUSY_TIMEOUT_MS,)
+
+
+def test_a_write_whose_time_is_over_is_not_done_by_those_that_came_later(
+    app: Flask, gathered: Gather
+) -> None:
+    late = transactions.PendingWrite(partial(note, 0))
+    late.began -= 2 * transactions.WAIT_S
+    transactions._pending.append(late)
+    told = gathered(*(noting(n) for n in range(1, SIZE)))
+    assert isinstance(late.error, TransactionLostError)
+    assert late.done
+    assert 0 not in notes()
+    assert notes() == [value for value in told if isinstance(value, int)]
+    assert len(notes()) >= SIZE - 2
 
 
 # What a server is told
