@@ -79,7 +79,7 @@ def test_a_unit_that_failed_is_told_by_a_unit_as_hardened_as_the_others() -> Non
 def test_the_operators_wrapper_has_the_servers_user_settings_and_folder() -> None:
     service = unit("panel.service")["Service"]
     assert f"runuser -u {service['User']} --" in DEPLOY["panel"]
-    assert f". {service['EnvironmentFile']}\n" in DEPLOY["panel"]
+    assert f"deploy/with-env {service['EnvironmentFile']} .venv/bin/flask" in DEPLOY["panel"]
     assert f"cd {service['WorkingDirectory']}\n" in DEPLOY["panel"]
     assert os.access(ROOT / "deploy" / "panel", os.X_OK)
     subprocess.run(["sh", "-n", ROOT / "deploy" / "panel"], check=True)
