@@ -259,6 +259,12 @@ class Settings:
     )
 
     name: str = _setting("SMM panel", _name, "What the pages call the panel.")
+    command: str = _setting(
+        "flask",
+        _name,
+        "How you call the commands that the panel tells you of; on a server the units and "
+        "`deploy/panel` set it to `panel`.",
+    )
     low_balance: int = _setting(
         "10",
         _amount,

@@ -3,27 +3,46 @@
 import logging
 import sys
 import threading
-from typing import Any
+from typing import Any, TextIO
 
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from pythonjsonlogger.json import JsonFormatter
 
 from api.request_id import ACCOUNT, REQUEST_ID
+from panel.called import NAME, as_called
 
 JSON = "json"
 _TEXT_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
-def configure(log_format: str) -> None:
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes to stderr, with the commands of each line as the operator calls them."""
+
+    def __init__(self, command: str) -> None:
+        super().__init__()
+        self._command = command
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As the formatter does it."""
+        return as_called(self._command, super().format(record))
+
+
+def handler_of(log_format: str, command: str) -> logging.Handler:
+    """What writes the log, as configure() sets it up."""
+    handler = _Handler(command)
+    handler.setFormatter(_Json() if log_format == JSON else logging.Formatter(_TEXT_FORMAT))
+    return handler
+
+
+def configure(log_format: str, command: str = NAME) -> None:
     """Write what the panel and its libraries log to stderr, in the format of the setting.
 
     As JSON, also what nobody has handled.
+
+    :param command: how the operator calls the commands.
     """
-    handler = logging.StreamHandler()
-    handler.setFormatter(
-        _Json() if log_format == JSON else logging.Formatter(_TEXT_FORMAT),
-    )
+    handler = handler_of(log_format, command)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     if log_format == JSON:

@@ -51,6 +51,7 @@ def test_a_unit_runs_in_the_projects_folder_with_the_settings(name: str) -> None
     service = unit(name)["Service"]
     assert service["WorkingDirectory"] == "/opt/panel"
     assert service["EnvironmentFile"] == "/etc/panel.env"
+    assert service["Environment"] == "PANEL_COMMAND=panel"
     assert service["User"] == service["Group"] == "panel"
     for path in re.findall(r"-c ([\w./]+)", service["ExecStart"]):
         assert (ROOT / path).exists()
@@ -79,7 +80,8 @@ def test_a_unit_that_failed_is_told_by_a_unit_as_hardened_as_the_others() -> Non
 def test_the_operators_wrapper_has_the_servers_user_settings_and_folder() -> None:
     service = unit("panel.service")["Service"]
     assert f"runuser -u {service['User']} --" in DEPLOY["panel"]
-    assert f"deploy/with-env {service['EnvironmentFile']} .venv/bin/flask" in DEPLOY["panel"]
+    assert f"deploy/with-env {service['EnvironmentFile']} " in DEPLOY["panel"]
+    assert f"\nexport {service['Environment']}\n" in DEPLOY["panel"]
     assert f"cd {service['WorkingDirectory']}\n" in DEPLOY["panel"]
     assert os.access(ROOT / "deploy" / "panel", os.X_OK)
     subprocess.run(["sh", "-n", ROOT / "deploy" / "panel"], check=True)

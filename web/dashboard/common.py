@@ -20,6 +20,7 @@ from flask import (
 )
 from flask_login import current_user
 from flask_wtf.csrf import generate_csrf, validate_csrf
+from jinja2 import pass_context
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound
 from werkzeug.routing import IntegerConverter, Map
 from wtforms.validators import ValidationError
@@ -27,6 +28,7 @@ from wtforms.validators import ValidationError
 from api.context import current_settings
 from models import Provider
 from panel import money, operators
+from panel.called import as_called
 from panel.errors import OperatorError, RequestRejected
 from panel.operations.audit import Actor
 from panel.providers.changes import REASONS, describe
@@ -233,6 +235,12 @@ def _pending_value(text: str, kind: str) -> str:
     return money.format_exact(int(text)) if kind in AMOUNTS else text
 
 
+@pass_context  # or Jinja would call it when it compiles a template
+def _as_called(context: object, text: str) -> str:
+    """A text with its commands as the operator calls them."""
+    return as_called(current_settings().command, text)
+
+
 def add_filters(app: Flask) -> None:
     """Give the templates their filters and functions."""
     app.jinja_env.filters.update(
@@ -240,6 +248,7 @@ def add_filters(app: Flask) -> None:
         percent=money.format_percent,
         ratio=money.format_ratio,
         when=when,
+        as_called=_as_called,
         describe=describe,
         describe_pending=describe_pending,
         pending_value=_pending_value,
