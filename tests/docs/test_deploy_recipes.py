@@ -4,6 +4,7 @@ import configparser
 import os
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -129,12 +130,39 @@ def test_every_service_is_hardened_like_the_server(name: str) -> None:
     assert service["StateDirectory"].split()[0] == "panel"
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["panel-backup.service", "panel-replica-check.service", "panel-litestream.service"],
-)
+@pytest.mark.parametrize("name", ["panel-backup.service", "panel-replica-check.service"])
 def test_a_copy_that_fails_is_told_at_once(name: str) -> None:
     assert unit(name)["Unit"]["OnFailure"] == "panel-failed@%n.service"
+
+
+RUNNING = ["panel.service", "panel-worker.service", "panel-litestream.service"]
+
+
+@pytest.mark.parametrize("name", RUNNING)
+def test_what_is_to_run_always_is_never_given_up(name: str) -> None:
+    parts = unit(name)
+    assert parts["Service"]["Restart"] == "always"
+    assert parts["Unit"]["StartLimitIntervalSec"] == "0"
+    assert "OnFailure" not in parts["Unit"]  # a unit that is started again never fails
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [("success", ""), ("exit-code", "start"), ("signal", "start"), ("oom-kill", "start")],
+)
+def test_that_litestream_ended_by_itself_is_told(result: str, told: str, tmp_path: Path) -> None:
+    line = unit("panel-litestream.service")["Service"]["ExecStopPost"]
+    # As systemd does it: %n is the unit, $$ is a dollar, and + is for root's rights.
+    line = line.removeprefix("+").replace("%n", "panel-litestream.service").replace("$$", "$")
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text('#!/bin/sh\necho "$@"\n')
+    systemctl.chmod(0o755)
+    environ = {"SERVICE_RESULT": result, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(shlex.split(line), env=environ, capture_output=True, text=True)
+    assert done.returncode == 0
+    failed = "panel-failed@panel-litestream.service.service"
+    assert done.stdout == (f"start --no-block {failed}\n" if told else "")
 
 
 @pytest.mark.parametrize("name", ["panel-backup", "panel-replica-check"])
