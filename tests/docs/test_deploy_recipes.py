@@ -196,6 +196,26 @@ def test_the_litestream_that_is_installed_is_the_one_that_is_tested() -> None:
     assert named == tested
 
 
+@pytest.mark.server
+def test_only_the_timers_own_old_files_go(tmp_path: Path) -> None:
+    names = {
+        "panel-20260101-033000.db": True, "panel-20260101-033000.db.part": True,
+        "panel-by-hand.db": False, "panel.db": False, "panel-by-hand-20260101.db": False,
+        "notes.txt": False,
+    }  # fmt: skip
+    for name in names:
+        tmp_path.joinpath(name).touch()
+        os.utime(tmp_path / name, (0, 0))
+    young = tmp_path / "panel-20260102-033000.db"
+    young.touch()
+    service = unit("panel-backup.service")["Service"]
+    assert "flask backup --nightly " in service["ExecStart"]
+    find = service["ExecStartPost"].replace("/var/lib/panel/backups", str(tmp_path))
+    subprocess.run(shlex.split(find), check=True)
+    kept = {name for name, goes in names.items() if not goes} | {young.name}
+    assert {file.name for file in tmp_path.iterdir()} == kept
+
+
 def test_old_backups_go_when_the_document_says() -> None:
     (days,) = re.findall(r"-mtime \+(\d+) ", DEPLOY["panel-backup.service"])
     for page in ("docs/deploy.md", "docs/operate.md"):
