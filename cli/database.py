@@ -44,7 +44,7 @@ def init_db() -> None:
 @click.option(
     "--nightly",
     is_flag=True,
-    help="It is the regular backup: an alert tells of a wrong FILE, too.",
+    help="For a timer: an alert tells of a wrong FILE, too.",
 )
 def backup_command(file: Path, nightly: bool) -> None:
     """Write a consistent copy of the database to FILE, and check it.
