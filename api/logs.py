@@ -1,9 +1,11 @@
 """The logs of the server and the worker: text for people, or one JSON object a line."""
 
 import logging
+import re
 import sys
 import threading
 from typing import Any, TextIO
+from urllib.parse import unquote
 
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
@@ -88,8 +90,33 @@ class _JsonAccess(_Json):
         }
 
 
+_WORD = re.compile(r"[A-Za-z0-9]{20,}")
+_WORD_WITH_DIGIT = re.compile(r"(?=[A-Za-z]*[0-9])[A-Za-z0-9]{20,}")
+_DASHBOARD = "/admin/"
+_DECODINGS = 5
+
+
+def logged_path(path: str) -> str:
+    """A request's path without long words: a client may have written its key into it.
+
+    Percent-encoded ones are found, too, also if they were encoded again. In the dashboard's paths
+    a word without a digit stays, for it may be a customer's name.
+    """
+    for _ in range(_DECODINGS):
+        path, before = unquote(path), path
+        if path == before:
+            break
+    word = _WORD_WITH_DIGIT if path.startswith(_DASHBOARD) else _WORD
+    return word.sub("...", path)
+
+
 class TextLogger(Logger):
     """gunicorn's logs as it writes them, and the panel's own beside them."""
+
+    def atoms(self, *args: Any) -> dict[str, Any]:
+        """What a line of the access log is made of."""
+        atoms: dict[str, Any] = super().atoms(*args)
+        return {**atoms, "U": logged_path(atoms["U"] or "-")}
 
     def setup(self, cfg: Config) -> None:
         """Set up all handlers."""
@@ -97,7 +124,7 @@ class TextLogger(Logger):
         configure("text")
 
 
-class JsonLogger(Logger):
+class JsonLogger(TextLogger):
     """gunicorn's logs and the panel's own as JSON."""
 
     def setup(self, cfg: Config) -> None:
