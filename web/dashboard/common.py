@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from flask import (
     Blueprint,
@@ -38,7 +38,7 @@ from panel.providers.pending import AMOUNTS
 from panel.providers.registry import ProviderAccount
 from upstream import ask
 from web import headers
-from web.sessions import ADMIN
+from web.sessions import ADMIN, is_dashboard
 
 bp = Blueprint("admin", __name__, url_prefix=ADMIN)
 
@@ -175,12 +175,13 @@ def back_to(endpoint: str, **values: Any) -> Any:
 
 def inside(path: str) -> str:
     """The path if it belongs to the dashboard, otherwise '': no redirect leads elsewhere."""
-    parts = urlsplit(path) if path.isprintable() and "\\" not in path else None
+    parts = urlsplit(path) if path.isprintable() else None
     if parts is None or parts.scheme or parts.netloc or path.startswith("//"):
         return ""
-    if ".." in parts.path.split("/"):
+    place = unquote(parts.path)  # a browser takes %2e for a dot
+    if "\\" in path + place or not place.isprintable() or {".", ".."} & set(place.split("/")):
         return ""
-    return path if parts.path == ADMIN or parts.path.startswith(ADMIN + "/") else ""
+    return path if is_dashboard(place) and "//" not in place else ""
 
 
 class NumberConverter(IntegerConverter):
