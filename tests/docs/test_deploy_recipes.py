@@ -88,6 +88,45 @@ def test_the_operators_wrapper_has_the_servers_user_settings_and_folder() -> Non
     subprocess.run(["sh", "-n", ROOT / "deploy" / "panel"], check=True)
 
 
+@pytest.mark.server
+def test_the_operators_wrapper_gives_settings_as_they_stand_in_the_file(tmp_path: Path) -> None:
+    """The wrapper with this folder's places, and a stand-in for what only root may do."""
+    ran = tmp_path / "ran"
+    address = f"mailtos://u:p@example.com?smtp=s.example.com&to=a@example.com&x=$(touch {ran})"
+    env = tmp_path / "panel.env"
+    env.write_text(f"# $(touch {ran})\nPANEL_DATABASE=sqlite:///{tmp_path}/panel.db\n"
+                   f"PANEL_NOTIFY={address}\nPANEL_NAME=Olga's `panel`; #1\n")  # fmt: skip
+    tmp_path.joinpath("runuser").write_text('#!/bin/sh\nshift 3\nexec "$@"\n')
+    tmp_path.joinpath("runuser").chmod(0o755)
+    script = (
+        DEPLOY["panel"]
+        .replace("/opt/panel", str(ROOT))
+        .replace("/etc/panel.env", str(env))
+        .replace(".venv/bin/python", sys.executable)
+        .replace("deploy/with-env", f"{sys.executable} -I deploy/with-env")
+    )
+    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    def run(*args: str) -> tuple[int, str]:
+        done = subprocess.run(
+            ["sh", "-c", script, "panel", *args],
+            env=environ, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout + done.stderr
+
+    _, told = run("doctor")
+    assert "PANEL_NAME: Olga's `panel`; #1 (environment)\n" in told
+    assert "PANEL_NOTIFY: set (environment)\n" in told
+    assert "told to 1 of PANEL_NOTIFY: panel notify test tries it\n" in told or "apprise" in told
+    code, told = run("user", "add")
+    assert (code, "(see panel user add --help)" in told) == (2, True)
+    code, told = run("unknown")
+    assert code == 2
+    assert told.startswith("Usage: panel [OPTIONS]")
+    assert not ran.exists()
+    assert tmp_path.joinpath("panel.db").stat().st_mode & 0o777 == 0o600
+
+
 def test_the_service_stops_as_gracefully_as_gunicorn_does() -> None:
     service = unit("panel.service")["Service"]
     served = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
