@@ -92,7 +92,9 @@ def test_the_operators_wrapper_has_the_servers_user_settings_and_folder() -> Non
 def test_the_operators_wrapper_gives_settings_as_they_stand_in_the_file(tmp_path: Path) -> None:
     """The wrapper with this folder's places, and a stand-in for what only root may do."""
     ran = tmp_path / "ran"
-    address = f"mailtos://u:p@example.com?smtp=s.example.com&to=a@example.com&x=$(touch {ran})"
+    address = (
+        f"mailtos://u:p@example.com?smtp=s.example.com&to=a@example.com&x=$(touch${{IFS}}{ran})"
+    )
     env = tmp_path / "panel.env"
     env.write_text(f"# $(touch {ran})\nPANEL_DATABASE=sqlite:///{tmp_path}/panel.db\n"
                    f"PANEL_NOTIFY={address}\nPANEL_NAME=Olga's `panel`; #1\n")  # fmt: skip
