@@ -113,8 +113,8 @@ def test_while_the_panel_is_down_clients_read_json_and_no_log_has_a_key(tmp_path
         for method in ("GET", "POST"):
             assert proxy.send(method, {**ADD, "key": "secret"}) == DOWN
         assert proxy.send_plainly("/api/v2?key=secret") == (403, {"error": "Use https"})
-        for path in KEY_IN_PATH:
-            assert proxy.request("GET", path, None, {"X-Request-Id": KEY}) == DOWN
+        for address in KEY_IN_PATH:
+            assert proxy.request("GET", address, None, {"X-Request-Id": KEY}) == DOWN
     log = (tmp_path / "stderr.log").read_text()
     assert not re.search(rf"secret|{KEY}|%30%31", log)
 
