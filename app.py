@@ -24,6 +24,7 @@ from api.rate_limit import RateLimit
 from database import driver
 from database.connection import DatabaseError
 from database.migrate import open_database
+from panel.called import as_called
 from panel.restore.notice import notice
 from settings import Settings, SettingsError
 
@@ -79,6 +80,7 @@ def create_api_app(settings: Settings | None = None) -> Flask:
     settings = _read_settings() if settings is None else settings
     app = Flask(__name__, static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES)
+    app.config["PANEL_COMMAND"] = settings.command  # for the commands themselves
     app.json.sort_keys = False  # type: ignore[attr-defined]  # a list answers in the order asked
     app.json.compact = True  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False  # a redirect would repeat the query, and the key in it
@@ -131,9 +133,9 @@ def _open_database(settings: Settings) -> None:
     try:
         done = open_database(settings.database, settings.synchronous) + notice()
     except DatabaseError as error:
-        _stop(str(error))
+        _stop(as_called(settings.command, str(error)))
     for line in done:
-        _tell(line, logging.INFO)
+        _tell(as_called(settings.command, line), logging.INFO)
 
 
 def _logs_as_json() -> bool:

@@ -19,10 +19,16 @@ class SettingsError(ValueError):
 
 
 def _sqlite_path(text: str) -> Path:
+    """The file, by its own name where it is a symbolic link.
+
+    What lies beside it, such as locks and the log, has one place then, whoever opens it by which
+    name. A link in the name of its folder changes nothing of that, and stays.
+    """
     prefix = "sqlite:///"
     if not text.startswith(prefix) or len(text) == len(prefix):
         raise ValueError("write sqlite:///panel.db, or sqlite:////var/lib/panel/panel.db")
-    return Path(text.removeprefix(prefix)).absolute()
+    path = Path(text.removeprefix(prefix)).absolute()
+    return path.resolve() if path.is_symlink() else path
 
 
 def _currency(text: str) -> str:
@@ -115,6 +121,7 @@ def _amount(text: str) -> int:
 
 
 def _public_url(text: str) -> str:
+    text = text.removesuffix("/")
     if text and not re.fullmatch(
         r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?", text
     ):
@@ -259,6 +266,12 @@ class Settings:
     )
 
     name: str = _setting("SMM panel", _name, "What the pages call the panel.")
+    command: str = _setting(
+        "flask",
+        _name,
+        "How you call the commands that the panel tells you of; on a server the units and "
+        "`deploy/panel` set it to `panel`.",
+    )
     low_balance: int = _setting(
         "10",
         _amount,

@@ -1,29 +1,50 @@
 """The logs of the server and the worker: text for people, or one JSON object a line."""
 
 import logging
+import re
 import sys
 import threading
-from typing import Any
+from typing import Any, TextIO
+from urllib.parse import unquote
 
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from pythonjsonlogger.json import JsonFormatter
 
 from api.request_id import ACCOUNT, REQUEST_ID
+from panel.called import NAME, as_called
 
 JSON = "json"
 _TEXT_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
-def configure(log_format: str) -> None:
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes to stderr, with the commands of each line as the operator calls them."""
+
+    def __init__(self, command: str) -> None:
+        super().__init__()
+        self._command = command
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As the formatter does it."""
+        return as_called(self._command, super().format(record))
+
+
+def handler_of(log_format: str, command: str) -> logging.Handler:
+    """What writes the log, as configure() sets it up."""
+    handler = _Handler(command)
+    handler.setFormatter(_Json() if log_format == JSON else logging.Formatter(_TEXT_FORMAT))
+    return handler
+
+
+def configure(log_format: str, command: str = NAME) -> None:
     """Write what the panel and its libraries log to stderr, in the format of the setting.
 
     As JSON, also what nobody has handled.
+
+    :param command: how the operator calls the commands.
     """
-    handler = logging.StreamHandler()
-    handler.setFormatter(
-        _Json() if log_format == JSON else logging.Formatter(_TEXT_FORMAT),
-    )
+    handler = handler_of(log_format, command)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     if log_format == JSON:
@@ -69,8 +90,33 @@ class _JsonAccess(_Json):
         }
 
 
+_WORD = re.compile(r"[A-Za-z0-9]{20,}")
+_WORD_WITH_DIGIT = re.compile(r"(?=[A-Za-z]*[0-9])[A-Za-z0-9]{20,}")
+_DASHBOARD = "/admin/"
+_DECODINGS = 5
+
+
+def logged_path(path: str) -> str:
+    """A request's path without long words: a client may have written its key into it.
+
+    Percent-encoded ones are found, too, also if they were encoded again. In the dashboard's paths
+    a word without a digit stays, for it may be a customer's name.
+    """
+    for _ in range(_DECODINGS):
+        path, before = unquote(path), path
+        if path == before:
+            break
+    word = _WORD_WITH_DIGIT if path.startswith(_DASHBOARD) else _WORD
+    return word.sub("...", path)
+
+
 class TextLogger(Logger):
     """gunicorn's logs as it writes them, and the panel's own beside them."""
+
+    def atoms(self, *args: Any) -> dict[str, Any]:
+        """What a line of the access log is made of."""
+        atoms: dict[str, Any] = super().atoms(*args)
+        return {**atoms, "U": logged_path(atoms["U"] or "-")}
 
     def setup(self, cfg: Config) -> None:
         """Set up all handlers."""
@@ -78,7 +124,7 @@ class TextLogger(Logger):
         configure("text")
 
 
-class JsonLogger(Logger):
+class JsonLogger(TextLogger):
     """gunicorn's logs and the panel's own as JSON."""
 
     def setup(self, cfg: Config) -> None:

@@ -1,6 +1,7 @@
 """X-Request-Id: each request has an id, by which its answer, its log line and its order are found.
 
-A client's own id is taken where it is well formed, so that no id can forge a line of a log.
+A client's own id is taken where it is well formed, so that no id can forge a line of a log, and
+where it is not a key.
 """
 
 import re
@@ -19,6 +20,8 @@ log has both from there."""
 
 _SENT = "HTTP_X_REQUEST_ID"
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_KEY = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{48}(?![0-9A-Fa-f])")
+"""What looks like a customer's key, as panel.accounts makes them: an id is logged and stored."""
 
 
 def register(app: Flask) -> None:
@@ -31,7 +34,7 @@ def _with_ids(application: WSGIApplication) -> WSGIApplication:
 
     def answer(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         request_id = environ.get(_SENT, "")
-        if not _WELL_FORMED.fullmatch(request_id):
+        if not _WELL_FORMED.fullmatch(request_id) or _KEY.search(request_id):
             request_id = secrets.token_hex(12)
         environ[REQUEST_ID] = request_id
 

@@ -11,7 +11,7 @@ from tabulate import tabulate
 
 from api.context import current_settings
 from command_line import FailedError as FailedError
-from command_line import PlainCommand, errors_in_one_line
+from command_line import PlainCommand, plainly
 from database.connection import database, disconnect
 from models import Provider
 from panel import money
@@ -63,12 +63,12 @@ class Group(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click's, with the error in one line."""
-        with errors_in_one_line(ctx):
+        with plainly(ctx):
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """As click's, with the error in one line."""
-        with errors_in_one_line(ctx):
+        with plainly(ctx):
             return super().invoke(ctx)
 
 

@@ -41,13 +41,18 @@ def init_db() -> None:
 
 @click.command("backup", cls=Command)
 @click.argument("file", type=click.Path(path_type=Path))
-def backup_command(file: Path) -> None:
+@click.option(
+    "--nightly",
+    is_flag=True,
+    help="For a timer: an alert tells of a wrong FILE, too.",
+)
+def backup_command(file: Path, nightly: bool) -> None:
     """Write a consistent copy of the database to FILE, and check it.
 
     The panel may be serving meanwhile. A FILE that exists is never overwritten.
     """
     try:
-        backups.back_up(file)
+        backups.back_up(file, nightly)
     except TaskFailedError as error:
         raise FailedError(str(error)) from None
     click.echo(f"Wrote {file} ({file.stat().st_size} bytes), checked.")

@@ -39,7 +39,7 @@ class _PatientCommand(Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Wait until the database can be opened, as it cannot be on a disk that is quite full."""
         settings = current_settings()
-        logs.configure(settings.log_format)
+        logs.configure(settings.log_format, settings.command)
         while database.deferred and not _can_open(settings):
             time.sleep(RETRY_S)
         return super().invoke(ctx)

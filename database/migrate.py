@@ -1,5 +1,7 @@
 """Opening a database file: it is created, or upgraded, where needed."""
 
+import filecmp
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -142,14 +144,30 @@ def upgrade(path: Path, keep: bool = True) -> list[str]:
 
 
 def _keep(path: Path, version: int) -> str:
-    kept = path.with_name(f"{path.name}.version-{version}")
-    kept.unlink(missing_ok=True)
+    """Keep a copy of the database beside it; one that is there already is not replaced."""
+    part = path.with_name(f"{path.name}.version-{version}.part")
+    part.unlink(missing_ok=True)
     try:
-        backup(kept)
-    except (OSError, PeeweeException, sqlite3.Error):
-        kept.unlink(missing_ok=True)
-        raise
+        backup(part)
+        kept = _place_for(part)
+        part.replace(kept)
+    finally:
+        part.unlink(missing_ok=True)
     return f"kept a copy of the database before its upgrade: {kept}"
+
+
+def _place_for(part: Path) -> Path:
+    """The name of a whole copy: the first that is free, or that of the same copy.
+
+    An upgrade that failed left one, and so did the way back to an older release.
+    """
+    first = part.with_suffix("")
+    names = (first.with_name(f"{first.name}-{number}") for number in itertools.count(2))
+    return next(
+        place
+        for place in itertools.chain([first], names)
+        if not place.exists() or filecmp.cmp(part, place, shallow=False)
+    )
 
 
 def _execute(scripts: list[tuple[int, Path]]) -> None:

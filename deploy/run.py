@@ -4,6 +4,7 @@ It ends them when it is stopped, and when make is: also by a signal that make te
 """
 
 import os
+import re
 import runpy
 import signal
 import socket
@@ -16,6 +17,7 @@ ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 LOOK_EVERY_S = 0.2
 WORKER_PAUSE_S = 2
 """How long after its end the worker is started again."""
+MAX_PORT = 65535
 PATIENCE_S = 60
 """What is not over so long after it was told to end is killed."""
 
@@ -125,6 +127,18 @@ def end(processes: list[subprocess.Popen[bytes]]) -> None:
             process.wait()
 
 
+def what_is_no_number() -> str:
+    """Which of the server's own variables cannot be used, and what to write; '' if all can."""
+    processes = os.environ.get("WEB_CONCURRENCY", "2")
+    if not re.fullmatch("[1-9][0-9]{0,2}", processes):
+        return f"WEB_CONCURRENCY is {processes!r}: write a number of worker processes such as 2"
+    port = os.environ.get("PORT", "8000")
+    is_port = re.fullmatch("[0-9]{1,5}", port) and int(port) <= MAX_PORT
+    if not os.environ.get("BIND") and not is_port:
+        return f"PORT is {port!r}: write a port such as 8001: make run PORT=8001"
+    return ""
+
+
 def why_no_port() -> str:
     """Why the server could not listen, and what to do; '' if it can."""
     from gunicorn.util import is_ipv6, parse_address
@@ -157,7 +171,7 @@ def say(text: str) -> None:
 def main() -> int:
     """Serve, and return the exit code."""
     runner = Runner()
-    if why := why_no_port():
+    if why := what_is_no_number() or why_no_port():
         say(why)
         return 2
     if code := runner.run(DEMO):

@@ -8,6 +8,7 @@ from panel.alerts.book import Alert, News
 from panel.alerts.kinds import Condition
 from panel.alerts.words import commands, sentence, without_details
 from panel.attention.items import moment
+from panel.called import as_called
 from settings import Settings
 
 MAX_LINES = 25
@@ -37,14 +38,16 @@ def write(settings: Settings, told: Iterable[tuple[Alert, News]]) -> Message:
             parts.append("\n".join([*_HEADS[news], *lines]))
     if settings.public_url:
         parts.append(f"{settings.public_url}/admin/attention")
-    return Message(title(settings, _summary(of_news)), "\n\n".join(parts))
+    body = as_called(settings.command, "\n\n".join(parts))
+    return Message(title(settings, _summary(of_news)), body)
 
 
 def write_unrecorded(settings: Settings, wrong: list[Condition], why: str) -> Message:
     """The message that the database cannot be written, with all else that is wrong."""
     lines = [f"- The database cannot be written: {without_details(why)}.", "    df -h"]
     lines += [f"- {sentence(condition.text)}" for condition in wrong[:MAX_LINES]]
-    return Message(title(settings, "the database cannot be written"), "\n".join(lines))
+    body = as_called(settings.command, "\n".join(lines))
+    return Message(title(settings, "the database cannot be written"), body)
 
 
 _HEADS: dict[News, list[str]] = {News.BEGUN: [], News.LASTING: ["Still so:"], News.OVER: ["Over:"]}

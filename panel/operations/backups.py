@@ -1,5 +1,6 @@
 """Copies of the database, and what came of making them; the audit has nothing of it."""
 
+import errno
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,28 +13,48 @@ from panel.errors import OperatorError
 from panel.tasks import Task, TaskFailedError
 
 
-def back_up(file: Path) -> None:
+class BadFileError(OperatorError):
+    """The name of the file is wrong: nothing could be written there at any time."""
+
+
+WRONG_NAME = {
+    errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR,
+    errno.EPERM, errno.EROFS,
+}  # fmt: skip
+"""The system's errors that the name of a file is to blame for, and not the disk."""
+
+
+def back_up(file: Path, is_nightly: bool = False) -> None:
     """Write a checked copy of the database to a new file, and record what came of it.
 
-    :raises OperatorError: if the file exists, which changes nothing, or cannot be written.
+    :param is_nightly: whether a wrong name is recorded as a failure, too. Otherwise it is the
+        operator's, who is told of it at once.
+    :raises BadFileError: for a name of the file that is wrong, such as one that exists.
+    :raises OperatorError: if it cannot be written.
     :raises TaskFailedError: if the copy is not sound; it is not kept.
     """
-    if _exists(file):
-        raise OperatorError(f"{file} exists already; a backup never overwrites")
     try:
+        _check_is_new(file)
         _write(file)
     except (TaskFailedError, OperatorError) as error:
-        with suppress(PeeweeException):  # a full disk takes no record either
-            tasks.record_failure(Task.BACKUP, str(error))
+        if is_nightly or not isinstance(error, BadFileError):
+            with suppress(PeeweeException):  # a full disk takes no record either
+                tasks.record_failure(Task.BACKUP, str(error))
         raise
     tasks.record_success(Task.BACKUP)
 
 
-def _exists(file: Path) -> bool:
+def _check_is_new(file: Path) -> None:
     try:
-        return file.exists()
+        if file.exists():
+            raise BadFileError(f"{file} exists already; a backup never overwrites")
     except OSError as error:
-        raise OperatorError(f"cannot write {file}: {error.strerror}") from None
+        raise _cannot_write(file, error) from None
+
+
+def _cannot_write(file: Path, error: OSError) -> OperatorError:
+    kind = BadFileError if error.errno in WRONG_NAME else OperatorError
+    return kind(f"cannot write {file}: {error.strerror}")
 
 
 def _write(file: Path) -> None:
@@ -46,7 +67,7 @@ def _write(file: Path) -> None:
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
-        raise OperatorError(f"cannot write {file}: {error.strerror}") from None
+        raise _cannot_write(file, error) from None
 
 
 def _write_sound_copy(target: Path) -> None:

@@ -24,10 +24,14 @@ may try, until rows are old enough to go.
 
 
 class LockedError(OperatorError):
-    """Too many wrong tries: nothing was checked. `wait_s`: in how many seconds to try again."""
+    """Too many wrong tries: nothing was checked. `wait_s`: in how many seconds to try again;
+    `wait`: that in words, in whole minutes.
+    """
 
     def __init__(self, wait_s: int) -> None:
-        super().__init__("too many wrong tries; wait a few minutes")
+        minutes = -(-wait_s // 60)
+        self.wait = f"wait {minutes} minute{'' if minutes == 1 else 's'}"
+        super().__init__(f"too many wrong tries; {self.wait}")
         self.wait_s = wait_s
 
 

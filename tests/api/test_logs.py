@@ -32,6 +32,9 @@ def used(make_server: MakeServer, **environ: str) -> tuple[Server, str]:
     forged = {"X-Request-Id": 'x" 200 forged'}
     server.request("GET", "/nowhere", headers=forged)
     server.request("BAD METHOD", f"/api/v2?key={key}")
+    encoded = "".join(f"%{ord(letter):02x}" for letter in key)
+    for path in (f"/api/v2/{key}", f"/{encoded}", f"/{encoded.replace('%', '%25')}"):
+        server.request("GET", path, headers={"X-Request-Id": key})
     with pytest.raises(subprocess.CalledProcessError):
         server.flask("provider", "show", "nobody")
     worker = server.worker()
@@ -39,7 +42,9 @@ def used(make_server: MakeServer, **environ: str) -> tuple[Server, str]:
     os.kill(worker.pid, signal.SIGTERM)
     worker.wait()
     server.stop()
-    assert key not in server.log.read_text() + server.worker_log(worker)
+    log = server.log.read_text() + server.worker_log(worker)
+    assert key not in log
+    assert encoded not in log
     return server, key
 
 
@@ -52,6 +57,8 @@ def test_a_line_of_the_access_log_ends_with_the_request_and_the_account(
     assert re.search(r'"GET /api/v2" 200 \d+ [\d.]+s [0-9a-f]{24} 1$', log, re.M)
     assert re.search(r'"GET /nowhere" 404 \d+ [\d.]+s [0-9a-f]{24} -$', log, re.M)
     assert "forged" not in log
+    for path in ("/api/v2/...", "/..."):
+        assert re.search(rf'"GET {re.escape(path)}" 404 \d+ [\d.]+s [0-9a-f]{{24}} -$', log, re.M)
     assert "panel: PANEL_TYPO is not a setting of the panel, ignored" in log
 
 

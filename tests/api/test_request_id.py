@@ -59,6 +59,18 @@ def test_an_id_that_is_not_well_formed_is_replaced(client: FlaskClient, sent: st
     assert len(told) == 24
 
 
+def test_an_id_that_looks_like_a_key_is_not_taken(
+    client: FlaskClient, cast: SimpleNamespace
+) -> None:
+    for sent in (cast.alice, cast.alice.upper(), f"key-{cast.alice}", f"{cast.alice}.1"):
+        told = request_id(client, "GET", "/healthz", sent)
+        assert cast.alice not in told.lower()
+        assert len(told) == 24
+    digests = ("0" * 32, "a1" * 20, "f" * 64, "00-" + "a1" * 16 + "-" + "b7" * 8 + "-01")
+    for sent in digests:  # of other lengths, such as a trace's
+        assert request_id(client, "GET", "/healthz", sent) == sent
+
+
 @pytest.fixture
 def call(client: FlaskClient, cast: SimpleNamespace) -> Callable[..., Any]:
     """Send an action of alice's under an id."""

@@ -1,5 +1,6 @@
 """flask init-db, flask backup and flask demo."""
 
+import errno
 import os
 import re
 import shlex
@@ -22,8 +23,10 @@ from support.orders import everything
 from database.backup import read_only
 from database.connection import close_database, database
 from database.driver import sqlite3
-from panel import accounts
+from panel import accounts, tasks
 from panel.money import MICROS
+from panel.operations import backups
+from panel.tasks import Task
 
 
 def test_a_backup_is_the_whole_database_in_one_private_file(
@@ -72,6 +75,45 @@ def test_a_backup_never_overwrites(filled: SimpleNamespace, call: Call, tmp_path
     assert file.read_text() == "precious"
     own = call("backup", database.database)
     assert (own.exit_code, "exists already" in own.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["none/copy.db", "file/copy.db", "taken.db", "n" * 300, "."])
+def test_a_wrong_name_is_a_failed_backup_only_of_the_nightly_one(
+    filled: SimpleNamespace, call: Call, tmp_path: Path, name: str
+) -> None:
+    tmp_path.joinpath("taken.db").touch()
+    tmp_path.joinpath("file").touch()
+    by_hand = call("backup", str(tmp_path / name))
+    assert (by_hand.exit_code, by_hand.stderr.count("\n")) == (2, 1)
+    assert tasks.last(Task.BACKUP) is None
+    nightly = call("backup", "--nightly", str(tmp_path / name))
+    assert (nightly.exit_code, nightly.stderr) == (2, by_hand.stderr)
+    last = tasks.last(Task.BACKUP)
+    assert last is not None
+    assert f"Error: {last.problem}\n" == nightly.stderr
+    assert sorted(file.name for file in tmp_path.glob("*.part")) == []
+
+
+@pytest.mark.parametrize("options", [[], ["--nightly"]], ids=["by hand", "nightly"])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
+def test_a_disk_that_takes_no_copy_is_a_failed_backup(
+    filled: SimpleNamespace,
+    call: Call,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    code: int,
+    options: list[str],
+) -> None:
+    def fail(target: Path) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(backups, "backup", fail)
+    file = str(tmp_path / "copy.db")
+    result = call("backup", *options, file)
+    assert (result.exit_code, result.stdout) == (2, "")
+    last = tasks.last(Task.BACKUP)
+    assert last is not None
+    assert last.problem == f"cannot write {file}: {os.strerror(code)}"
 
 
 def broken_books(path: Path) -> None:

@@ -170,7 +170,9 @@ def test_every_file_is_its_owners_alone_and_no_part_of_the_repository(
     expected = {f"{name}{end}" for end in ends} | {"panel-session.key", f"copies/{name}"}
     kept = {path for path in seen if ".before-restore-" in path}
     assert len(kept) == 1
-    assert seen == dict.fromkeys(expected | kept, 0o600)
+    # The nightly check of the ledger may be under way: its copy is gone afterwards.
+    passing = {path for path in seen if ".ledger-check" in path}
+    assert seen == dict.fromkeys(expected | kept | passing, 0o600)
     part = {f"copies/{name}.part", f"{name}.restoring", f"{name}.restoring-wal"}
     assert not_ignored([*seen, *part]) == []
 

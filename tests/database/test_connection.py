@@ -17,6 +17,7 @@ from flask import Flask
 from support.apps import ROOT, make_app
 from werkzeug.serving import make_server
 
+import settings
 from database import connection as connections
 from database import transactions
 from database.connection import DatabaseError, PanelDatabase, close_database, database
@@ -293,3 +294,32 @@ def test_a_log_that_grew_beside_a_reader_shrinks_again(
     for number in range(3):
         write(f"{number}")
     assert log.stat().st_size <= limit < grown // 10
+
+
+# A file that is a symbolic link
+
+
+def test_a_linked_database_has_its_files_in_one_place_by_either_name(tmp_path: Path) -> None:
+    disk, folder = tmp_path / "disk", tmp_path / "folder"
+    disk.mkdir()
+    folder.mkdir()
+    real, link = disk / "real.db", folder / "panel.db"
+    link.symlink_to(real)  # also before there is a file
+    for name in (link, real, link):
+        environ = {"PANEL_DATABASE": f"sqlite:///{name}"}
+        assert settings.read(environ).database == real
+        make_app(name)
+        with transactions.immediate():
+            pass
+        close_database()
+    assert [file.name for file in folder.iterdir()] == ["panel.db"]
+    assert {"real.db", "real.db.state", "real.db.lock"} <= {file.name for file in disk.iterdir()}
+
+
+def test_a_linked_folder_keeps_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(folder)
+    file = link / "panel.db"
+    assert settings.read({"PANEL_DATABASE": f"sqlite:///{file}"}).database == file

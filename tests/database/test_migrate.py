@@ -322,11 +322,52 @@ def test_an_upgrade_that_fails_changes_nothing(
 
 def test_an_upgrade_needs_its_copy(old: Path, migrations: Path) -> None:
     (migrations / "006_add_tier.sql").write_text(ADD)
-    kept(old).mkdir()
+    kept(old).with_name("panel.db.version-5.part").mkdir()
     before = dump_file(old)
     with pytest.raises(DatabaseError, match="cannot use the database"):
         open_database(old)
     assert dump_file(old) == before
+
+
+def copies(path: Path) -> list[str]:
+    return sorted(file.name for file in path.parent.glob("panel.db.version-*"))
+
+
+def test_a_copy_of_an_earlier_upgrade_is_never_replaced(old: Path, migrations: Path) -> None:
+    (migrations / "006_add_tier.sql").write_text(ADD)
+    kept(old).write_text("the copy of another day")
+    second = kept(old).with_name("panel.db.version-5-2")
+    second.mkdir()
+    third = kept(old).with_name("panel.db.version-5-3")
+    before = dump_file(old)
+    assert open_database(old)[0].endswith(f": {third}")
+    assert kept(old).read_text() == "the copy of another day"
+    assert dump_file(third) == before
+
+
+def test_an_upgrade_that_fails_again_and_again_keeps_one_copy(old: Path, migrations: Path) -> None:
+    (migrations / "006_fail.sql").write_text("SELEC 1;")
+    kept(old).with_name("panel.db.version-5.part").write_text("of an upgrade that was killed")
+    for _ in range(3):
+        with pytest.raises(DatabaseError):
+            open_database(old)
+    assert copies(old) == ["panel.db.version-5"]
+
+
+def test_a_copy_that_cannot_be_written_whole_leaves_the_one_before(
+    old: Path, migrations: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(target: Path) -> None:
+        target.write_text("the first half")
+        raise OSError("No space left on device")
+
+    (migrations / "006_add_tier.sql").write_text(ADD)
+    kept(old).write_text("the copy of another day")
+    monkeypatch.setattr(migrate, "backup", full)
+    with pytest.raises(DatabaseError, match="No space left"):
+        open_database(old)
+    assert kept(old).read_text() == "the copy of another day"
+    assert copies(old) == ["panel.db.version-5"]
 
 
 OPEN = """

@@ -12,6 +12,8 @@ from support.proxies import (
     ADD,
     DOWN,
     ENDS_BADLY,
+    KEY,
+    KEY_IN_PATH,
     Proxy,
     Upstream,
     assert_only_whole_requests_are_passed_on,
@@ -111,7 +113,10 @@ def test_while_the_panel_is_down_clients_read_json_and_no_log_has_a_key(tmp_path
         for method in ("GET", "POST"):
             assert proxy.send(method, {**ADD, "key": "secret"}) == DOWN
         assert proxy.send_plainly("/api/v2?key=secret") == (403, {"error": "Use https"})
-    assert "secret" not in (tmp_path / "stderr.log").read_text()
+        for address in KEY_IN_PATH:
+            assert proxy.request("GET", address, None, {"X-Request-Id": KEY}) == DOWN
+    log = (tmp_path / "stderr.log").read_text()
+    assert not re.search(rf"secret|{KEY}|%30%31", log)
 
 
 def test_only_whole_requests_are_passed_on(caddy: Proxy, upstream: Upstream) -> None:

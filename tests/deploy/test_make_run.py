@@ -171,3 +171,24 @@ def test_where_nothing_can_listen_one_line_says_so_and_nothing_is_started(
     assert line.endswith(told)
     assert all(line.startswith("make: *** ") for line in rest)
     assert not (tmp_path / "panel.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({"WEB_CONCURRENCY": "x"}, "WEB_CONCURRENCY is 'x': write a number of worker processes"),
+        ({"WEB_CONCURRENCY": "0"}, "WEB_CONCURRENCY is '0': write a number of worker processes"),
+        ({"WEB_CONCURRENCY": ""}, "WEB_CONCURRENCY is '': write a number of worker processes"),
+        ({"PORT": "abc"}, "PORT is 'abc': write a port such as 8001"),
+        ({"PORT": "70000"}, "PORT is '70000': write a port such as 8001"),
+    ],
+)
+def test_what_is_no_number_is_told_in_one_line_and_nothing_is_started(
+    run: Callable[..., Run], tmp_path: Path, environ: dict[str, str], told: str
+) -> None:
+    panel = run(**environ)
+    assert panel.make.wait(PATIENCE_S) == 2
+    line, *rest = panel.said().splitlines()
+    assert line.startswith(f"make run: {told}")
+    assert all(line.startswith("make: *** ") for line in rest)
+    assert not (tmp_path / "panel.db").exists()

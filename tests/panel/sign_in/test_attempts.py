@@ -214,3 +214,16 @@ def test_a_device_token_is_stored_as_a_hash_everywhere() -> None:
     stored = SignInFailure.get().counted_against
     assert device.device_token not in stored
     assert tokens.hashed(device.device_token).hex() in stored
+
+
+@pytest.mark.parametrize(
+    ("wait_s", "told"),
+    [
+        (1, "1 minute"), (60, "1 minute"), (61, "2 minutes"), (181, "4 minutes"),
+        (300, "5 minutes"),
+    ],
+)  # fmt: skip
+def test_how_long_to_wait_is_told_in_whole_minutes(wait_s: int, told: str) -> None:
+    error = LockedError(wait_s)
+    assert str(error) == f"too many wrong tries; wait {told}"
+    assert error.wait_s == wait_s

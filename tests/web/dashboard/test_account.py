@@ -14,6 +14,7 @@ from models import Operator as Row
 from models import OperatorSession
 from panel import operators
 from panel.sign_in import totp
+from panel.sign_in.attempts import TRIES
 
 pytestmark = pytest.mark.usefixtures("clock")
 """Before anybody signs in: a session of another time is over."""
@@ -118,6 +119,24 @@ def test_the_qr_code_has_what_the_text_says_and_obeys_the_pages_policy(
     assert "style" not in svg
     assert "unsafe" not in policy
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_loading_the_page_of_the_codes_again_says_that_they_are_gone(
+    olga: Operator, phone: Phone, recovery: list[str], clock: Clock
+) -> None:
+    gone = "If you have not kept the recovery codes, make new ones below."
+    again = olga.post("/admin/account/totp/confirm", code=phone.code())
+    assert again.headers["Location"] == "/admin/account"
+    assert said(olga.text("/admin/account")) == [f"One-time passwords are on already. {gone}"]
+
+    fields = {"renew-present": PASSWORD, "renew-code": phone.code()}
+    new = codes_on(olga.post("/admin/account/recovery-codes", **fields).text)
+    for _ in range(TRIES + 1):  # these are no wrong tries
+        assert olga.post("/admin/account/recovery-codes", **fields).status_code == 302
+        told = said(olga.text("/admin/account"))
+        assert told == [f"New recovery codes were made already. {gone}"]
+    fields = {"renew-present": PASSWORD, "renew-code": new[0]}
+    assert codes_on(olga.post("/admin/account/recovery-codes", **fields).text) != new
 
 
 @pytest.mark.parametrize("password", ["", "wrong"])

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from support.apps import ROOT
 from support.dashboard import PAGES, Operator, lines
 
 from panel import accounts, services
@@ -79,6 +80,27 @@ def test_no_page_has_an_inline_script_or_style_or_another_host(
             assert "src=" in script or 'type="application/json"' in script
         assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", page), path
         assert set(re.findall(r'(?:src|href|action)="(?!/)([^"]*)"', page)) <= {"#main"}, path
+
+
+def test_every_time_is_told_to_be_in_utc_also_on_a_phone() -> None:
+    templates = {
+        path.name: path.read_text() for path in (ROOT / "web/templates/dashboard").iterdir()
+    }
+    cells = [
+        (name, cell)
+        for name, text in templates.items()
+        for cell in re.findall(r"<t[dh][^>]*>[^\n]*?</t[dh]>", text)
+        if "|when" in cell
+    ]
+    assert len(cells) > 5
+    for name, cell in cells:
+        if cell.startswith("<td"):
+            assert re.search(r'data-label="[^"]* \(UTC\)"', cell), name
+        else:
+            assert 'class="time"' in cell, name
+    # There the table has no heads.
+    _, phone = (ROOT / "web/static/style.css").read_text().split("@media (max-width: 60rem)")
+    assert 'th.time::after { content: "UTC";' in phone
 
 
 def test_the_api_has_no_session(client: FlaskClient, cast: SimpleNamespace) -> None:

@@ -10,6 +10,7 @@ from support.apps import make_app
 from support.dashboard import PAGES, PASSWORD, Operator, token
 
 from panel import operators
+from panel.sign_in.attempts import LockedError
 from web.sessions import kept_key
 
 
@@ -43,6 +44,13 @@ def test_signing_in_leads_back_to_the_page_that_was_asked_for(
         "/\\evil.example",
         "/api/v2",
         "/admin/../api/v2",
+        "/admin/%2e%2e//evil.example",
+        "/admin/%2E./api/v2",
+        "/admin/x/.%2e/%2e%2e/api/v2",
+        "/admin/%5c%5cevil.example",
+        "/admin/%0d%0aSet-Cookie:a=b",
+        "/admin//evil.example",
+        "/%61dmin/%2e%2e/api/v2",
         "/adminx",
     ],
 )
@@ -79,7 +87,9 @@ def test_after_5_wrong_passwords_the_right_one_must_wait_too(client: FlaskClient
         assert answer.status_code == 403
     answer = client.post("/admin/sign-in", data={**fields, "password": PASSWORD})
     assert answer.status_code == 429
-    assert 1 <= int(answer.headers["Retry-After"]) <= 300
+    seconds = int(answer.headers["Retry-After"])
+    assert 1 <= seconds <= 300
+    assert f"Too many attempts. {LockedError(seconds).wait.capitalize()}." in answer.text
 
 
 def test_wrong_passwords_slow_the_name_down_from_everywhere_and_the_address_for_every_name(

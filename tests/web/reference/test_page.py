@@ -185,8 +185,9 @@ def test_no_page_repeats_the_host_that_a_client_sends(
     assert "evil.example" not in answer.text + str(answer.headers)
 
 
-def test_the_examples_have_the_configured_address(tmp_path: Path) -> None:
-    app = make_app(tmp_path / "panel.db", PANEL_PUBLIC_URL="https://panel.example.com")
+@pytest.mark.parametrize("url", ["https://panel.example.com", "https://panel.example.com/"])
+def test_the_examples_have_the_configured_address(tmp_path: Path, url: str) -> None:
+    app = make_app(tmp_path / "panel.db", PANEL_PUBLIC_URL=url)
     markup = page(app.test_client())
     close_database()
     assert "https://panel.example.com/api/v2" in markup
