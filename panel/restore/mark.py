@@ -8,8 +8,9 @@ from database import numbers
 from models import Identity, OperatorSession, Provider
 from panel.operations import audit
 from panel.operations.audit import Actor
-from panel.orders import restored
-from panel.orders.restored import Counts, Later
+from panel.orders import doubts, restored
+from panel.orders.doubts import NOTHING, Known
+from panel.orders.restored import Counts
 
 MARGIN = 10_000
 """So many numbers may have been given that the state file does not know: those of its last
@@ -26,13 +27,12 @@ class Context(NamedTuple):
 
     panel: which panel's database it is.
     numbers: the numbers that may have been given, by table.
-    orders, refills: what the database before the restore knows, by our number.
+    known: what the database before the restore knows of what is in doubt.
     """
 
     panel: str
     numbers: Mapping[str, int]
-    orders: Mapping[int, Later]
-    refills: Mapping[int, str]
+    known: Known = NOTHING
 
 
 def mark(context: Context, actor: Actor, act: str) -> Counts:
@@ -41,12 +41,12 @@ def mark(context: Context, actor: Actor, act: str) -> Counts:
     :param act: what the audit is to say.
     """
     numbers.raise_to(dict(context.numbers))
-    counts = restored.mark_all(context.orders, context.refills)
+    doubts.mark_all(context.known)
     Provider.update(sync_wanted=True).where(Provider.active).execute()
     OperatorSession.delete().execute()
     Identity.replace(id=1, panel=context.panel).execute()
     audit.record(actor, act)
-    return counts
+    return restored.counts()
 
 
 def identity() -> str:

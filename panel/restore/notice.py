@@ -76,7 +76,7 @@ def _mark_as_copy(descriptor: int, panel: str, known: State | None, why: str) ->
         panel, reached = panel or new_identity(), jump(numbers.given())
     found = f"the database is taken for an older copy that was put back: {why}"
     with database.atomic("IMMEDIATE"):
-        counts = mark(Context(panel, reached, {}, {}), START, found)
+        counts = mark(Context(panel, reached), START, found)
     write(descriptor, State(panel, numbers.given()))
     state_file.begin(panel)
     return [f"{found}; {told(counts) or 'nothing waits that could be sent twice'}"]

@@ -16,7 +16,7 @@ from database.transactions import write_queue
 from panel import ledger
 from panel.errors import OperatorError
 from panel.operations.audit import Actor
-from panel.orders import restored
+from panel.orders import doubts
 from panel.orders.restored import Counts
 from panel.restore import before
 from panel.restore.before import Before, Lost
@@ -109,10 +109,9 @@ def _read_before(live: Path, copied: Mapping[str, int]) -> tuple[Before | None, 
     """What the present database knows; or None, and why."""
     if not live.exists():
         return None, "there is none"
-    doubts = before.Doubts(restored.orders_in_doubt(), restored.refills_in_doubt())
     try:
         with read_only(live, untouched=True) as connection:
-            return before.read(connection, copied, doubts), ""
+            return before.read(connection, copied, doubts.doubts()), ""
     except sqlite3.Error as error:
         return None, f"it cannot be read: {error}"
 
@@ -130,10 +129,10 @@ def _context(
         if known is not None and is_behind(reached, known.numbers):
             reached = _higher(reached, beyond(known.numbers))
         name = panel or was.panel or (known.panel if known else "")
-        return Context(name or new_identity(), reached, was.orders, was.refills)
+        return Context(name or new_identity(), reached, was.known)
     if known is not None:
-        return Context(panel or known.panel, beyond(known.numbers), {}, {})
-    return Context(panel or new_identity(), jump(copied), {}, {})
+        return Context(panel or known.panel, beyond(known.numbers))
+    return Context(panel or new_identity(), jump(copied))
 
 
 def _continues(name: str, given: Mapping[str, int], panel: str, copied: Mapping[str, int]) -> bool:
