@@ -129,11 +129,14 @@ def _rate_limit(app: Flask, settings: Settings) -> RateLimit:
 
 def _open_database(settings: Settings) -> None:
     try:
-        done = open_database(settings.database, settings.synchronous) + notice()
+        done = open_database(settings.database, settings.synchronous)
+        doubts = notice()
     except DatabaseError as error:
         _stop(str(error))
     for line in done:
         _tell(line, logging.INFO)
+    for line in doubts:
+        _tell(line, logging.WARNING)
 
 
 def _logs_as_json() -> bool:

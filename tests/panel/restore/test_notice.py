@@ -1,5 +1,6 @@
 """A database that was put back by hand is noticed when it is opened; a crash never looks so."""
 
+import logging
 import os
 import shutil
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import pytest
 from support.apps import listed, make_app
 from support.orders import new_order
 
+import app
 from database import numbers, state_file
 from database.backup import backup
 from database.connection import DatabaseError, close_database, database
@@ -273,6 +275,19 @@ def test_an_app_says_on_stderr_what_it_noticed(
     make_app(path, PANEL_SYNCHRONOUS="OFF")
     assert capsys.readouterr().err.startswith(f"panel: {OLDER}")
     assert database.is_closed()
+
+
+def test_in_the_log_it_is_a_warning(
+    path: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, int]] = []
+    monkeypatch.setattr(app, "_tell", lambda *line: told.append(line))
+    send()
+    put_back(copy, path)
+    make_app(path, PANEL_SYNCHRONOUS="OFF")
+    ((line, level),) = told
+    assert line.startswith(OLDER)
+    assert level == logging.WARNING
 
 
 # The log of another database
