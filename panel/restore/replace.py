@@ -50,14 +50,17 @@ def restore(actor: Actor, file: Path, live: Path) -> Restored:
         was changed then.
     """
     close_database()
-    part = live.with_name(f"{live.name}.restoring")
+    real = Path(os.path.realpath(live))  # a link may lead to another file system
+    part = real.with_name(f"{real.name}.restoring")
     try:
-        _check_is_another(file, live)
+        _check_is_another(file, real)
         with state_file.alone(live) as descriptor:
             try:
                 replace.remove_copy(part)
                 replace.copy_checked(file, part)
-                return _restore(actor, file, live, part, descriptor)
+                done = _restore(actor, file, real, part, descriptor)
+                state_file.sync_folder(live.parent)
+                return done
             finally:
                 replace.remove_copy(part)
     except BlockingIOError:
@@ -82,22 +85,20 @@ def _check_is_another(file: Path, live: Path) -> None:
 
 
 def _restore(actor: Actor, file: Path, live: Path, part: Path, descriptor: int) -> Restored:
-    real = Path(os.path.realpath(live))
-    is_sound = replace.quiesce(real) if real.exists() else True
+    is_sound = replace.quiesce(live) if live.exists() else True
     upgraded = replace.open_copy(part)
     if wrong := next(ledger.check(), None):
         raise OperatorError(f"the ledger of {file} is not consistent: {wrong}")
     copied, panel = numbers.given(), identity()
-    was, unread = _read_before(real, copied)
+    was, unread = _read_before(live, copied)
     context = _context(panel, copied, was, state_file.read(descriptor))
     with write_queue(), database.atomic("IMMEDIATE"):
         counts = mark(context, actor, f"restore {file}")
     state = State(context.panel, numbers.given())
     replace.close_copy()
-    kept = replace.put_in_place(part, real, is_sound)
+    kept = replace.put_in_place(part, live, is_sound)
     # Not before: the present database would be taken for an older copy after a power cut.
     state_file.write(descriptor, state, durably=True)
-    state_file.sync_folder(live.parent)
     is_same = was is not None and _continues(was.panel, was.numbers, panel, copied)
     lost = was.lost if was is not None and is_same else None
     if was is not None and not is_same:

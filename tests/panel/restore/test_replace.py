@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -33,6 +34,8 @@ from panel.orders.restored import Counts
 from panel.providers import registry, sources
 from panel.restore.mark import LEAST_JUMP
 from panel.restore.notice import MARGIN, notice
+
+SHARED_MEMORY = Path("/dev/shm")  # another file system than that of the tests
 
 
 @pytest.fixture
@@ -457,3 +460,65 @@ def test_a_restore_that_is_cut_off_before_its_end_changes_nothing(
     assert refuses(path, copy) == f"cannot restore {copy}: No space left on device"
     assert reopen(path) == ""
     assert Order.select().count() == 2
+
+
+@pytest.mark.skipif(
+    not SHARED_MEMORY.is_dir() or SHARED_MEMORY.stat().st_dev == ROOT.stat().st_dev,
+    reason="there is no second file system to write to",
+)
+def test_a_database_on_another_file_system_is_replaced_there(path: Path, copy: Path) -> None:
+    close_database()
+    with tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as folder:
+        real = Path(folder) / "panel.db"
+        shutil.move(path, real)
+        path.symlink_to(real)
+        good(restore(path, copy))
+        assert path.is_symlink()
+        assert len(list(real.parent.glob("panel.db.before-restore-*"))) == 1
+        assert reopen(path) == ""
+        close_database()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Its files, but the head of a database: that says whether it has a write-ahead log."""
+    return {file.name: file.read_bytes()[100:] or file.read_bytes() for file in folder.iterdir()}
+
+
+def nothing_wrong(path: Path) -> None:
+    close_database()
+
+
+@pytest.mark.parametrize("harm", [damaged_with_a_log, nothing_wrong])
+def test_a_step_that_fails_is_undone(
+    path: Path, copy: Path, harm: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harm(path)
+    replaces = Path.replace
+
+    def fail(self: Path, target: Path) -> Path:
+        if target == path:
+            raise OSError(18, "Invalid cross-device link")
+        return replaces(self, target)
+
+    monkeypatch.setattr(Path, "replace", fail)
+    files = contents(path.parent)
+    result = restore(path, copy)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Invalid cross-device link" in result.stderr
+    close_database()
+    assert contents(path.parent) == files
+
+
+def test_where_there_are_no_hard_links_the_database_before_is_copied(
+    path: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    new_order(1, 100, "https://a.example/two")
+    before = everything()
+    monkeypatch.setattr(os, "link", fail)
+    good(restore(path, copy))
+    assert dump_file(kept(path)) == before
+    assert kept(path).stat().st_mode & 0o777 == 0o600
+    assert reopen(path) == ""
