@@ -32,10 +32,7 @@ def copy_checked(source: Path, target: Path) -> None:
         if file.read(16) != b"SQLite format 3\0":
             raise DatabaseError(f"{source} is no SQLite database")
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    has_log = any(beside(source, end).exists() for end in BESIDE)
-    # A file without a log is read as it is: SQLite makes no file beside it then.
-    options = "mode=ro" if has_log else "mode=ro&immutable=1"
-    original = sqlite3.connect(f"{source.absolute().as_uri()}?{options}", uri=True)
+    original = open_unused(source)
     copy = sqlite3.connect(target)
     try:
         original.backup(copy)
@@ -44,6 +41,14 @@ def copy_checked(source: Path, target: Path) -> None:
     finally:
         copy.close()
         original.close()
+
+
+def open_unused(path: Path) -> sqlite3.Connection:
+    """Open a database that nobody uses for reading, and change nothing, also beside it."""
+    has_log = any(beside(path, end).exists() for end in BESIDE)
+    # A file without a log is read as it is: SQLite makes no file beside it then.
+    options = "mode=ro" if has_log else "mode=ro&immutable=1"
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True)
 
 
 def _check(copy: sqlite3.Connection, source: Path) -> None:

@@ -12,10 +12,6 @@ from panel.orders import doubts, restored
 from panel.orders.doubts import NOTHING, Known
 from panel.orders.restored import Counts
 
-MARGIN = 10_000
-"""So many numbers may have been given that the state file does not know: those of its last
-second."""
-
 LEAST_JUMP = 1_000_000
 MOST_JUMP = 10_000_000
 """Where nothing tells which numbers were given since the copy was made, the next ones come after
@@ -65,6 +61,11 @@ def jump(given: Mapping[str, int]) -> dict[str, int]:
     return {
         table: number + min(max(number, LEAST_JUMP), MOST_JUMP) for table, number in given.items()
     }
+
+
+def higher(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    """The higher of two numbers, by table."""
+    return {table: max(number, other.get(table, 0)) for table, number in one.items()}
 
 
 def is_behind(given: Mapping[str, int], known: Mapping[str, int]) -> bool:

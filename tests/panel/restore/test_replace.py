@@ -331,6 +331,37 @@ def test_numbers_jump_where_a_server_has_made_an_empty_database_already(
     assert new_order(1, 100) == LEAST_JUMP + 2
 
 
+def test_numbers_jump_where_the_state_file_is_a_copy_as_old_as_the_database(
+    path: Path, copy: Path, tmp_path: Path
+) -> None:
+    close_database()
+    shutil.copytree(path.parent, tmp_path / "copied")
+    copied = tmp_path / "copied" / "panel.db"
+    good(restore(copied, copy))
+    assert reopen(copied) == ""
+    assert new_order(1, 100) == LEAST_JUMP + 2
+
+
+def test_numbers_jump_where_the_state_file_was_removed(path: Path, copy: Path) -> None:
+    """As after a disk was rolled back."""
+    close_database()
+    state_file.path_of(path).unlink()
+    good(restore(path, copy))
+    assert reopen(path) == ""
+    assert new_order(1, 100) == LEAST_JUMP + 2
+
+
+@pytest.mark.parametrize("file", ["copy.db", "nothing.db"])
+def test_a_restore_that_fails_leaves_no_empty_state_file(
+    path: Path, copy: Path, tmp_path: Path, file: str
+) -> None:
+    copy.write_bytes(b"nothing")
+    fresh = tmp_path / "fresh" / "panel.db"
+    fresh.parent.mkdir()
+    assert restore(fresh, copy.with_name(file)).exit_code == 2
+    assert list(fresh.parent.iterdir()) == []
+
+
 # The present database
 
 
@@ -480,7 +511,7 @@ def test_a_database_on_another_file_system_is_replaced_there(path: Path, copy: P
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Its files, but the head of a database, which says whether it has a log, and SQLite's memory."""
+    """Its files, but SQLite's memory, and a database's head, which says whether it has a log."""
     files = [file for file in folder.iterdir() if not file.name.endswith("-shm")]
     return {file.name: file.read_bytes()[100:] or file.read_bytes() for file in files}
 
