@@ -126,9 +126,9 @@ def _share(descriptor: int) -> None:
 def release() -> None:
     """Say that this process uses no database any more."""
     global _held, _panel
-    if _held is not None:
-        os.close(_held[1])
-        _held, _panel = None, ""
+    held, _held, _panel = _held, None, ""  # first, for other threads do so, too
+    if held is not None:
+        os.close(held[1])
 
 
 @contextmanager
@@ -165,9 +165,10 @@ def put_back() -> None:
     :raises OSError: if it cannot be made.
     """
     global _held
-    if _held is None or _is_in_place(*_held):
+    held = _held
+    if held is None or _is_in_place(*held):
         return
-    database, removed = _held
+    database, removed = held
     descriptor, _ = _open_locked(database, _lock_shared)
     _held = (database, descriptor)
     os.close(removed)

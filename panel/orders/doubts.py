@@ -158,10 +158,16 @@ def _mark(order: StoredOrder, later: Later | None, parts: Sequence[LaterPart]) -
     came_in_parts = later is not None and later.dispatch_state == state.IN_PARTS and order.runs
     if order.dispatch_state == state.IN_PARTS or came_in_parts:
         _hold_drip_feed(order, later, sum(part.parent_id == order.id for part in parts))
-    elif order.dispatch_state != state.IN_REVIEW or (
-        later is not None and (later.dispatch_state != state.IN_REVIEW or later.provider_order)
-    ):
+    elif order.dispatch_state != state.IN_REVIEW or _is_news(later):
         _put_in_review(order, later)
+
+
+def _is_news(later: Later | None) -> bool:
+    """Whether more is known of an order than that it is in review."""
+    if later is None:
+        return False
+    is_in_review = later.dispatch_state == state.IN_REVIEW
+    return not is_in_review or bool(later.provider_order or later.known_before)
 
 
 def _cancel_again(order: StoredOrder, later: Later) -> bool:

@@ -368,6 +368,16 @@ def test_what_was_not_waiting_before_is_not_released_with_the_rest(
     assert work(up) == [order_id]
 
 
+def test_what_an_earlier_restore_knew_is_known_after_the_next(up: SimpleNamespace) -> None:
+    """The copy was made between the two, and is in doubt itself."""
+    order_id = waits(up)
+    mark()
+    later = Later("Pending", "review", "up", up.id, "", 1, restored=1, known_before="so and so")
+    mark(orders={order_id: later})
+    with pytest.raises(OperatorError, match="so and so"):
+        restored.release(order_id)
+
+
 def test_what_an_earlier_restore_left_in_doubt_is_released_with_the_rest(
     up: SimpleNamespace,
 ) -> None:
