@@ -131,11 +131,14 @@ def _rate_limit(app: Flask, settings: Settings) -> RateLimit:
 
 def _open_database(settings: Settings) -> None:
     try:
-        done = open_database(settings.database, settings.synchronous) + notice()
+        done = open_database(settings.database, settings.synchronous)
+        doubts = notice()
     except DatabaseError as error:
         _stop(as_called(settings.command, str(error)))
     for line in done:
         _tell(as_called(settings.command, line), logging.INFO)
+    for line in doubts:
+        _tell(as_called(settings.command, line), logging.WARNING)
 
 
 def _logs_as_json() -> bool:

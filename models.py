@@ -221,6 +221,7 @@ class Order(Table):
     held_text = TextField(default="")
     request_id = TextField(default="")
     restored = BooleanField(default=False)
+    known_before = TextField(default="")
 
     class Meta:
         table_name = "orders"

@@ -234,6 +234,9 @@ CREATE TABLE orders (
     -- Whether the database was restored from a copy since: what the copy says of its way to a
     -- provider may be out of date, so nothing is sent until an operator has looked.
     restored INTEGER NOT NULL DEFAULT 0 CHECK (restored IN (0, 1)),
+    -- Why it must not be sent when it is released: how the database before the restore had it; ''
+    -- where nothing is known that speaks against it.
+    known_before TEXT NOT NULL DEFAULT '',
     CHECK ((runs IS NULL) = (interval IS NULL)),
     CHECK (refunded_micros BETWEEN 0 AND charge_micros),
     CHECK (refunded_micros = 0 OR status IN ('Partial', 'Canceled'))

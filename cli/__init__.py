@@ -60,6 +60,7 @@ def register(
         database.init_db,
         database.backup_command,
         database.restore_command,
+        database.moved_command,
         restored.group,
         replicas.replica_check,
         database.demo,

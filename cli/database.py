@@ -1,4 +1,4 @@
-"""flask init-db, flask backup, flask restore and flask demo: the database as a whole."""
+"""flask init-db, backup, restore, moved and demo: the database as a whole."""
 
 import json
 from pathlib import Path
@@ -24,6 +24,7 @@ from panel.operations import backups, customers, providers
 from panel.providers.registry import SANDBOX_URL
 from panel.restore.before import Lost
 from panel.restore.mark import told
+from panel.restore.moved import moved
 from panel.restore.replace import Restored, restore
 from panel.tasks import TaskFailedError
 
@@ -84,6 +85,18 @@ def restore_command(file: Path, as_json: bool) -> None:
     click.echo(f"Restored {file}.")
     if text := told(done.counts):
         click.echo(f"In doubt: {text}.")
+
+
+@click.command("moved", cls=PlainCommand)
+def moved_command() -> None:
+    """Say that the database was moved here with everything that happened.
+
+    The server and the worker must be stopped, here and where it was. Not for a copy
+    that anything came after: flask restore is for that.
+    """
+    settings = current_settings()
+    moved(COMMAND_LINE, settings.database, settings.synchronous)
+    click.echo(f"The database {settings.database} is used as it is: nothing is in doubt.")
 
 
 def _as_json(file: Path, done: Restored) -> dict[str, Any]:

@@ -226,8 +226,19 @@ def resend(ids: tuple[int, ...], with_word: str | None, provider: str | None) ->
 @group.command("attach", context_settings={"ignore_unknown_options": True})
 @click.argument("id", type=NUMBER)
 @click.argument("provider_order")
-def attach(id: int, provider_order: str) -> None:
-    """Link an order in review to the provider's order PROVIDER_ORDER."""
+@click.option("--part", type=NUMBER, help="Since a restore: it is this part of a drip-feed.")
+def attach(id: int, provider_order: str, part: int | None) -> None:
+    """Link an order in review to the provider's order PROVIDER_ORDER.
+
+    With --part, link a part of a drip-feed that the restored copy does not know.
+    """
+    if part is not None:
+        number = operations.attach_part(COMMAND_LINE, id, part, provider_order)
+        click.echo(
+            f"Part {part} of order {id} is the provider's order {provider_order}, and order "
+            f"{number} here."
+        )
+        return
     operations.attach(COMMAND_LINE, id, provider_order)
     click.echo(f"Order {id} is the provider's order {provider_order}.")
 

@@ -81,6 +81,7 @@ def _is_older_than_the_database(path: Path) -> bool:
     So it is after a crash at a certain moment, or where a copy was put in place beside the log of
     what was there before: SQLite would mix the two.
     """
+    path = Path(os.path.realpath(path))  # SQLite has the log there
     try:
         log = path.with_name(f"{path.name}-wal").stat()
         return log.st_size > 0 and path.stat().st_ctime_ns > log.st_ctime_ns

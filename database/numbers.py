@@ -51,7 +51,7 @@ def _numbers(found: list[tuple[str, int]]) -> dict[str, int]:
 def note(at_once: bool = False) -> None:
     """Write the numbers down, if that was not done just now; after a commit, in the write queue.
 
-    What cannot be written is logged: the commit stands.
+    What cannot be written is logged: the commit stands. A file that was removed is made again.
 
     :param at_once: also if it was: what is committed leaves for a provider now.
     """
@@ -62,6 +62,7 @@ def note(at_once: bool = False) -> None:
         return
     _noted_at = moment
     try:
+        state_file.put_back()
         state_file.write(state_file.descriptor(), State(panel, given()))
     except (OSError, PeeweeException, sqlite3.Error) as error:
         log.warning("the state file was not written: %s", error)

@@ -1,7 +1,9 @@
 """Putting another file in the place of a database, at once and on the same file system."""
 
 import os
+import shutil
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from peewee import PeeweeException
@@ -30,10 +32,7 @@ def copy_checked(source: Path, target: Path) -> None:
         if file.read(16) != b"SQLite format 3\0":
             raise DatabaseError(f"{source} is no SQLite database")
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    has_log = any(beside(source, end).exists() for end in BESIDE)
-    # A file without a log is read as it is: SQLite makes no file beside it then.
-    options = "mode=ro" if has_log else "mode=ro&immutable=1"
-    original = sqlite3.connect(f"{source.absolute().as_uri()}?{options}", uri=True)
+    original = open_unused(source)
     copy = sqlite3.connect(target)
     try:
         original.backup(copy)
@@ -42,6 +41,14 @@ def copy_checked(source: Path, target: Path) -> None:
     finally:
         copy.close()
         original.close()
+
+
+def open_unused(path: Path) -> sqlite3.Connection:
+    """Open a database that nobody uses for reading, and change nothing, also beside it."""
+    has_log = any(beside(path, end).exists() for end in BESIDE)
+    # A file without a log is read as it is: SQLite makes no file beside it then.
+    options = "mode=ro" if has_log else "mode=ro&immutable=1"
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True)
 
 
 def _check(copy: sqlite3.Connection, source: Path) -> None:
@@ -121,20 +128,39 @@ def put_in_place(copy: Path, live: Path, is_sound: bool) -> Path | None:
     :param is_sound: whether the present one is whole in its one file, as quiesce() leaves it;
         otherwise it is kept as it is, with SQLite's files beside it.
     :returns: where the one before is now; None if there was none.
+    :raises OSError: if it cannot be put there; everything is as it was then.
     """
     _sync(copy)
     kept = _free_name(live)
     existed = live.exists()
-    if not is_sound:
-        for end in BESIDE:
-            if beside(live, end).exists():
-                beside(live, end).rename(beside(kept, end))
-    if existed:
-        os.link(live, kept)  # so that there is a database under its name at any moment
-        kept.chmod(0o600)
-    copy.replace(live)
+    with ExitStack() as undo:
+        if existed:  # a second name first, so that there is a database under its own at any moment
+            undo.callback(kept.unlink, missing_ok=True)
+            _keep_as(kept, live)
+        if not is_sound:
+            for end in BESIDE:
+                if beside(live, end).exists():
+                    beside(live, end).rename(beside(kept, end))
+                    undo.callback(beside(kept, end).rename, beside(live, end))
+        copy.replace(live)
+        undo.pop_all()  # it is done
     sync_folder(live.parent)
     return kept if existed else None
+
+
+def _keep_as(kept: Path, live: Path) -> None:
+    """Give a database a second name; where the file system has no hard links, copy it.
+
+    :raises OSError: if neither can be done.
+    """
+    try:
+        os.link(live, kept)
+        kept.chmod(0o600)
+    except OSError:
+        kept.unlink(missing_ok=True)
+        os.close(os.open(kept, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        shutil.copyfile(live, kept)
+        _sync(kept)
 
 
 def _free_name(live: Path) -> Path:

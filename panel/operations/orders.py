@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from panel import queries
 from panel.errors import OperatorError
 from panel.operations.audit import Actor, audited
-from panel.orders import dispatch, lookup, subscriptions, transition
+from panel.orders import dispatch, dripfeed, lookup, subscriptions, transition
 from panel.providers import registry
 
 
@@ -104,6 +104,17 @@ def attach(actor: Actor, order_id: int, provider_order: str) -> None:
     """
     with audited(actor, f"order {order_id}: attach {provider_order}"):
         dispatch.attach(order_id, provider_order)
+
+
+def attach_part(actor: Actor, order_id: int, part: int, provider_order: str) -> int:
+    """Say that a provider has a part of a drip-feed that is not known since a restore.
+
+    :returns: the number of the part's own order.
+    :raises OperatorError: for an order that is no such drip-feed, another part than its next one,
+        or a number that cannot be the part's.
+    """
+    with audited(actor, f"order {order_id}: attach {provider_order} as part {part}"):
+        return dripfeed.attach_part(order_id, part, provider_order)
 
 
 def fail(actor: Actor, order_id: int) -> dict[str, Any]:

@@ -13,10 +13,12 @@ from database.compiled_query import literal, rows
 from database.transactions import immediate
 from models import Cancel, Order
 from panel import accounts, pricing
+from panel.errors import OperatorError
 from panel.orders import lookup, state
+from panel.orders.dispatch import acceptance, check_order_number, holder
 from panel.orders.lookup import StoredOrder
 from panel.orders.place import OrderRequest, insert_charged
-from panel.orders.transition import Change, apply_change, apply_with_warning
+from panel.orders.transition import Change, Event, apply_change, apply_with_warning
 
 log = logging.getLogger("panel.orders")
 
@@ -73,10 +75,53 @@ def _next_is_due(order: StoredOrder, parts: list[StoredOrder]) -> bool:
 
 def _start_part(order: StoredOrder, part: int) -> None:
     caller = accounts.caller(order.account_id)
-    offer = pricing.offer_for(caller, order.service_id)
+    _insert_part(order, part, pricing.offer_for(caller, order.service_id))
+
+
+def _insert_part(order: StoredOrder, part: int, offer: pricing.Offer) -> int:
     wanted = OrderRequest(order.link, details=json.loads(order.parameters))
     quantity = order.quantity // (order.runs or 1)
-    insert_charged(order.account_id, offer, wanted, quantity, 0, parent_id=order.id, part=part)
+    return insert_charged(
+        order.account_id, offer, wanted, quantity, 0, parent_id=order.id, part=part
+    )
+
+
+def attach_part(order_id: int, part: int, provider_order: str) -> int:
+    """A person found that the provider has a part which a copy of the database does not know.
+
+    :param part: the first one that is not known.
+    :returns: the number of the part's own order.
+    :raises OperatorError: if the order is no drip-feed that waits since a restore, this is not its
+        next part, or the number cannot be that of the part.
+    """
+    check_order_number(provider_order)
+    with immediate():
+        order = lookup.get(order_id)
+        _check_next_part(order, part)
+        other = holder(order.provider_id, provider_order)
+        if other is not None:
+            raise OperatorError(f"the provider's order {provider_order} belongs to order {other}")
+        offer = pricing.offer_for(accounts.caller(order.account_id), order.service_id)
+        part_id = _insert_part(order, part, offer._replace(provider_id=order.provider_id))
+        sent = lookup.get(part_id)._replace(source_rank=order.source_rank)
+        change = acceptance(sent, provider_order, now())
+        change["source_rank"] = order.source_rank
+        apply_change(lookup.get(part_id), change, Event("operator", f"attach {provider_order}"))
+        return part_id
+
+
+def _check_next_part(order: StoredOrder, part: int) -> None:
+    if order.dispatch_state != state.IN_PARTS or order.provider_id is None:
+        raise OperatorError(f"order {order.id} is no drip-feed that is sent in parts")
+    if not order.restored:
+        raise OperatorError(f"order {order.id} does not wait since a restore")
+    known = len(lookup.parts_of(order.id))
+    if known >= (order.runs or 0):
+        raise OperatorError(f"all {known} parts of order {order.id} are known")
+    if part != known + 1:
+        raise OperatorError(
+            f"the next part of order {order.id} is part {known + 1} of {order.runs}"
+        )
 
 
 def _cancel_parts(parts: list[StoredOrder]) -> None:

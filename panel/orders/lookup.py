@@ -65,6 +65,7 @@ class StoredOrder(NamedTuple):
     held_because: str
     held_text: str
     restored: int
+    known_before: str
 
 
 class RequestedOrder(NamedTuple):

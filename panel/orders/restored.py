@@ -1,10 +1,8 @@
-"""What an older copy of the database does not know: orders and requests that are in doubt.
+"""What waits since the database was restored from a copy, and letting it go on.
 
-What waited when the copy was made may have been sent since. Nothing of it is sent, passed on or
-given up until an operator has looked, and settles or releases it.
+panel/orders/doubts.py has marked it.
 """
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from peewee import SQL, Value
@@ -15,25 +13,10 @@ from database.transactions import immediate
 from models import Cancel, Order, Refill
 from panel.errors import OperatorError
 from panel.orders import lookup, rejections, state
+from panel.orders.doubts import BEFORE, WHY
 from panel.orders.lookup import StoredOrder
 from panel.orders.refills import OPEN_REFILLS
 from panel.orders.transition import Change, Event, apply_change
-
-WHY = "the database was restored from a copy since"
-
-
-class Later(NamedTuple):
-    """What the database before the restore knows of an order that is in doubt now.
-
-    provider_order: the provider's number; "" where it knows none.
-    """
-
-    status: str
-    dispatch_state: str
-    provider_name: str
-    provider_id: int | None
-    provider_order: str
-    source_rank: int
 
 
 class Counts(NamedTuple):
@@ -43,109 +26,6 @@ class Counts(NamedTuple):
     refills: int
     cancels: int
 
-
-def mark_all(later: Mapping[int, Later], refills_there: Mapping[int, str]) -> Counts:
-    """Mark everything that the worker would act on by itself; inside a transaction.
-
-    :param later: what is known of orders from after the copy was made, by number.
-    :param refills_there: likewise, the providers' numbers of refills.
-    """
-    for state_name in (state.WAITING, state.SENDING, state.IN_REVIEW):
-        for (order_id,) in _in_state(state_name):
-            order = lookup.get(order_id)
-            known = later.get(order_id)
-            if state_name != state.IN_REVIEW or (known and known.dispatch_state != state_name):
-                _put_in_review(order, known)
-    for (order_id,) in _in_state(state.IN_PARTS):
-        change: Change = {"restored": True}
-        apply_change(lookup.get(order_id), change, Event("warning", f"{WHY}: no part is sent"))
-    _mark_refills(refills_there)
-    _mark_cancels()
-    return counts()
-
-
-def _in_state(name: str) -> list[tuple[int]]:
-    query = Order.select(Order.id).where(Order.dispatch_state == literal(name))
-    if name == state.IN_PARTS:
-        query = query.where(state.open_orders())
-    return rows(query.order_by(Order.id).tuples())
-
-
-def orders_in_doubt() -> list[int]:
-    """The orders of which a later database may know more."""
-    names = (state.WAITING, state.SENDING, state.IN_REVIEW)
-    return [order_id for name in names for (order_id,) in _in_state(name)]
-
-
-def refills_in_doubt() -> list[int]:
-    """The refills that the worker would pass on, of which a later database may know more."""
-    is_open = Refill.status.in_([literal(status) for status in OPEN_REFILLS])
-    query = (
-        Refill.select(Refill.id)
-        .join(Order)
-        .where(is_open, Refill.status == "pending", Refill.provider_refill.is_null())
-        .where(Order.provider.is_null(False), Order.dispatch_state != state.FAILED)
-    )
-    return [refill_id for (refill_id,) in rows(query.tuples())]
-
-
-def _put_in_review(order: StoredOrder, later: Later | None) -> None:
-    change: Change = {"warning": _warning(order, later)}
-    if order.dispatch_state != state.IN_REVIEW:
-        change |= {"dispatch_state": state.IN_REVIEW, "restored": True}
-        if order.held_because:
-            # When it is released it is tried anew, and held again where there is reason to.
-            change |= {"held_because": "", "held_text": ""}
-    if later is not None and later.provider_order:
-        change |= {
-            "provider_id": later.provider_id,
-            "provider_order": later.provider_order,
-            "source_rank": later.source_rank,
-        }
-    apply_change(order, change, Event("warning", change["warning"]))
-
-
-def _warning(order: StoredOrder, later: Later | None) -> str:
-    text = f"{WHY}, and it may have been sent"
-    if order.dispatch_state == state.IN_REVIEW:
-        text = WHY
-    if later is not None:
-        text += f"; the database before that has it {_known(later)}"
-    is_new = order.warning and not order.warning.startswith(WHY)
-    return f"{text} (before: {order.warning})" if is_new else text
-
-
-def _known(later: Later) -> str:
-    if later.provider_order:
-        number = f"at {later.provider_name} under the number {later.provider_order}"
-        return f"{number}, with the status {later.status}"
-    return {
-        state.WAITING: "waiting, not sent",
-        state.SENDING: "being sent",
-        state.IN_REVIEW: "in review",
-        state.IN_PARTS: f"sent part by part, with the status {later.status}",
-    }.get(later.dispatch_state, f"with the status {later.status}, at no provider")
-
-
-def _mark_refills(there: Mapping[int, str]) -> None:
-    for refill_id in refills_in_doubt():
-        warning = f"{WHY}, and it may have been passed on"
-        if number := there.get(refill_id):
-            warning += f"; the provider has it as {number}, as the database before that says"
-        values = {"restored": True, "warning": warning}
-        Refill.update(**values).where(Refill.id == refill_id).execute()
-
-
-def _mark_cancels() -> None:
-    at_a_provider = Order.select(Order.id).where(
-        Order.provider.is_null(False),
-        Order.dispatch_state.not_in((state.NOT_FORWARDED, state.FAILED)),
-    )
-    waiting = (Cancel.status == literal("pending")) & (Cancel.passed_on == 0)
-    Cancel.update(restored=True).where(waiting, Cancel.order.in_(at_a_provider)).execute()
-
-
-# What waits since a restore
 
 _ORDERS = Order.restored == SQL("1")  # as the index of them has it
 _REFILLS = (Refill.restored == 1) & Refill.status.in_([literal(status) for status in OPEN_REFILLS])
@@ -230,8 +110,13 @@ def _released(order: StoredOrder) -> Change:
 
     :raises OperatorError: if it is at the provider, or is not to be sent.
     """
+    if order.known_before:
+        raise OperatorError(
+            f"{BEFORE} has order {order.id} {order.known_before}: settle it (flask order set, "
+            "attach or fail), or resend it all the same"
+        )
     if order.dispatch_state == state.IN_PARTS:
-        return {"restored": False}
+        return {"restored": False, "warning": ""}
     if order.provider_order:
         raise OperatorError(
             f"the provider has order {order.id} as {order.provider_order}: attach it (flask order "

@@ -55,9 +55,10 @@ DISPATCH_FOLLOWS: dict[str, tuple[str, ...]] = {
     NOT_FORWARDED: (),
     # A post of a subscription is at the provider already when we learn of it.
     WAITING: (NOT_FORWARDED, SENDING, SENT, IN_REVIEW, FAILED, IN_PARTS),
-    SENDING: (NOT_FORWARDED, WAITING, SENT, IN_REVIEW, FAILED),
+    # After a restore, a drip-feed may be in parts already.
+    SENDING: (NOT_FORWARDED, WAITING, SENT, IN_REVIEW, FAILED, IN_PARTS),
     SENT: (),
-    IN_REVIEW: (WAITING, SENT, FAILED),
+    IN_REVIEW: (WAITING, SENT, FAILED, IN_PARTS),
     FAILED: (),
     IN_PARTS: (),
 }

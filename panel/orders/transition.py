@@ -44,6 +44,7 @@ class Change(TypedDict, total=False):
     held_because: str
     held_text: str
     restored: bool
+    known_before: str
 
 
 class Event(NamedTuple):
@@ -97,6 +98,16 @@ def insert_order(**values: Any) -> int:
         now=now(),
     )
     return order_id
+
+
+def insert_known(**values: Any) -> None:
+    """Write an order's row as another database of this panel has it, under the same number.
+
+    To be called inside immediate(). The caller posts its charge.
+
+    :param values: the columns that are not as of a new order.
+    """
+    Order.insert(**values).execute()
 
 
 def change(
@@ -164,8 +175,10 @@ def _changed_columns(order: StoredOrder, change: Change) -> dict[str, Any]:
         name: value for name, value in change.items() if value != getattr(order, name)
     }
     _check_dispatch(order, values)
-    if order.restored and ("status" in values or "dispatch_state" in values):
-        values = {"restored": False, **values}  # whoever moved it on has looked
+    moved_on = "status" in values or "dispatch_state" in values
+    if order.restored and moved_on and "restored" not in change:
+        # Whoever moved it on has looked.
+        values = {"restored": False, "known_before": "", **values}
     if values.get("status") == "Completed" and "remains" not in change:
         values["remains"] = 0
     if order.held_because and "status" in values:

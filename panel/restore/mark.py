@@ -8,12 +8,9 @@ from database import numbers
 from models import Identity, OperatorSession, Provider
 from panel.operations import audit
 from panel.operations.audit import Actor
-from panel.orders import restored
-from panel.orders.restored import Counts, Later
-
-MARGIN = 10_000
-"""So many numbers may have been given that the state file does not know: those of its last
-second."""
+from panel.orders import doubts, restored
+from panel.orders.doubts import NOTHING, Known
+from panel.orders.restored import Counts
 
 LEAST_JUMP = 1_000_000
 MOST_JUMP = 10_000_000
@@ -26,13 +23,12 @@ class Context(NamedTuple):
 
     panel: which panel's database it is.
     numbers: the numbers that may have been given, by table.
-    orders, refills: what the database before the restore knows, by our number.
+    known: what the database before the restore knows of what is in doubt.
     """
 
     panel: str
     numbers: Mapping[str, int]
-    orders: Mapping[int, Later]
-    refills: Mapping[int, str]
+    known: Known = NOTHING
 
 
 def mark(context: Context, actor: Actor, act: str) -> Counts:
@@ -41,12 +37,12 @@ def mark(context: Context, actor: Actor, act: str) -> Counts:
     :param act: what the audit is to say.
     """
     numbers.raise_to(dict(context.numbers))
-    counts = restored.mark_all(context.orders, context.refills)
+    doubts.mark_all(context.known)
     Provider.update(sync_wanted=True).where(Provider.active).execute()
     OperatorSession.delete().execute()
     Identity.replace(id=1, panel=context.panel).execute()
     audit.record(actor, act)
-    return counts
+    return restored.counts()
 
 
 def identity() -> str:
@@ -65,6 +61,11 @@ def jump(given: Mapping[str, int]) -> dict[str, int]:
     return {
         table: number + min(max(number, LEAST_JUMP), MOST_JUMP) for table, number in given.items()
     }
+
+
+def higher(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    """The higher of two numbers, by table."""
+    return {table: max(number, other.get(table, 0)) for table, number in one.items()}
 
 
 def is_behind(given: Mapping[str, int], known: Mapping[str, int]) -> bool:

@@ -16,12 +16,12 @@ from database.transactions import write_queue
 from panel import ledger
 from panel.errors import OperatorError
 from panel.operations.audit import Actor
-from panel.orders import restored
+from panel.orders import doubts
 from panel.orders.restored import Counts
 from panel.restore import before
 from panel.restore.before import Before, Lost
-from panel.restore.mark import Context, identity, is_behind, jump, mark, new_identity
-from panel.restore.notice import beyond
+from panel.restore.mark import Context, higher, identity, is_behind, jump, mark, new_identity
+from panel.restore.notice import reached_at_most
 
 
 class Restored(NamedTuple):
@@ -50,14 +50,17 @@ def restore(actor: Actor, file: Path, live: Path) -> Restored:
         was changed then.
     """
     close_database()
-    part = live.with_name(f"{live.name}.restoring")
+    real = Path(os.path.realpath(live))  # a link may lead to another file system
+    part = real.with_name(f"{real.name}.restoring")
     try:
-        _check_is_another(file, live)
+        _check_is_another(file, real)
         with state_file.alone(live) as descriptor:
             try:
                 replace.remove_copy(part)
                 replace.copy_checked(file, part)
-                return _restore(actor, file, live, part, descriptor)
+                done = _restore(actor, file, real, part, descriptor)
+                state_file.sync_folder(live.parent)
+                return done
             finally:
                 replace.remove_copy(part)
     except BlockingIOError:
@@ -82,22 +85,21 @@ def _check_is_another(file: Path, live: Path) -> None:
 
 
 def _restore(actor: Actor, file: Path, live: Path, part: Path, descriptor: int) -> Restored:
-    real = Path(os.path.realpath(live))
-    is_sound = replace.quiesce(real) if real.exists() else True
+    is_sound = replace.quiesce(live) if live.exists() else True
     upgraded = replace.open_copy(part)
     if wrong := next(ledger.check(), None):
         raise OperatorError(f"the ledger of {file} is not consistent: {wrong}")
     copied, panel = numbers.given(), identity()
-    was, unread = _read_before(real, copied)
-    context = _context(panel, copied, was, state_file.read(descriptor))
+    was, unread = _read_before(live, copied)
+    was_copied = state_file.was_copied(descriptor)
+    context = _context(panel, copied, was, state_file.read(descriptor), was_copied)
     with write_queue(), database.atomic("IMMEDIATE"):
         counts = mark(context, actor, f"restore {file}")
     state = State(context.panel, numbers.given())
     replace.close_copy()
-    kept = replace.put_in_place(part, real, is_sound)
+    kept = replace.put_in_place(part, live, is_sound)
     # Not before: the present database would be taken for an older copy after a power cut.
     state_file.write(descriptor, state, durably=True)
-    state_file.sync_folder(live.parent)
     is_same = was is not None and _continues(was.panel, was.numbers, panel, copied)
     lost = was.lost if was is not None and is_same else None
     if was is not None and not is_same:
@@ -109,31 +111,45 @@ def _read_before(live: Path, copied: Mapping[str, int]) -> tuple[Before | None, 
     """What the present database knows; or None, and why."""
     if not live.exists():
         return None, "there is none"
-    doubts = before.Doubts(restored.orders_in_doubt(), restored.refills_in_doubt())
     try:
         with read_only(live, untouched=True) as connection:
-            return before.read(connection, copied, doubts), ""
+            return before.read(connection, copied, doubts.doubts()), ""
     except sqlite3.Error as error:
         return None, f"it cannot be read: {error}"
 
 
 def _context(
-    panel: str, copied: Mapping[str, int], was: Before | None, known: State | None
+    panel: str,
+    copied: Mapping[str, int],
+    was: Before | None,
+    known: State | None,
+    was_copied: bool,
 ) -> Context:
-    """What is known of the time since the copy was made, from whoever knows it."""
-    if known is not None and (
-        known is DAMAGED or not _continues(known.panel, known.numbers, panel, copied)
-    ):
+    """What is known of the time since the copy was made, from whoever knows it.
+
+    :param was_copied: whether the state file is a copy, and perhaps as old as the database.
+    """
+    if known is DAMAGED or (known is not None and not _is_same(known.panel, panel)):
         known = None
     if was is not None and _continues(was.panel, was.numbers, panel, copied):
-        reached = dict(was.numbers)
-        if known is not None and is_behind(reached, known.numbers):
-            reached = _higher(reached, beyond(known.numbers))
         name = panel or was.panel or (known.panel if known else "")
-        return Context(name or new_identity(), reached, was.orders, was.refills)
-    if known is not None:
-        return Context(panel or known.panel, beyond(known.numbers), {}, {})
-    return Context(panel or new_identity(), jump(copied), {}, {})
+        reached = _reached(was, known, was_copied)
+        return Context(name or new_identity(), reached, was.known)
+    if known is not None and not is_behind(known.numbers, copied):
+        return Context(panel or known.panel, reached_at_most(copied, known, was_copied))
+    return Context(panel or new_identity(), jump(copied))
+
+
+def _reached(was: Before, known: State | None, was_copied: bool) -> dict[str, int]:
+    """The numbers that were given until the restore.
+
+    Those of the database before, unless that is an older copy itself, or nothing tells.
+    """
+    if known is None:
+        return jump(was.numbers) if was.panel else dict(was.numbers)
+    if was_copied or is_behind(was.numbers, known.numbers):
+        return higher(was.numbers, reached_at_most(was.numbers, known, was_copied))
+    return dict(was.numbers)
 
 
 def _continues(name: str, given: Mapping[str, int], panel: str, copied: Mapping[str, int]) -> bool:
@@ -141,9 +157,9 @@ def _continues(name: str, given: Mapping[str, int], panel: str, copied: Mapping[
 
     :param name: which panel's they are; "" if that is not known, as for the copy.
     """
-    is_same = name == panel or not name or not panel
-    return is_same and not is_behind(given, copied)
+    return _is_same(name, panel) and not is_behind(given, copied)
 
 
-def _higher(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    return {table: max(number, other.get(table, 0)) for table, number in one.items()}
+def _is_same(name: str, panel: str) -> bool:
+    """Whether two names are one panel's, as far as they are known."""
+    return name == panel or not name or not panel

@@ -115,6 +115,56 @@ def test_an_order_that_was_sent_after_the_copy_is_not_bought_again(
     assert "older copy" not in server.log.read_text()[size:]
 
 
+def test_a_folder_that_was_put_back_is_noticed_and_one_that_was_moved_is_used(shop: Shop) -> None:
+    server = shop.server
+    order = shop.add()
+    shop.stop()
+    folder = server.database.parent
+    names = [f"{server.database.name}{end}" for end in ("", ".state")]
+    saved = folder / "saved"
+    saved.mkdir()
+    copy = partial(subprocess.run, check=True)
+    copy(["cp", "-a", *(folder / name for name in names), saved])
+    server.start()
+    shop.send_everything()
+    shop.stop()
+    for name in names:  # as restic does: not over the file, but in its place
+        (folder / name).unlink()
+    copy(["cp", "-a", *(saved / name for name in names), folder])
+    server.start()
+    shop.send_everything()
+    assert shop.provider.taken() == {LINK: 1}
+    assert f'"order": {order},' in operate(server, "restored", "list", "--json")
+    in_use = server.flask("moved", check=False)
+    assert (in_use.returncode, in_use.stdout) == (2, "")
+    assert "is in use: stop the server" in in_use.stderr
+
+    shop.stop()
+    for name in names:
+        (saved / name).unlink()
+    copy(["cp", "-a", *(folder / name for name in names), saved])
+    for name in names:
+        (folder / name).unlink()
+    copy(["cp", "-a", *(saved / name for name in names), folder])
+    assert "nothing is in doubt" in server.flask("moved").stdout
+    said = server.flask("restored", "list")
+    assert "older copy" not in said.stderr
+
+
+def test_a_state_file_that_is_removed_while_the_panel_runs_holds_nothing(shop: Shop) -> None:
+    server = shop.server
+    server.worker()
+    wait_until(lambda: server.rows("SELECT 1 FROM heartbeats") != [], server)
+    file = server.database.with_name(f"{server.database.name}.state")
+    file.unlink()
+    shop.add()
+    wait_until(lambda: file.exists() and file.stat().st_size > 0, server)
+    listed = server.flask("restored", "list")
+    assert (listed.stdout, listed.stderr) == ("Nothing waits since a restore.\n", "")
+    shop.stop()
+    assert server.flask("restored", "list").stderr == ""
+
+
 def test_a_crash_under_load_is_taken_for_no_restore(shop: Shop) -> None:
     server = shop.server
     for life in range(2):

@@ -3,12 +3,13 @@
 from types import SimpleNamespace
 
 import pytest
-from support.commands import Call, read
-from support.orders import new_order
+from support.commands import Call, audit, read
+from support.orders import account_id, new_order, offer_of
 from support.trouble import add_up, restored, sent
 
 from models import Cancel, Order, Refill
 from panel.orders import dispatch, lookup
+from panel.orders.place import OrderRequest, place_order
 from panel.orders.restored import counts
 
 
@@ -61,3 +62,16 @@ def test_one_that_is_refused_stops_no_other(up: SimpleNamespace, call: Call) -> 
     assert sent(up, "502")
     assert dispatch.holder(up.id, "70003") == 3
     assert call("restored list").stdout == "Nothing waits since a restore.\n"
+
+
+def test_a_part_that_the_provider_has_is_told_by_number(up: SimpleNamespace, call: Call) -> None:
+    wanted = OrderRequest("https://a.example/d", 10, runs=3, interval=1)
+    whole = place_order(account_id(), offer_of(up.followers), wanted)
+    assert dispatch.claim(up.id) is None
+    Order.update(restored=True).where(Order.id == whole).execute()
+    said = call(f"order attach {whole} 502 --part 1").stdout
+    assert said == f"Part 1 of order {whole} is the provider's order 502, and order 5 here.\n"
+    assert audit() == [("(command line)", "", f"order {whole}: attach 502 as part 1", "done")]
+    refused = call(f"order attach {whole} 503 --part 1")
+    assert refused.exit_code == 2
+    assert refused.stderr == f"Error: the next part of order {whole} is part 2 of 3\n"

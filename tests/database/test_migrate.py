@@ -467,7 +467,9 @@ ADDED: dict[str, Row] = {
         "moved_to": "", "prices_at": None, "failing_because": "", "failing_since": None,
     },
     "sources": {"name": "", "category": "", "cost_before_micros": None, "risen_at": None},
-    "orders": {"held_because": "", "held_text": "", "request_id": "", "restored": 0},
+    "orders": {
+        "held_because": "", "held_text": "", "request_id": "", "restored": 0, "known_before": "",
+    },
     "refills": {"attempts": 0, "warning": "", "request_id": "", "restored": 0},
     "cancels": {"request_id": "", "restored": 0},
     "operators": {"role": "operator", "totp_secret": "", "totp_step": 0},

@@ -7,6 +7,7 @@ import runpy
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -261,6 +262,24 @@ def test_old_backups_go_when_the_document_says() -> None:
     (days,) = re.findall(r"-mtime \+(\d+) ", DEPLOY["panel-backup.service"])
     for page in ("docs/deploy.md", "docs/operate.md"):
         assert f"{days} days" in PAGES[page]
+
+
+@pytest.mark.server
+def test_old_backups_go_and_so_does_what_one_that_was_killed_left(tmp_path: Path) -> None:
+    command = unit("panel-backup.service")["Service"]["ExecStartPost"]
+    (days,) = re.findall(r"-mtime \+(\d+) ", command)
+    old = time.time() - (int(days) + 1.5) * 86400
+    for end in (".db", ".db.part", ".db.part-journal"):
+        (tmp_path / f"panel-new{end}").touch()
+        (tmp_path / f"panel-old{end}").touch()
+        os.utime(tmp_path / f"panel-old{end}", (old, old))
+    (tmp_path / "mine.db").touch()
+    os.utime(tmp_path / "mine.db", (old, old))
+    here = shlex.split(command.replace("/var/lib/panel/backups", str(tmp_path)))
+    subprocess.run(here, check=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "mine.db", "panel-new.db", "panel-new.db.part", "panel-new.db.part-journal",
+    ]  # fmt: skip
 
 
 def test_the_example_settings_are_settings_and_can_be_used() -> None:

@@ -221,7 +221,7 @@ READING = {
     "service show", "user list", "user show",
 }  # fmt: skip
 NO_OPERATION = {
-    "backup", "restore", "replica-check", "init-db", "worker", "demo", "notify failed",
+    "backup", "restore", "moved", "replica-check", "init-db", "worker", "demo", "notify failed",
     "notify test", "sandbox", "test-server", "version",
 }  # fmt: skip
 """What is no operation on what the panel holds; the demo does several, and has a test."""

@@ -1,6 +1,5 @@
 """Database files as any program sees them, beside the panel's own connections."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -13,9 +12,12 @@ from database.driver import sqlite3
 
 
 def copy_open(target: Path) -> None:
-    """Copy the open database as one moves it: with its state file."""
+    """Copy the open database, with a state file that is its own, as after `flask moved`."""
     backup(target)
-    shutil.copy(state_file.path_of(Path(database.database)), state_file.path_of(target))
+    known = state_file.read(state_file.descriptor())
+    if known is not None:
+        with state_file.alone(target) as descriptor:
+            state_file.write(descriptor, known)
 
 
 def run(path: Path, script: str) -> None:

@@ -37,6 +37,7 @@ _PLAIN: dict[str, Any] = {
     "warning": "",
     "held_because": "",
     "held_text": "",
+    "known_before": "",
     "parameters": "{}",
     "runs": None,
     "interval": None,

@@ -9,10 +9,10 @@ from models import Order, Provider, Refill, Service, Source
 from panel import services
 from panel.money import MICROS
 from panel.orders import cancels, dispatch, refills, status_sync, transition
+from panel.orders.doubts import NOTHING, mark_all
 from panel.orders.place import OrderRequest, place_order
 from panel.orders.provider_status import ProviderStatus
 from panel.orders.refusal import Refusal
-from panel.orders.restored import mark_all
 from panel.providers import pending, registry, sources
 from panel.providers.pending import PendingKind
 from support.apps import listed
@@ -122,4 +122,4 @@ def restored(up: SimpleNamespace) -> None:
     refills.request(account_id(), [done])
     cancels.request(account_id(), [running])
     with immediate():
-        mark_all({}, {})
+        mark_all(NOTHING)

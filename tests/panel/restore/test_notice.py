@@ -1,7 +1,11 @@
 """A database that was put back by hand is noticed when it is opened; a crash never looks so."""
 
+import fcntl
+import json
+import logging
 import os
 import shutil
+import zlib
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -10,12 +14,13 @@ import pytest
 from support.apps import listed, make_app
 from support.orders import new_order
 
+import app
 from database import numbers, state_file
 from database.backup import backup
 from database.connection import DatabaseError, close_database, database
 from database.driver import sqlite3
 from database.migrate import open_database
-from database.state_file import SIZE, State
+from database.state_file import COPIED_S, QUIET_S, SIZE, State
 from database.transactions import immediate
 from models import AuditLine, Identity, Provider
 from panel import accounts, services
@@ -275,6 +280,19 @@ def test_an_app_says_on_stderr_what_it_noticed(
     assert database.is_closed()
 
 
+def test_in_the_log_it_is_a_warning(
+    path: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, int]] = []
+    monkeypatch.setattr(app, "_tell", lambda *line: told.append(line))
+    send()
+    put_back(copy, path)
+    make_app(path, PANEL_SYNCHRONOUS="OFF")
+    ((line, level),) = told
+    assert line.startswith(OLDER)
+    assert level == logging.WARNING
+
+
 # The log of another database
 
 
@@ -312,3 +330,126 @@ def test_a_log_that_is_older_than_its_database_is_checked_and_used(path: Path) -
     path.write_bytes(main)
     assert start(path) == ""
     assert database.execute_sql("SELECT name FROM heartbeats").fetchall() == [("in the log",)]
+
+
+# A folder that was copied with its state file
+
+
+def copy_folder(path: Path, target: Path) -> Path:
+    """Copy everything beside the database, with times and modes, as `cp -a` and restic do."""
+    close_database()
+    shutil.copytree(path.parent, target)
+    return target / path.name
+
+
+COPIED = f"{OLDER}its state file was copied with it, or changed; 1 orders"
+
+
+def test_a_folder_that_was_copied_is_held_and_its_numbers_jump(path: Path, tmp_path: Path) -> None:
+    copied = copy_folder(path, tmp_path / "copied")
+    assert start(copied).startswith(COPIED)
+    assert new_order(1, 100) == LEAST_JUMP + 2
+    assert start(copied) == ""
+
+
+def written(file: Path, ago_s: int) -> None:
+    """As if a state file had been written some time ago, and its inode changed now."""
+    descriptor = os.open(file, os.O_RDWR)
+    record = json.loads(file.read_bytes()[9:])
+    record["written_at"] -= ago_s
+    text = json.dumps(record, separators=(",", ":")).encode().ljust(SIZE - 10) + b"\n"
+    os.pwrite(descriptor, b"%08x " % zlib.crc32(text) + text, 0)
+    os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    ("ago_s", "said"), [(0, ""), (COPIED_S - 20, ""), (COPIED_S + 20, COPIED)]
+)
+def test_a_folder_that_was_copied_over_its_own_files_is_told_by_the_time(
+    path: Path, ago_s: int, said: str
+) -> None:
+    """The file keeps its number on the disk, and its contents are as old as the copy.
+
+    A power cut may leave contents that are some seconds older than the file's times.
+    """
+    close_database()
+    written(state_file.path_of(path), ago_s)
+    assert start(path)[: len(COPIED)] == said
+    assert start(path) == ""
+
+
+def test_a_quiet_panel_that_was_moved_within_its_file_system_says_nothing(path: Path) -> None:
+    close_database()
+    file = state_file.path_of(path)
+    os.utime(file, (0, 0))
+    assert start(path) == ""
+
+
+def test_after_a_pause_what_is_written_is_on_the_disk_at_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    file, descriptor = state_file.path_of(path), state_file.descriptor()
+    known = state_file.read(descriptor)
+    assert known is not None
+    for ago_s, times in ((0, 0), (QUIET_S - 2, 0), (QUIET_S + 2, 1), (-QUIET_S - 2, 1)):
+        written(file, ago_s)
+        state_file.write(descriptor, known)
+        assert len(synced) == times
+        synced.clear()
+
+
+def test_the_greatest_numbers_fit(path: Path) -> None:
+    known = State("f" * 32, dict.fromkeys(numbers.TABLES, 2**63 - 1))
+    state_file.write(state_file.descriptor(), known)
+    assert state_file.path_of(path).stat().st_size == SIZE
+    assert state_file.read(state_file.descriptor()) == known
+
+
+# A state file that is removed while the panel runs
+
+
+def replace_by_another(file: Path) -> None:
+    other = file.with_name("other")
+    shutil.copy(file, other)
+    other.replace(file)
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, replace_by_another])
+def test_a_state_file_that_goes_while_the_panel_runs_is_written_anew(
+    path: Path, harm: Callable[[Path], object]
+) -> None:
+    file = state_file.path_of(path)
+    harm(file)
+    send()
+    descriptor = os.open(file, os.O_RDWR)
+    assert state_file.read(descriptor) == State(Identity.get().panel, numbers.given())
+    with pytest.raises(BlockingIOError):  # and a restore sees that the database is in use
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(descriptor)
+    assert file.stat().st_mode & 0o777 == 0o600
+    crash()
+    assert start(path) == ""
+
+
+def test_each_process_finds_the_file_that_another_has_written_anew(path: Path) -> None:
+    file = state_file.path_of(path)
+    file.unlink()
+    with closing(os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+b")) as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        send()
+        assert state_file.read(other.fileno()) is not None
+    with pytest.raises(BlockingIOError), state_file.alone(path):
+        pass
+
+
+def test_while_a_restore_goes_on_no_file_is_made_and_the_commit_stands(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    state_file.path_of(path).unlink()
+    with state_file.alone(path) as descriptor:
+        send()
+        assert state_file.read(descriptor) is None
+    assert "the state file was not written" in caplog.text
+    assert lookup.get(1).dispatch_state == "sending"

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -33,6 +34,8 @@ from panel.orders.restored import Counts
 from panel.providers import registry, sources
 from panel.restore.mark import LEAST_JUMP
 from panel.restore.notice import MARGIN, notice
+
+SHARED_MEMORY = Path("/dev/shm")  # another file system than that of the tests
 
 
 @pytest.fixture
@@ -328,6 +331,37 @@ def test_numbers_jump_where_a_server_has_made_an_empty_database_already(
     assert new_order(1, 100) == LEAST_JUMP + 2
 
 
+def test_numbers_jump_where_the_state_file_is_a_copy_as_old_as_the_database(
+    path: Path, copy: Path, tmp_path: Path
+) -> None:
+    close_database()
+    shutil.copytree(path.parent, tmp_path / "copied")
+    copied = tmp_path / "copied" / "panel.db"
+    good(restore(copied, copy))
+    assert reopen(copied) == ""
+    assert new_order(1, 100) == LEAST_JUMP + 2
+
+
+def test_numbers_jump_where_the_state_file_was_removed(path: Path, copy: Path) -> None:
+    """As after a disk was rolled back."""
+    close_database()
+    state_file.path_of(path).unlink()
+    good(restore(path, copy))
+    assert reopen(path) == ""
+    assert new_order(1, 100) == LEAST_JUMP + 2
+
+
+@pytest.mark.parametrize("file", ["copy.db", "nothing.db"])
+def test_a_restore_that_fails_leaves_no_empty_state_file(
+    path: Path, copy: Path, tmp_path: Path, file: str
+) -> None:
+    copy.write_bytes(b"nothing")
+    fresh = tmp_path / "fresh" / "panel.db"
+    fresh.parent.mkdir()
+    assert restore(fresh, copy.with_name(file)).exit_code == 2
+    assert list(fresh.parent.iterdir()) == []
+
+
 # The present database
 
 
@@ -457,3 +491,66 @@ def test_a_restore_that_is_cut_off_before_its_end_changes_nothing(
     assert refuses(path, copy) == f"cannot restore {copy}: No space left on device"
     assert reopen(path) == ""
     assert Order.select().count() == 2
+
+
+@pytest.mark.skipif(
+    not SHARED_MEMORY.is_dir() or SHARED_MEMORY.stat().st_dev == ROOT.stat().st_dev,
+    reason="there is no second file system to write to",
+)
+def test_a_database_on_another_file_system_is_replaced_there(path: Path, copy: Path) -> None:
+    close_database()
+    with tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as folder:
+        real = Path(folder) / "panel.db"
+        shutil.move(path, real)
+        path.symlink_to(real)
+        good(restore(path, copy))
+        assert path.is_symlink()
+        assert len(list(real.parent.glob("panel.db.before-restore-*"))) == 1
+        assert reopen(path) == ""
+        close_database()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Its files, but SQLite's memory, and a database's head, which says whether it has a log."""
+    files = [file for file in folder.iterdir() if not file.name.endswith("-shm")]
+    return {file.name: file.read_bytes()[100:] or file.read_bytes() for file in files}
+
+
+def nothing_wrong(path: Path) -> None:
+    close_database()
+
+
+@pytest.mark.parametrize("harm", [damaged_with_a_log, nothing_wrong])
+def test_a_step_that_fails_is_undone(
+    path: Path, copy: Path, harm: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harm(path)
+    replaces = Path.replace
+
+    def fail(self: Path, target: Path) -> Path:
+        if target == path:
+            raise OSError(18, "Invalid cross-device link")
+        return replaces(self, target)
+
+    monkeypatch.setattr(Path, "replace", fail)
+    files = contents(path.parent)
+    result = restore(path, copy)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Invalid cross-device link" in result.stderr
+    close_database()
+    assert contents(path.parent) == files
+
+
+def test_where_there_are_no_hard_links_the_database_before_is_copied(
+    path: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    new_order(1, 100, "https://a.example/two")
+    before = everything()
+    monkeypatch.setattr(os, "link", fail)
+    good(restore(path, copy))
+    assert dump_file(kept(path)) == before
+    assert kept(path).stat().st_mode & 0o777 == 0o600
+    assert reopen(path) == ""
