@@ -47,7 +47,7 @@ def plainly(ctx: click.Context) -> Iterator[None]:
 
     Commands in what is printed, and in the error, begin as the operator calls them.
     """
-    name = current_app.config["PANEL_COMMAND"] if has_app_context() else NAME
+    name = current_app.config.get("PANEL_COMMAND", NAME) if has_app_context() else NAME
     try:
         if name == NAME or isinstance(sys.stdout, _AsCalled):
             with _errors_in_one_line(ctx):
