@@ -381,6 +381,7 @@ class Alert(Table):
     ended_at = IntegerField(null=True)
     end_told_at = IntegerField(null=True)
     returns = IntegerField(default=0)
+    returned_at = IntegerField(null=True)
 
     class Meta:
         table_name = "alerts"

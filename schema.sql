@@ -485,8 +485,9 @@ CREATE TABLE alerts (
     told_at INTEGER,
     ended_at INTEGER,
     end_told_at INTEGER,
-    -- How often it came back soon after it had ended.
-    returns INTEGER NOT NULL DEFAULT 0
+    -- How often it came back soon after it had ended, and when it did last.
+    returns INTEGER NOT NULL DEFAULT 0,
+    returned_at INTEGER
 ) STRICT;
 
 CREATE UNIQUE INDEX alerts_one_open ON alerts (kind, subject) WHERE ended_at IS NULL;

@@ -39,7 +39,8 @@ CREATE TABLE alerts (
     told_at INTEGER,
     ended_at INTEGER,
     end_told_at INTEGER,
-    returns INTEGER NOT NULL DEFAULT 0
+    returns INTEGER NOT NULL DEFAULT 0,
+    returned_at INTEGER
 ) STRICT;
 
 CREATE UNIQUE INDEX alerts_one_open ON alerts (kind, subject) WHERE ended_at IS NULL;

@@ -22,6 +22,8 @@ class Pace(NamedTuple):
     told again.
     gone_s: how long something must be gone before its end is told; twice as long each time that it
     came back, up to longest_gone_s. returns_s: what comes back within this time goes on.
+    back_s: after how long, since it was told, it is told that it came back; twice as long with
+    each further return, up to longest_back_s.
     first_pause_s, longest_pause_s: the pauses of an address that takes nothing.
     """
 
@@ -31,6 +33,8 @@ class Pace(NamedTuple):
     gone_s: int = 600
     longest_gone_s: int = 4 * 3600
     returns_s: int = 6 * 3600
+    back_s: int = 3600
+    longest_back_s: int = 4 * 3600
     first_pause_s: int = 60
     longest_pause_s: int = 3600
 
@@ -45,6 +49,12 @@ class Alert(NamedTuple):
     began_at: int
     ended_at: int | None = None
     returns: int = 0
+    returned_at: int | None = None
+
+    @property
+    def since(self) -> int:
+        """Since when it stands: when it came back last, or when it began."""
+        return self.began_at if self.returned_at is None else self.returned_at
 
 
 class Telling(NamedTuple):
@@ -58,6 +68,7 @@ class News(StrEnum):
     """What is to be told of an alert."""
 
     BEGUN = "begun"
+    BACK = "back"
     LASTING = "lasting"
     OVER = "over"
 
@@ -185,7 +196,16 @@ def _news_of_open(alert: Alert, telling: Telling | None, moment: int, pace: Pace
         return News.BEGUN if alert.began_at <= moment - pace.settle_s else None
     if telling.end_told_at is not None:
         return News.BEGUN  # it came back after its end was told
+    if alert.since > telling.told_at and telling.told_at <= moment - back_s(alert.returns, pace):
+        return News.BACK
     return News.LASTING if telling.told_at <= moment - pace.again_s else None
+
+
+def back_s(returns: int, pace: Pace) -> int:
+    """How long after the last message it is told that something came back, for the so-many-th
+    time: it may have gone and come back meanwhile.
+    """
+    return min(pace.back_s * 2 ** min(max(returns - 1, 0), 10), pace.longest_back_s)
 
 
 def pause_s(failures: int, pace: Pace) -> int:

@@ -47,7 +47,12 @@ def write_unrecorded(settings: Settings, wrong: list[Condition], why: str) -> Me
     return Message(title(settings, "the database cannot be written"), "\n".join(lines))
 
 
-_HEADS: dict[News, list[str]] = {News.BEGUN: [], News.LASTING: ["Still so:"], News.OVER: ["Over:"]}
+_HEADS: dict[News, list[str]] = {
+    News.BEGUN: [],
+    News.BACK: ["Back again:"],
+    News.LASTING: ["Still so:"],
+    News.OVER: ["Over:"],
+}
 
 
 def title(settings: Settings, text: str) -> str:
@@ -56,7 +61,9 @@ def title(settings: Settings, text: str) -> str:
 
 
 def _summary(of_news: dict[News, list[Alert]]) -> str:
-    names = {News.BEGUN: "new", News.LASTING: "lasting", News.OVER: "over"}
+    names = {
+        News.BEGUN: "new", News.BACK: "back", News.LASTING: "lasting", News.OVER: "over",
+    }  # fmt: skip
     counts = [f"{len(alerts)} {names[news]}" for news, alerts in of_news.items() if alerts]
     alerts = sum(len(alerts) for alerts in of_news.values())
     return f"{', '.join(counts)} alert{'' if alerts == 1 else 's'}"
@@ -66,7 +73,8 @@ def _told(alert: Alert, news: News) -> str:
     text = sentence(alert.text)
     if news is News.OVER:
         until = moment(alert.ended_at or alert.began_at)
-        return f"- From {moment(alert.began_at)} to {until} UTC: {text}"
-    if news is News.LASTING:
-        text = f"Since {moment(alert.began_at)} UTC: {text}"
+        gaps = ", with gaps" if alert.returns else ""
+        return f"- From {moment(alert.began_at)} to {until} UTC{gaps}: {text}"
+    if news is not News.BEGUN:
+        text = f"Since {moment(alert.since)} UTC: {text}"
     return "\n".join([f"- {text}", *(f"    {command}" for command in commands(alert.text))])

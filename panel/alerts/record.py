@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from peewee import fn
+
 from database.clock import now
 from database.compiled_query import rows
 from database.transactions import immediate
@@ -22,16 +24,20 @@ _COLUMNS = (
     Alert.began_at,
     Alert.ended_at,
     Alert.returns,
+    Alert.returned_at,
 )
 
 
 class Standing(NamedTuple):
-    """An alert that is open, for an operator; told_at is None while nobody took it."""
+    """An alert that is open, for an operator; told_at is None while nobody took it.
+
+    since: when it came back last, or when it began.
+    """
 
     kind: str
     subject: str
     text: str
-    began_at: int
+    since: int
     told_at: int | None
 
 
@@ -44,10 +50,9 @@ def known(pace: Pace) -> list[book.Alert]:
 
 def standing() -> list[Standing]:
     """The alerts that are open, the oldest first."""
-    columns = (Alert.kind, Alert.subject, Alert.text, Alert.began_at, Alert.told_at)
-    query = (
-        Alert.select(*columns).where(Alert.ended_at.is_null()).order_by(Alert.began_at, Alert.id)
-    )
+    since = fn.COALESCE(Alert.returned_at, Alert.began_at)
+    columns = (Alert.kind, Alert.subject, Alert.text, since, Alert.told_at)
+    query = Alert.select(*columns).where(Alert.ended_at.is_null()).order_by(since, Alert.id)
     return [Standing(*row) for row in rows(query.tuples())]
 
 
@@ -59,9 +64,9 @@ def write(changes: Changes) -> None:
         for condition in changes.begun:
             Alert.create(**condition._asdict())
         for number in changes.returned:
-            Alert.update(ended_at=None, end_told_at=None, returns=Alert.returns + 1).where(
-                Alert.id == number
-            ).execute()
+            Alert.update(
+                ended_at=None, end_told_at=None, returns=Alert.returns + 1, returned_at=now()
+            ).where(Alert.id == number).execute()
         for number, text in changes.texts.items():
             Alert.update(text=text).where(Alert.id == number).execute()
         if changes.ended:

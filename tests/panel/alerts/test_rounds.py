@@ -19,6 +19,7 @@ from panel.alerts import record
 from panel.alerts.book import Pace
 from panel.alerts.message import Message
 from panel.alerts.rounds import Teller
+from panel.attention.items import moment
 from panel.tasks import Task
 
 GOOD, BAD = "json://good.example/s3cret", "json://bad.example/s3cret"
@@ -97,6 +98,31 @@ def test_a_day_of_two_things_that_are_wrong(
     for _ in range(60):
         look(ours, clock, minutes=1)
     assert len(apprise.taken) == 3
+
+
+def test_what_comes_back_before_its_end_was_told_is_told_again(
+    up: SimpleNamespace, panel_file: Path, apprise: Apprise, clock: Clock
+) -> None:
+    ours = teller(panel_file, apprise, GOOD)
+    provider(balance="1 USD")(up)
+    look(ours, clock)
+    look(ours, clock, minutes=1)
+    provider(balance="500 USD")(up)
+    look(ours, clock, minutes=5)
+    provider(balance="2 USD")(up)
+    look(ours, clock, minutes=4)
+    returned_at = clock.seconds
+    look(ours, clock, minutes=50)
+    assert len(apprise.taken) == 1
+    look(ours, clock, minutes=1)
+    assert len(apprise.taken) == 2
+    told = apprise.taken[1][1]
+    assert told.title.endswith("): 1 back alert")
+    assert told.body.startswith(f"Back again:\n- Since {moment(returned_at)} UTC: up has 2 USD")
+    assert [one.since for one in record.standing()] == [returned_at]
+    for _ in range(120):
+        look(ours, clock, minutes=1)
+    assert len(apprise.taken) == 2
 
 
 def test_one_address_that_fails_is_told_later_and_the_other_not_twice(
