@@ -8,6 +8,7 @@ from database.clock import now
 from models import Account
 from panel import attention, health, money, service_queries
 from panel.alerts.kinds import ALL, NOT_TOLD, Condition, Kind, Look
+from panel.alerts.things import Thing, key
 from panel.alerts.words import condition_text
 from panel.attention import Item
 from panel.attention.items import count_of, is_are, moment, said
@@ -21,7 +22,7 @@ from settings import Settings
 log = logging.getLogger("panel.alerts")
 
 HOUR_S = 3600
-LIMIT = 100
+LIMIT = 1000
 """The most lines of one kind that are looked at."""
 SHOWN = 3
 """So many things of one kind at one provider are told, and how many more there are."""
@@ -72,9 +73,12 @@ def _attention(at: Moment) -> Iterator[Condition]:
 
 def _of_items(kind: str, subject: str, items: list[Item]) -> Condition:
     """Several things of one kind at one provider as one condition."""
-    if len(items) == 1:
-        return Condition(kind, subject, condition_text(items[0].text, items[0].commands))
-    return Condition(kind, subject, _several([item.text for item in items], "flask attention"))
+    text = condition_text(items[0].text, items[0].commands)
+    if len(items) > 1:
+        text = _several([item.text for item in items], "flask attention")
+    # The first command names what it is about, whatever is told of it.
+    things = tuple(Thing(key(item.commands[0]), item.newest, item.orders) for item in items)
+    return Condition(kind, subject, text, things)
 
 
 def _several(texts: list[str], command: str) -> str:
@@ -100,7 +104,7 @@ def _waiting(at: Moment) -> Iterator[Condition]:
 
 def _each(kind: Kind, items: Iterable[Item]) -> Iterator[Condition]:
     for item in items:
-        yield _of_items(kind, item.provider, [item])
+        yield Condition(kind, item.provider, condition_text(item.text, item.commands))
 
 
 # Providers, services, orders
@@ -169,9 +173,9 @@ def _stuck(at: Moment) -> Iterator[Condition]:
         if more := len(orders) - 1:
             at_least = "at least " if len(orders) == LIMIT else ""
             text += f", and {at_least}{more} more there {is_are(more)} as still"
-        yield Condition(
-            Kind.STUCK, name, condition_text(f"{text}.", (f"flask order show {order_id}",))
-        )
+        told = condition_text(f"{text}.", (f"flask order show {order_id}",))
+        things = tuple(Thing(str(number)) for number, _ in orders)
+        yield Condition(Kind.STUCK, name, told, things)
 
 
 # The panel itself

@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from panel import attention
+from panel.alerts.things import Thing
 
 
 class Kind(StrEnum):
@@ -40,11 +41,13 @@ class Condition(NamedTuple):
     kind: one of ALL. subject: what it is about, such as a provider's name; "" where there is only
     one.
     text: what an operator is told of it; what to do stands in lines of its own.
+    things: what it is about, where more of the same may come.
     """
 
     kind: str
     subject: str
     text: str
+    things: tuple[Thing, ...] = ()
 
 
 class Look(NamedTuple):

@@ -4,7 +4,7 @@ import socket
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from panel.alerts.book import Alert, News
+from panel.alerts.book import News, Report
 from panel.alerts.kinds import Condition
 from panel.alerts.words import commands, sentence, without_details
 from panel.attention.items import moment
@@ -21,18 +21,18 @@ class Message(NamedTuple):
     body: str
 
 
-def write(settings: Settings, told: Iterable[tuple[Alert, News]]) -> Message:
+def write(settings: Settings, told: Iterable[Report]) -> Message:
     """One message about all of these: what is new, what lasts, what is over."""
-    of_news: dict[News, list[Alert]] = {news: [] for news in News}
-    for alert, news in told:
-        of_news[news].append(alert)
+    of_news: dict[News, list[Report]] = {news: [] for news in News}
+    for report in told:
+        of_news[report.news].append(report)
     parts: list[str] = []
     left = MAX_LINES
-    for news, alerts in of_news.items():
-        shown, left = alerts[:left], left - len(alerts[:left])
-        lines = [_told(alert, news) for alert in shown]
-        if len(alerts) > len(shown):
-            lines.append(f"- and {len(alerts) - len(shown)} more: flask notify list")
+    for news, reports in of_news.items():
+        shown, left = reports[:left], left - len(reports[:left])
+        lines = [_told(report) for report in shown]
+        if len(reports) > len(shown):
+            lines.append(f"- and {len(reports) - len(shown)} more: flask notify list")
         if lines:
             parts.append("\n".join([*_HEADS[news], *lines]))
     if settings.public_url:
@@ -49,6 +49,7 @@ def write_unrecorded(settings: Settings, wrong: list[Condition], why: str) -> Me
 
 _HEADS: dict[News, list[str]] = {
     News.BEGUN: [],
+    News.MORE: ["More of the same:"],
     News.BACK: ["Back again:"],
     News.LASTING: ["Still so:"],
     News.OVER: ["Over:"],
@@ -60,21 +61,25 @@ def title(settings: Settings, text: str) -> str:
     return f"{settings.name} ({socket.gethostname()}): {text}"
 
 
-def _summary(of_news: dict[News, list[Alert]]) -> str:
+def _summary(of_news: dict[News, list[Report]]) -> str:
     names = {
-        News.BEGUN: "new", News.BACK: "back", News.LASTING: "lasting", News.OVER: "over",
+        News.BEGUN: "new", News.MORE: "growing", News.BACK: "back", News.LASTING: "lasting",
+        News.OVER: "over",
     }  # fmt: skip
-    counts = [f"{len(alerts)} {names[news]}" for news, alerts in of_news.items() if alerts]
-    alerts = sum(len(alerts) for alerts in of_news.values())
+    counts = [f"{len(some)} {names[news]}" for news, some in of_news.items() if some]
+    alerts = sum(map(len, of_news.values()))
     return f"{', '.join(counts)} alert{'' if alerts == 1 else 's'}"
 
 
-def _told(alert: Alert, news: News) -> str:
+def _told(report: Report) -> str:
+    alert, news, more = report
     text = sentence(alert.text)
     if news is News.OVER:
         until = moment(alert.ended_at or alert.began_at)
         gaps = ", with gaps" if alert.returns else ""
         return f"- From {moment(alert.began_at)} to {until} UTC{gaps}: {text}"
-    if news is not News.BEGUN:
+    if news is News.MORE:
+        text = f"{more} more: {text}"
+    elif news is not News.BEGUN:
         text = f"Since {moment(alert.since)} UTC: {text}"
     return "\n".join([f"- {text}", *(f"    {command}" for command in commands(alert.text))])

@@ -10,8 +10,8 @@ from database.clock import now
 from database.compiled_query import rows
 from database.transactions import immediate
 from models import Alert, AlertTelling
-from panel.alerts import book
-from panel.alerts.book import Changes, News, Pace, Telling
+from panel.alerts import book, things
+from panel.alerts.book import Changes, News, Pace, Report, Telling
 
 KEPT_S = 90 * 86400
 """What ended longer ago is forgotten."""
@@ -25,6 +25,8 @@ _COLUMNS = (
     Alert.ended_at,
     Alert.returns,
     Alert.returned_at,
+    Alert.things,
+    Alert.arrivals,
 )
 
 
@@ -45,7 +47,12 @@ def known(pace: Pace) -> list[book.Alert]:
     """The alerts that are open, and those that ended of late: they may come back, or be told."""
     since = now() - max(pace.returns_s, pace.again_s, 2 * pace.longest_gone_s)
     query = Alert.select(*_COLUMNS).where(Alert.ended_at.is_null() | (Alert.ended_at >= since))
-    return [book.Alert(*row) for row in rows(query.tuples())]
+    return [_read(*row) for row in rows(query.tuples())]
+
+
+def _read(*row: Any) -> book.Alert:
+    alert = book.Alert(*row)
+    return alert._replace(things=things.read(row[book.Alert._fields.index("things")]))
 
 
 def standing() -> list[Standing]:
@@ -62,13 +69,21 @@ def write(changes: Changes) -> None:
         return
     with immediate():
         for condition in changes.begun:
-            Alert.create(**condition._asdict())
+            known_now, _ = things.follow({}, condition.things, now(), 0)
+            Alert.create(
+                kind=condition.kind, subject=condition.subject, text=condition.text,
+                things=things.write(known_now),
+            )  # fmt: skip
         for number in changes.returned:
             Alert.update(
                 ended_at=None, end_told_at=None, returns=Alert.returns + 1, returned_at=now()
             ).where(Alert.id == number).execute()
         for number, text in changes.texts.items():
             Alert.update(text=text).where(Alert.id == number).execute()
+        for number, (known_now, arrivals) in changes.things.items():
+            Alert.update(things=things.write(known_now), arrivals=arrivals).where(
+                Alert.id == number
+            ).execute()
         if changes.ended:
             Alert.update(ended_at=now()).where(Alert.id.in_(changes.ended)).execute()
             Alert.delete().where(Alert.ended_at < now() - KEPT_S).execute()
@@ -81,25 +96,29 @@ def address_hash(address: str) -> bytes:
 
 def tellings(address: str) -> dict[int, Telling]:
     """What an address was told, by alert."""
-    columns = (AlertTelling.alert, AlertTelling.told_at, AlertTelling.end_told_at)
+    columns = (
+        AlertTelling.alert, AlertTelling.told_at, AlertTelling.end_told_at, AlertTelling.arrivals,
+    )  # fmt: skip
     query = AlertTelling.select(*columns).where(AlertTelling.address_hash == address_hash(address))
     return {number: Telling(*times) for number, *times in rows(query.tuples())}
 
 
-def write_told(address: str, told: Iterable[tuple[book.Alert, News]]) -> None:
+def write_told(address: str, told: Iterable[Report]) -> None:
     """Record what an address has just taken."""
     with immediate():
-        for alert, news in told:
-            is_over = news is News.OVER
-            values: dict[str, Any] = {"end_told_at": now() if is_over else None}
-            if not is_over:
-                values["told_at"] = now()
+        for alert, news, _ in told:
+            values: dict[str, int | None]
+            if news is News.OVER:
+                values = {"end_told_at": now()}
+            else:
+                values = {"told_at": now(), "end_told_at": None}
+            Alert.update(**values).where(Alert.id == alert.id).execute()
+            values["arrivals"] = alert.arrivals
             AlertTelling.insert(
                 alert=alert.id, address_hash=address_hash(address), **{"told_at": now(), **values}
             ).on_conflict(
                 conflict_target=[AlertTelling.alert, AlertTelling.address_hash], update=values
             ).execute()
-            Alert.update(**values).where(Alert.id == alert.id).execute()
 
 
 def write_event(kind: str, subject: str, text: str, was_told: bool) -> None:

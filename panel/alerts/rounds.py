@@ -12,7 +12,7 @@ from peewee import PeeweeException
 
 from database.clock import now
 from panel.alerts import book, conditions, message, notify, record
-from panel.alerts.book import Alert, News, Pace
+from panel.alerts.book import Alert, Pace, Report
 from panel.alerts.kinds import Look
 from panel.alerts.message import Message
 from settings import Settings
@@ -90,13 +90,14 @@ class Teller:
         if self._failures.pop(address, 0):
             log.info("%s takes messages again", notify.label(address))
 
-    def _news(self, address: str, known: list[Alert]) -> list[tuple[Alert, News]]:
+    def _news(self, address: str, known: list[Alert]) -> list[Report]:
         tellings = record.tellings(address)
         found = []
         for alert in known:
             telling = tellings.get(alert.id)
             if news := book.news(alert, telling, now(), self._pace, not tellings):
-                found.append((alert, news))
+                more = alert.arrivals - telling.arrivals if telling else 0
+                found.append(Report(alert, news, more))
         return found
 
     def _pause(self, address: str, problem: str) -> None:

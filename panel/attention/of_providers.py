@@ -128,7 +128,7 @@ def _change_of_provider(change: Pending, ours: str) -> Item:
     if held := _held_services(change.provider_id):
         text += f" {count_of(held, 'service is', 'services are')} held."
     kind = Kind.CURRENCY if change.kind == PendingKind.CURRENCY else Kind.PROVIDER
-    return Item(kind, text, explain.commands_for(change, ours), provider=name)
+    return Item(kind, text, explain.commands_for(change, ours), provider=name, newest=change.id)
 
 
 def _held_services(provider_id: int) -> int:

@@ -9,6 +9,7 @@ from panel import attention
 from panel.alerts import book
 from panel.alerts.book import MANY, MORE, Alert, Changes, News, Pace, Telling
 from panel.alerts.kinds import Condition, Kind, Look
+from panel.alerts.things import Seen, Thing
 
 PACE = Pace()
 NOW = 1_800_000_000
@@ -29,8 +30,8 @@ def back(returned_s: int, returns: int = 1) -> Alert:
     return alert(5 * DAY, None, returns, returned_at=NOW - returned_s)
 
 
-def told(told_s: int, end_told_s: int | None = None) -> Telling:
-    return Telling(NOW - told_s, None if end_told_s is None else NOW - end_told_s)
+def told(told_s: int, end_told_s: int | None = None, arrivals: int = 0) -> Telling:
+    return Telling(NOW - told_s, None if end_told_s is None else NOW - end_told_s, arrivals)
 
 
 NOTHING = None
@@ -57,6 +58,22 @@ TOLD: dict[str, tuple[Alert, Telling | None, News | None]] = {
     "it comes back all the time": (back(0, 50), told(4 * HOUR - 1), NOTHING),
     "it came back all the time": (back(0, 50), told(4 * HOUR), News.BACK),
     "it came back, and that was told a day ago": (back(2 * DAY), told(DAY), News.LASTING),
+    "things came under it since it was told": (
+        alert(DAY, arrivals=3),
+        told(HOUR, arrivals=1),
+        News.MORE,
+    ),
+    "they came less than an hour after it was told": (
+        alert(DAY, arrivals=3),
+        told(HOUR - 1, arrivals=1),
+        NOTHING,
+    ),
+    "they were told": (alert(DAY, arrivals=3), told(2 * HOUR, arrivals=3), NOTHING),
+    "things came, and it came back many times": (
+        alert(DAY, None, 9, returned_at=NOW, arrivals=1),
+        told(HOUR),
+        News.MORE,
+    ),
     "it came back after its end was told": (back(0), told(HOUR, 60), News.BEGUN),
     "it flaps, and has been gone for ten minutes": (alert(HOUR, 600, 1), told(HOUR), NOTHING),
     "it flaps, and has been gone for twenty": (alert(HOUR, 1200, 1), told(HOUR), News.OVER),
@@ -129,6 +146,10 @@ def look(*conditions: Condition, unknown: frozenset[str] = frozenset()) -> Look:
     return Look(list(conditions), unknown)
 
 
+def seen(**of_key: Seen) -> dict[str, Seen]:
+    return of_key
+
+
 NO_CHANGE = Changes([], [], [], {})
 CHANGES: dict[str, tuple[list[Alert], Look, Changes]] = {
     "nothing was and is wrong": ([], look(), NO_CHANGE),
@@ -151,6 +172,11 @@ CHANGES: dict[str, tuple[list[Alert], Look, Changes]] = {
     "another subject": (
         [alert(HOUR)], look(LOW, LOW._replace(subject="dear")),
         NO_CHANGE._replace(begun=[LOW._replace(subject="dear")]),
+    ),
+    "another thing comes under it": (
+        [alert(HOUR, things=seen(a=Seen(0, 1)), arrivals=4)],
+        look(LOW._replace(things=(Thing("a"), Thing("b")))),
+        NO_CHANGE._replace(things={1: (seen(a=Seen(0, 1), b=Seen(0, 1)), 5)}),
     ),
     "it is not known whether it lasts": (
         [alert(HOUR)], look(unknown=frozenset({"balance"})), NO_CHANGE,
@@ -200,6 +226,13 @@ def test_an_alert_about_many_says_how_many_and_where_they_are_listed() -> None:
         one.text
         == "30 services: Service 1. Service 2. Service 3. And 27 more.\nflask service list"
     )
+
+
+def test_many_services_that_are_one_alert_are_things_of_it() -> None:
+    (one,) = book.fold(below(*range(MANY + 1)), set())
+    assert [thing.key for thing in one.things] == [f"service {n}" for n in range(MANY + 1)]
+    (last,) = book.fold(below(7), {(Kind.BELOW_COST, MORE)})
+    assert last.things == (Thing("service 7"),)
 
 
 def test_what_is_no_services_is_never_folded() -> None:

@@ -1,25 +1,45 @@
 """Rounds of alerts in a real database, with a stand-in for Apprise."""
 
 import fcntl
+import re
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from peewee import PeeweeException
+from support.apps import listed
 from support.clock import Clock
-from support.trouble import add_up, in_review, provider
+from support.trouble import (
+    add_up,
+    became_dearer,
+    cancel_by_hand,
+    in_review,
+    provider,
+    refill_by_hand,
+    refused,
+    restored,
+    says,
+    sent,
+    subscription,
+)
 
 import settings
 from database.compiled_query import rows
 from database.connection import database
-from models import Alert, AlertTelling
-from panel import heartbeat, tasks
+from models import Alert, AlertTelling, Order, Service, Source
+from panel import heartbeat, services, tasks
 from panel.alerts import record
 from panel.alerts.book import Pace
 from panel.alerts.message import Message
 from panel.alerts.rounds import Teller
 from panel.attention.items import moment
+from panel.money import MICROS
+from panel.orders import transition
+from panel.orders.refusal import Refusal
+from panel.providers import sources
 from panel.tasks import Task
 
 GOOD, BAD = "json://good.example/s3cret", "json://bad.example/s3cret"
@@ -123,6 +143,81 @@ def test_what_comes_back_before_its_end_was_told_is_told_again(
     for _ in range(120):
         look(ours, clock, minutes=1)
     assert len(apprise.taken) == 2
+
+
+def more_stuck(up: SimpleNamespace) -> None:
+    sent(up, str(700 + Order.select().count()))
+    Order.update(updated_at=1).execute()
+
+
+def more_below_cost(up: SimpleNamespace) -> None:
+    """Twelve services and more are told as some, and the others."""
+    for _ in range(12 if Service.select().count() < 12 else 1):
+        number = services.add(name="x", category="C", rate_micros=MICROS, min=1, max=9)
+        sources.set_source(number, up.id, listed(f"s{number}", 2 * MICROS), 1)
+
+
+def one_dearer(up: SimpleNamespace) -> None:
+    """Another order waits that has become dearer."""
+    Source.update(cost_micros=900_000).execute()
+    Service.update(rate_micros=MICROS).where(Service.id == up.followers).execute()
+    became_dearer(up)
+
+
+def post(up: SimpleNamespace) -> None:
+    says(subscription(up), status="Active", children=("901",))
+
+
+MORE_OF: dict[str, Callable[[SimpleNamespace], Any]] = {
+    "review": in_review,
+    "refusal": lambda up: refused(up, "Odd"),
+    "another refusal": lambda up: refused(up, f"Odd {chr(65 + Order.select().count())}"),
+    "funds": lambda up: refused(up, "no funds", Refusal.FUNDS),
+    "cost": one_dearer,
+    "word": lambda up: says(sent(up, str(Order.select().count())), word="Odd"),
+    "status": lambda up: says(
+        sent(up, str(Order.select().count())), status="Partial", word="Partial"
+    ),
+    "posts": post,
+    "refill": refill_by_hand,
+    "cancel": cancel_by_hand,
+    "restored": restored,
+    "stuck": more_stuck,
+    "below cost": more_below_cost,
+}
+
+
+@pytest.mark.parametrize("kind", MORE_OF)
+def test_what_is_new_under_an_alert_is_told_within_the_hour_and_once(
+    kind: str, up: SimpleNamespace, panel_file: Path, apprise: Apprise, clock: Clock
+) -> None:
+    ours = teller(panel_file, apprise, GOOD)
+    MORE_OF[kind](up)
+    look(ours, clock)
+    look(ours, clock, minutes=1)
+    assert len(apprise.taken) == 1
+    clock.move(minutes=5)
+    MORE_OF[kind](up)
+    look(ours, clock, minutes=1)
+    assert len(apprise.taken) == 1
+    for _ in range(60):
+        look(ours, clock, minutes=1)
+    (told,) = [taken for taken in apprise.taken if "growing" in taken[1].title]
+    assert re.match(r"More of the same:\n- [12] more: ", told[1].body)
+
+
+def test_what_is_settled_while_another_comes_is_told(
+    up: SimpleNamespace, panel_file: Path, apprise: Apprise, clock: Clock
+) -> None:
+    ours = teller(panel_file, apprise, GOOD)
+    refused(up, "Odd")
+    look(ours, clock)
+    look(ours, clock, minutes=1)
+    refused(up, "Odd")
+    transition.change(1, status="Canceled")
+    look(ours, clock, minutes=60)
+    assert len(apprise.taken) == 2
+    assert "1 more: up refused with words" in apprise.taken[1][1].body
 
 
 def test_one_address_that_fails_is_told_later_and_the_other_not_twice(
