@@ -184,10 +184,18 @@ def changes(known: Iterable[Alert], look: Look, moment: int, pace: Pace) -> Chan
         known_now, arrived = things.follow(alert.things, condition.things, moment, pace.returns_s)
         if known_now != alert.things:
             new_things[alert.id] = (known_now, alert.arrivals + arrived)
-    found.ended.extend(
-        latest[key].id for key in sorted(standing - wrong.keys()) if key[0] not in look.unknown
-    )
+    for key in sorted(latest.keys() - wrong.keys()):
+        if _ends(latest[key], look, moment, pace):
+            found.ended.append(latest[key].id)
     return found
+
+
+def _ends(alert: Alert, look: Look, moment: int, pace: Pace) -> bool:
+    """Whether something that is not wrong now ends at this moment."""
+    lingers = (alert.kind, alert.subject) in look.lingering
+    if alert.ended_at is None:
+        return not lingers and alert.kind not in look.unknown
+    return lingers and not _is_long_over(alert, moment, pace)  # it was not over until now
 
 
 def _is_long_over(alert: Alert, moment: int, pace: Pace) -> bool:

@@ -52,7 +52,15 @@ def look(settings: Settings, serving_s: int) -> Look:
         except Exception:
             log.exception("it was not found out whether anything is wrong with: %s", kinds[0])
             unknown |= set(kinds)
-    return Look(found, frozenset(unknown))
+    return Look(found, frozenset(unknown), _lingering(settings))
+
+
+def _lingering(settings: Settings) -> frozenset[tuple[str, str]]:
+    """The providers that fail at all: that one does not answer is not over yet."""
+    if not settings.failing_minutes:
+        return frozenset()
+    failing = [one.name for one in registry.listing() if one.failing_since is not None]
+    return frozenset((Kind.UNREACHABLE, name) for name in failing)
 
 
 # What waits for an operator

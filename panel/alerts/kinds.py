@@ -51,7 +51,11 @@ class Condition(NamedTuple):
 
 
 class Look(NamedTuple):
-    """All that is wrong now, and the kinds of which this could not be found out."""
+    """All that is wrong now, and the kinds of which this could not be found out.
+
+    lingering: kind and subject of what is not over yet, though it is not wrong enough to begin.
+    """
 
     conditions: list[Condition]
     unknown: frozenset[str]
+    lingering: frozenset[tuple[str, str]] = frozenset()

@@ -146,6 +146,10 @@ def look(*conditions: Condition, unknown: frozenset[str] = frozenset()) -> Look:
     return Look(list(conditions), unknown)
 
 
+def lingers(*conditions: Condition) -> Look:
+    return look(*conditions)._replace(lingering=frozenset({("balance", "up")}))
+
+
 def seen(**of_key: Seen) -> dict[str, Seen]:
     return of_key
 
@@ -178,6 +182,15 @@ CHANGES: dict[str, tuple[list[Alert], Look, Changes]] = {
         look(LOW._replace(things=(Thing("a"), Thing("b")))),
         NO_CHANGE._replace(things={1: (seen(a=Seen(0, 1), b=Seen(0, 1)), 5)}),
     ),
+    "it lingers": ([alert(HOUR)], lingers(), NO_CHANGE),
+    "it was over and lingers again": (
+        [alert(HOUR, MINUTE)], lingers(), NO_CHANGE._replace(ended=[1]),
+    ),
+    "it was over for long and lingers": ([alert(DAY, 6 * HOUR + 1)], lingers(), NO_CHANGE),
+    "it lingered and is wrong again": (
+        [alert(HOUR, 0)], lingers(LOW), NO_CHANGE._replace(returned=[1]),
+    ),
+    "it only lingers": ([], lingers(), NO_CHANGE),
     "it is not known whether it lasts": (
         [alert(HOUR)], look(unknown=frozenset({"balance"})), NO_CHANGE,
     ),

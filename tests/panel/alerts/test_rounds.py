@@ -39,7 +39,7 @@ from panel.attention.items import moment
 from panel.money import MICROS
 from panel.orders import transition
 from panel.orders.refusal import Refusal
-from panel.providers import sources
+from panel.providers import registry, sources
 from panel.tasks import Task
 
 GOOD, BAD = "json://good.example/s3cret", "json://bad.example/s3cret"
@@ -143,6 +143,26 @@ def test_what_comes_back_before_its_end_was_told_is_told_again(
     for _ in range(120):
         look(ours, clock, minutes=1)
     assert len(apprise.taken) == 2
+
+
+def test_that_a_provider_answers_is_not_told_while_it_fails_again(
+    up: SimpleNamespace, panel_file: Path, apprise: Apprise, clock: Clock
+) -> None:
+    ours = teller(panel_file, apprise, GOOD)
+    registry.record_failing(up.id, "status: HTTP 502")
+    for _ in range(17):
+        look(ours, clock, minutes=1)
+    assert len(apprise.taken) == 1
+    for because in ("", "add: HTTP 502"):  # it answers for five minutes, and fails for ten
+        registry.record_failing(up.id, because)
+        for _ in range(5 if not because else 10):
+            look(ours, clock, minutes=1)
+    assert len(apprise.taken) == 1
+    registry.record_failing(up.id, "")
+    for _ in range(11):
+        look(ours, clock, minutes=1)
+    (told,) = apprise.taken[1:]
+    assert told[1].title.endswith("): 1 over alert")
 
 
 def more_stuck(up: SimpleNamespace) -> None:
