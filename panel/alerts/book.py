@@ -236,7 +236,8 @@ def _news_of_open(alert: Alert, telling: Telling | None, moment: int, pace: Pace
         return News.BEGUN if alert.began_at <= moment - pace.settle_s else None
     if telling.end_told_at is not None:
         return News.BEGUN  # it came back after its end was told
-    if alert.since > telling.told_at and telling.told_at <= moment - back_s(alert.returns, pace):
+    is_back = alert.returned_at is not None and alert.returned_at > telling.told_at
+    if is_back and telling.told_at <= moment - back_s(alert.returns, pace):
         return News.BACK
     if alert.arrivals > telling.arrivals and telling.told_at <= moment - pace.more_s:
         return News.MORE

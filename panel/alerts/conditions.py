@@ -52,7 +52,13 @@ def look(settings: Settings, serving_s: int) -> Look:
         except Exception:
             log.exception("it was not found out whether anything is wrong with: %s", kinds[0])
             unknown |= set(kinds)
-    return Look(found, frozenset(unknown), _lingering(settings))
+    try:
+        lingering = _lingering(settings)
+    except Exception:
+        log.exception("it was not found out which providers fail")
+        unknown.add(Kind.UNREACHABLE)
+        lingering = frozenset()
+    return Look(found, frozenset(unknown), lingering)
 
 
 def _lingering(settings: Settings) -> frozenset[tuple[str, str]]:

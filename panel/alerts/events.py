@@ -2,7 +2,7 @@
 
 import socket
 
-from database.clock import now
+from database.clock import now, past
 from panel.alerts import notify, record
 from panel.alerts.kinds import Kind
 from panel.alerts.message import Message, title
@@ -34,7 +34,7 @@ def unit_message(settings: Settings, unit: str) -> Message:
 
 def was_told(unit: str) -> bool:
     """Whether it was told of late that this unit failed."""
-    told_at = record.last_told(Kind.UNIT, unit)
+    told_at = past(record.last_told(Kind.UNIT, unit))
     return told_at is not None and told_at > now() - AGAIN_S
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from peewee import fn
 
-from database.clock import now
+from database.clock import AHEAD_S, now
 from database.compiled_query import rows
 from database.transactions import immediate
 from models import Alert, AlertTelling
@@ -61,6 +61,25 @@ def standing() -> list[Standing]:
     columns = (Alert.kind, Alert.subject, Alert.text, since, Alert.told_at)
     query = Alert.select(*columns).where(Alert.ended_at.is_null()).order_by(since, Alert.id)
     return [Standing(*row) for row in rows(query.tuples())]
+
+
+_TIMES = (Alert.began_at, Alert.returned_at, Alert.ended_at, Alert.told_at, Alert.end_told_at)
+_TELLING_TIMES = (AlertTelling.told_at, AlertTelling.end_told_at)
+
+
+def correct_times() -> None:
+    """Take times in the future back to now: the clock was ahead, and they would silence alerts.
+
+    What was told in the future is told again.
+    """
+    latest = now() + AHEAD_S
+    for table, times in ((Alert, _TIMES), (AlertTelling, _TELLING_TIMES)):
+        for time in times:
+            if not table.select().where(time > latest).exists():
+                continue
+            is_telling = time is AlertTelling.told_at
+            with immediate():
+                table.update({time: 0 if is_telling else now()}).where(time > latest).execute()
 
 
 def write(changes: Changes) -> None:

@@ -2,8 +2,10 @@
 
 import fcntl
 import logging
+import math
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,17 +28,24 @@ Send = Callable[[str, Message], str]
 class Teller:
     """Tells the addresses of the settings, and lets those rest that take nothing.
 
-    serving_since: when the process began to serve, in seconds since 1970.
+    clock: in seconds, for the pauses: one that nobody puts forward or back.
     """
 
-    def __init__(self, settings: Settings, pace: Pace, send: Send = notify.send) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        pace: Pace,
+        send: Send = notify.send,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._settings = settings
         self._pace = pace
         self._send = send
-        self._serving_since = now()
+        self._clock = clock
+        self._serving_since = clock()
         self._failures: dict[str, int] = {}
-        self._rests_until: dict[str, int] = {}
-        self._unrecorded_again_at = 0
+        self._rests_until: dict[str, float] = {}
+        self._unrecorded_again_at = -math.inf
 
     def run_round(self, stop: threading.Event) -> int:
         """Look and tell, unless another process is doing so.
@@ -48,8 +57,9 @@ class Teller:
         with _alone(self._settings.database) as alone:
             if not alone:
                 return self._pace.every_s
-            look = conditions.look(self._settings, now() - self._serving_since)
+            look = conditions.look(self._settings, int(self._clock() - self._serving_since))
             try:
+                record.correct_times()
                 known = record.known(self._pace)
                 record.write(book.changes(known, look, now(), self._pace))
                 known = record.known(self._pace)
@@ -68,9 +78,9 @@ class Teller:
 
     def _tell_unrecorded(self, look: Look, why: str, stop: threading.Event) -> None:
         """Tell once a day that nothing can be recorded, as on a full disk, and what is wrong."""
-        if now() < self._unrecorded_again_at:
+        if self._clock() < self._unrecorded_again_at:
             return
-        self._unrecorded_again_at = now() + self._pace.again_s
+        self._unrecorded_again_at = self._clock() + self._pace.again_s
         news = message.write_unrecorded(self._settings, look.conditions, why)
         for address in self._settings.notify:
             if not stop.is_set() and (problem := self._send(address, news)):
@@ -78,7 +88,7 @@ class Teller:
 
     def _tell(self, address: str, known: list[Alert]) -> None:
         """Tell an address what is news to it, unless it rests."""
-        if now() < self._rests_until.get(address, 0):
+        if self._clock() < self._rests_until.get(address, -math.inf):
             return
         news = self._news(address, known)
         if not news:
@@ -104,7 +114,7 @@ class Teller:
         failures = self._failures.get(address, 0) + 1
         pause_s = book.pause_s(failures, self._pace)
         self._failures[address] = failures
-        self._rests_until[address] = now() + pause_s
+        self._rests_until[address] = self._clock() + pause_s
         log.warning(
             "%s took no message: %s; next try in %d s", notify.label(address), problem, pause_s
         )

@@ -3,6 +3,7 @@
 import fcntl
 import re
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -45,6 +46,9 @@ from panel.tasks import Task
 GOOD, BAD = "json://good.example/s3cret", "json://bad.example/s3cret"
 
 
+YEAR_MINUTES = 365 * 24 * 60
+
+
 class Apprise:
     """Takes messages, but for the addresses that are down."""
 
@@ -78,7 +82,8 @@ def up(cast: SimpleNamespace, clock: Clock) -> SimpleNamespace:
 
 def teller(path: Path, apprise: Apprise, *addresses: str, **variables: str) -> Teller:
     values = {"PANEL_DATABASE": f"sqlite:///{path}", "PANEL_NOTIFY": ",".join(addresses)}
-    return Teller(settings.read({**values, **variables}), Pace(), apprise.send)
+    ours = settings.read({**values, **variables})
+    return Teller(ours, Pace(), apprise.send, lambda: time.time())
 
 
 def look(teller: Teller, clock: Clock, minutes: int = 0, seconds: int = 0) -> int:
@@ -163,6 +168,51 @@ def test_that_a_provider_answers_is_not_told_while_it_fails_again(
         look(ours, clock, minutes=1)
     (told,) = apprise.taken[1:]
     assert told[1].title.endswith("): 1 over alert")
+
+
+def test_a_clock_that_was_ahead_for_a_while_silences_nothing(
+    up: SimpleNamespace, panel_file: Path, apprise: Apprise, clock: Clock
+) -> None:
+    clock.move(minutes=YEAR_MINUTES)
+    ours = teller(panel_file, apprise, GOOD)
+    in_review(up)
+    provider(balance="1 USD")(up)
+    tasks.record_failure(Task.REPLICA_CHECK, "no such file")
+    look(ours, clock)
+    look(ours, clock, minutes=1)
+    tasks.record_success(Task.REPLICA_CHECK)
+    look(ours, clock, minutes=1)
+    assert len(apprise.taken) == 1
+    clock.move(minutes=-YEAR_MINUTES)
+    provider(balance="100 USD")(up)
+    look(ours, clock, minutes=1)
+    assert apprise.taken[1][1].title.endswith("): 1 lasting alert")
+    for _ in range(20):
+        look(ours, clock, minutes=1)
+    assert [message.title[-14:] for _, message in apprise.taken[2:]] == ["): 2 over alert"]
+    look(ours, clock, minutes=24 * 60)
+    assert apprise.taken[3][1].title.endswith("): 1 lasting alert")
+    assert {row.since <= clock.seconds for row in record.standing()} == {True}
+
+
+def test_a_pause_does_not_last_for_a_year_when_the_clock_is_put_back(
+    up: SimpleNamespace, panel_file: Path, apprise: Apprise, clock: Clock
+) -> None:
+    apprise.down = {GOOD}
+    turning = [0.0]
+    values = {"PANEL_DATABASE": f"sqlite:///{panel_file}", "PANEL_NOTIFY": GOOD}
+    ours = Teller(settings.read(values), Pace(), apprise.send, lambda: turning[0])
+    in_review(up)
+    look(ours, clock)
+    look(ours, clock, minutes=1)
+    assert len(apprise.tries) == 1
+    apprise.down = set()
+    clock.move(minutes=-YEAR_MINUTES)
+    look(ours, clock)
+    assert len(apprise.tries) == 1
+    turning[0] = 60
+    look(ours, clock, minutes=1)
+    assert len(apprise.taken) == 1
 
 
 def more_stuck(up: SimpleNamespace) -> None:
