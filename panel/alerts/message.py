@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterable
+from enum import StrEnum
 from typing import NamedTuple
 
 from panel.alerts.book import News, Report
@@ -14,11 +15,21 @@ MAX_LINES = 25
 """The most things that one message tells of."""
 
 
+class Type(StrEnum):
+    """What a message means, in Apprise's words."""
+
+    FAILURE = "failure"
+    WARNING = "warning"
+    SUCCESS = "success"
+    INFO = "info"
+
+
 class Message(NamedTuple):
-    """A message: its title, and its text."""
+    """A message: its title, its text, and what it means."""
 
     title: str
     body: str
+    type: Type = Type.INFO
 
 
 def write(settings: Settings, told: Iterable[Report]) -> Message:
@@ -37,14 +48,25 @@ def write(settings: Settings, told: Iterable[Report]) -> Message:
             parts.append("\n".join([*_HEADS[news], *lines]))
     if settings.public_url:
         parts.append(f"{settings.public_url}/admin/attention")
-    return Message(title(settings, _summary(of_news)), "\n\n".join(parts))
+    return Message(title(settings, _summary(of_news)), "\n\n".join(parts), _type(of_news))
+
+
+def _type(of_news: dict[News, list[Report]]) -> Type:
+    """What a message means: the worst of what it tells."""
+    if of_news[News.BEGUN] or of_news[News.BACK]:
+        return Type.FAILURE
+    if of_news[News.MORE]:
+        return Type.WARNING
+    return Type.INFO if of_news[News.LASTING] else Type.SUCCESS
 
 
 def write_unrecorded(settings: Settings, wrong: list[Condition], why: str) -> Message:
     """The message that the database cannot be written, with all else that is wrong."""
     lines = [f"- The database cannot be written: {without_details(why)}.", "    df -h"]
     lines += [f"- {sentence(condition.text)}" for condition in wrong[:MAX_LINES]]
-    return Message(title(settings, "the database cannot be written"), "\n".join(lines))
+    return Message(
+        title(settings, "the database cannot be written"), "\n".join(lines), Type.FAILURE
+    )
 
 
 _HEADS: dict[News, list[str]] = {
