@@ -12,7 +12,7 @@ from panel import attention
 from panel.alerts import things
 from panel.alerts.kinds import Condition, Kind, Look
 from panel.alerts.things import Known, Thing
-from panel.alerts.words import condition_text, sentence
+from panel.alerts.words import sentence, with_commands
 
 DAY_S = 86400
 
@@ -153,7 +153,7 @@ def _together(kind: str, conditions: list[Condition]) -> Condition:
     more = len(conditions) - SHOWN
     text = f"{len(conditions)} services: {shown}" + (f" And {more} more." if more > 0 else "")
     found = tuple(thing for one in conditions for thing in _things(one))
-    return Condition(kind, MORE, condition_text(text, (FOLDED[kind],)), found)
+    return Condition(kind, MORE, with_commands(text, FOLDED[kind]), found)
 
 
 def _things(condition: Condition) -> tuple[Thing, ...]:

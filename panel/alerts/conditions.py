@@ -9,7 +9,7 @@ from models import Account
 from panel import attention, health, money, service_queries
 from panel.alerts.kinds import ALL, NOT_TOLD, Condition, Kind, Look
 from panel.alerts.things import Thing, key
-from panel.alerts.words import condition_text
+from panel.alerts.words import condition_text, sentence, with_commands
 from panel.attention import Item
 from panel.attention.items import count_of, is_are, moment, said
 from panel.attention.of_providers import long_waiting, old_prices, unanswered
@@ -87,19 +87,24 @@ def _attention(at: Moment) -> Iterator[Condition]:
 
 def _of_items(kind: str, subject: str, items: list[Item]) -> Condition:
     """Several things of one kind at one provider as one condition."""
-    text = condition_text(items[0].text, items[0].commands)
+    text = _of_item(items[0])
     if len(items) > 1:
-        text = _several([item.text for item in items], "flask attention")
+        text = _several(items)
     # The first command names what it is about, whatever is told of it.
     things = tuple(Thing(key(item.commands[0]), item.newest, item.orders) for item in items)
     return Condition(kind, subject, text, things)
 
 
-def _several(texts: list[str], command: str) -> str:
+def _of_item(item: Item) -> str:
+    return condition_text(item.text, item.commands, (item.provider,))
+
+
+def _several(items: list[Item]) -> str:
     """Several sentences as one, with the command that lists them all."""
-    more = len(texts) - SHOWN
+    shown = [sentence(_of_item(item)) for item in items[:SHOWN]]
+    more = len(items) - SHOWN
     tail = f" And {more} more." if more > 0 else ""
-    return condition_text(" ".join(texts[:SHOWN]) + tail, (command,))
+    return with_commands(" ".join(shown) + tail, "flask attention")
 
 
 def _unreachable(at: Moment) -> Iterator[Condition]:
@@ -118,7 +123,7 @@ def _waiting(at: Moment) -> Iterator[Condition]:
 
 def _each(kind: Kind, items: Iterable[Item]) -> Iterator[Condition]:
     for item in items:
-        yield Condition(kind, item.provider, condition_text(item.text, item.commands))
+        yield Condition(kind, item.provider, _of_item(item))
 
 
 # Providers, services, orders
@@ -130,7 +135,8 @@ def _balance(at: Moment) -> Iterator[Condition]:
         if threshold_micros and registry.is_low(provider, threshold_micros):
             text = f"{provider.name} has {provider.balance} of ours left: add funds there."
             command = f"flask provider balance {provider.name}"
-            yield Condition(Kind.BALANCE, provider.name, condition_text(text, (command,)))
+            told = condition_text(text, (command,), (provider.name,))
+            yield Condition(Kind.BALANCE, provider.name, told)
 
 
 def _below_cost(at: Moment) -> Iterator[Condition]:
@@ -155,7 +161,8 @@ def _off_sale(at: Moment) -> Iterator[Condition]:
             text = f"{name} is not sold: it would be sold below its cost."
             command = f"flask service edit {number} --rate RATE"
             kind = Kind.BELOW_COST
-        told = condition_text(text, (command, f"flask service disable {number}"))
+        settle = (command, f"flask service disable {number}")
+        told = condition_text(text, settle, (row["provider"] or "",))
         yield Condition(kind, _service(number), told)
 
 
@@ -167,7 +174,8 @@ def _prices(at: Moment) -> Iterator[Condition]:
             f"it was {before} a day ago or less."
         )
         command = f"flask service show {rise.service_id}"
-        yield Condition(Kind.PRICE, _service(rise.service_id), condition_text(text, (command,)))
+        told = condition_text(text, (command,), (rise.provider,))
+        yield Condition(Kind.PRICE, _service(rise.service_id), told)
 
 
 def _service(number: int) -> str:
@@ -187,7 +195,7 @@ def _stuck(at: Moment) -> Iterator[Condition]:
         if more := len(orders) - 1:
             at_least = "at least " if len(orders) == LIMIT else ""
             text += f", and {at_least}{more} more there {is_are(more)} as still"
-        told = condition_text(f"{text}.", (f"flask order show {order_id}",))
+        told = condition_text(f"{text}.", (f"flask order show {order_id}",), (name,))
         things = tuple(Thing(str(number)) for number, _ in orders)
         yield Condition(Kind.STUCK, name, told, things)
 

@@ -6,8 +6,9 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from panel.alerts.book import News, Report
+from panel.alerts.details import without_details
 from panel.alerts.kinds import Condition
-from panel.alerts.words import commands, sentence, without_details
+from panel.alerts.words import commands, sentence
 from panel.attention.items import moment
 from settings import Settings
 

@@ -145,8 +145,8 @@ def test_what_comes_back_before_its_end_was_told_is_told_again(
     assert told.title.endswith("): 1 back alert")
     assert told.body.startswith(f"Back again:\n- Since {moment(returned_at)} UTC: up has 2 USD")
     assert [one.since for one in record.standing()] == [returned_at]
-    for _ in range(120):
-        look(ours, clock, minutes=1)
+    for _ in range(12):
+        look(ours, clock, minutes=10)
     assert len(apprise.taken) == 2
 
 
@@ -271,8 +271,8 @@ def test_what_is_new_under_an_alert_is_told_within_the_hour_and_once(
     MORE_OF[kind](up)
     look(ours, clock, minutes=1)
     assert len(apprise.taken) == 1
-    for _ in range(60):
-        look(ours, clock, minutes=1)
+    for _ in range(12):
+        look(ours, clock, minutes=10)
     (told,) = [taken for taken in apprise.taken if "growing" in taken[1].title]
     assert re.match(r"More of the same:\n- [12] more: ", told[1].body)
 
@@ -394,6 +394,6 @@ def test_no_message_or_table_holds_a_link_a_name_or_a_key(
     (told,) = apprise.of(GOOD)
     stored = str(rows(Alert.select().tuples()) + rows(AlertTelling.select().tuples()))
     for text in (told, stored):
-        assert "a.example" in text or text is stored
-        for secret in ("customer", "5ecre7", "s3cret"):
+        assert "is wrong" in text
+        for secret in ("customer", "a.example", "5ecre7", "s3cret"):
             assert secret not in text
