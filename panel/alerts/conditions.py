@@ -204,13 +204,22 @@ def _stuck(at: Moment) -> Iterator[Condition]:
 
 
 def _worker(at: Moment) -> Iterator[Condition]:
-    if not health.is_worker_late(at.serving_s):
-        return
+    if (late := late_worker(at.serving_s)) is not None:
+        yield late
+
+
+def late_worker(serving_s: int) -> Condition | None:
+    """That the worker is late, if it is.
+
+    :param serving_s: for how long the panel has served, in seconds.
+    """
+    if not health.is_worker_late(serving_s):
+        return None
     late_s = health.worker_late_s()
     since = f"since {moment(now() - late_s)} UTC" if late_s else "at all"
     text = f"The worker was not seen {since}: no order is sent, and none is followed."
     commands = ("systemctl status panel-worker", "journalctl -u panel-worker -n 50")
-    yield Condition(Kind.WORKER, "", condition_text(text, commands))
+    return Condition(Kind.WORKER, "", condition_text(text, commands))
 
 
 def _disk(at: Moment) -> Iterator[Condition]:
