@@ -2,7 +2,6 @@
 
 import fcntl
 import logging
-import math
 import os
 import threading
 import time
@@ -25,6 +24,10 @@ Send = Callable[[str, Message], str]
 """Sends a message to an address; why it was not taken, or ""."""
 
 
+def _seconds() -> int:
+    return time.monotonic_ns() // 10**9
+
+
 class Teller:
     """Tells the addresses of the settings, and lets those rest that take nothing.
 
@@ -36,7 +39,7 @@ class Teller:
         settings: Settings,
         pace: Pace,
         send: Send = notify.send,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], int] = _seconds,
     ) -> None:
         self._settings = settings
         self._pace = pace
@@ -44,8 +47,8 @@ class Teller:
         self._clock = clock
         self._serving_since = clock()
         self._failures: dict[str, int] = {}
-        self._rests_until: dict[str, float] = {}
-        self._unrecorded_again_at = -math.inf
+        self._rests_until: dict[str, int] = {}
+        self._unrecorded_again_at: int | None = None
 
     def run_round(self, stop: threading.Event) -> int:
         """Look and tell, unless another process is doing so.
@@ -57,7 +60,7 @@ class Teller:
         with _alone(self._settings.database) as alone:
             if not alone:
                 return self._pace.every_s
-            look = conditions.look(self._settings, int(self._clock() - self._serving_since))
+            look = conditions.look(self._settings, self._clock() - self._serving_since)
             try:
                 record.correct_times()
                 known = record.known(self._pace)
@@ -78,7 +81,8 @@ class Teller:
 
     def _tell_unrecorded(self, look: Look, why: str, stop: threading.Event) -> None:
         """Tell once a day that nothing can be recorded, as on a full disk, and what is wrong."""
-        if self._clock() < self._unrecorded_again_at:
+        again_at = self._unrecorded_again_at
+        if again_at is not None and self._clock() < again_at:
             return
         self._unrecorded_again_at = self._clock() + self._pace.again_s
         news = message.write_unrecorded(self._settings, look.conditions, why)
@@ -88,7 +92,8 @@ class Teller:
 
     def _tell(self, address: str, known: list[Alert]) -> None:
         """Tell an address what is news to it, unless it rests."""
-        if self._clock() < self._rests_until.get(address, -math.inf):
+        rests_until = self._rests_until.get(address)
+        if rests_until is not None and self._clock() < rests_until:
             return
         news = self._news(address, known)
         if not news:

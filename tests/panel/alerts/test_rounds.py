@@ -83,7 +83,7 @@ def up(cast: SimpleNamespace, clock: Clock) -> SimpleNamespace:
 def teller(path: Path, apprise: Apprise, *addresses: str, **variables: str) -> Teller:
     values = {"PANEL_DATABASE": f"sqlite:///{path}", "PANEL_NOTIFY": ",".join(addresses)}
     ours = settings.read({**values, **variables})
-    return Teller(ours, Pace(), apprise.send, lambda: time.time())
+    return Teller(ours, Pace(), apprise.send, lambda: int(time.time()))
 
 
 def look(teller: Teller, clock: Clock, minutes: int = 0, seconds: int = 0) -> int:
@@ -200,7 +200,7 @@ def test_a_pause_does_not_last_for_a_year_when_the_clock_is_put_back(
     up: SimpleNamespace, panel_file: Path, apprise: Apprise, clock: Clock
 ) -> None:
     apprise.down = {GOOD}
-    turning = [0.0]
+    turning = [0]
     values = {"PANEL_DATABASE": f"sqlite:///{panel_file}", "PANEL_NOTIFY": GOOD}
     ours = Teller(settings.read(values), Pace(), apprise.send, lambda: turning[0])
     in_review(up)
