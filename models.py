@@ -382,6 +382,9 @@ class Alert(Table):
     ended_at = IntegerField(null=True)
     end_told_at = IntegerField(null=True)
     returns = IntegerField(default=0)
+    returned_at = IntegerField(null=True)
+    things = TextField(default="{}")
+    arrivals = IntegerField(default=0)
 
     class Meta:
         table_name = "alerts"
@@ -395,6 +398,7 @@ class AlertTelling(Table):
     address_hash = BlobField()
     told_at = IntegerField(default=now)
     end_told_at = IntegerField(null=True)
+    arrivals = IntegerField(default=0)
 
     class Meta:
         table_name = "alert_tellings"

@@ -488,8 +488,13 @@ CREATE TABLE alerts (
     told_at INTEGER,
     ended_at INTEGER,
     end_told_at INTEGER,
-    -- How often it came back soon after it had ended.
-    returns INTEGER NOT NULL DEFAULT 0
+    -- How often it came back soon after it had ended, and when it did last.
+    returns INTEGER NOT NULL DEFAULT 0,
+    returned_at INTEGER,
+    -- What it is about, such as each of its orders, as JSON; and how many of them came since it
+    -- began: those are told, too.
+    things TEXT NOT NULL DEFAULT '{}',
+    arrivals INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE UNIQUE INDEX alerts_one_open ON alerts (kind, subject) WHERE ended_at IS NULL;
@@ -502,6 +507,8 @@ CREATE TABLE alert_tellings (
     told_at INTEGER NOT NULL,
     -- When it was told that it is over; NULL again when it came back and that was told.
     end_told_at INTEGER,
+    -- How many of the alert's arrivals had come when it was last told.
+    arrivals INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (alert_id, address_hash)
 ) STRICT, WITHOUT ROWID;
 

@@ -5,6 +5,7 @@ everything comes from the database and the disk, and nothing is counted in a pro
 """
 
 import platform
+import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -52,15 +53,31 @@ def _metrics(prometheus: CollectorRegistry, settings: Settings) -> Response:
 def _is_allowed(settings: Settings) -> bool:
     """Whether every address that the request came through is in an allowed network.
 
-    A proxy adds its client's address to X-Forwarded-For: what a client writes there itself cannot
-    hide it, and it counts also where PANEL_TRUSTED_PROXIES believes no proxy.
+    A proxy adds its client's address to one of these headers: what a client writes there itself
+    cannot hide it, and it counts also where PANEL_TRUSTED_PROXIES believes no proxy.
     """
-    forwarded = request.headers.get("X-Forwarded-For", "")
-    passed = [part.strip() for part in forwarded.split(",")] if forwarded else []
+    headers = request.headers
+    passed = [
+        *_listed(headers.get("X-Forwarded-For", "")),
+        *_listed(headers.get("X-Real-IP", "")),
+        *_FORWARDED_FOR.findall(headers.get("Forwarded", "")),
+    ]
     return all(_is_in(settings, address) for address in (request.remote_addr or "", *passed))
 
 
+_FORWARDED_FOR = re.compile(r"""(?<![^\s;,])for\s*=\s*("[^"]*"?|[^\s;,]*)""", re.IGNORECASE)
+"""An address in the header Forwarded, with its port where there is one."""
+
+
+def _listed(addresses: str) -> list[str]:
+    """The addresses of a header; a blank one has none."""
+    return [part.strip() for part in addresses.split(",")] if addresses.strip() else []
+
+
 def _is_in(settings: Settings, address: str) -> bool:
+    address = address.strip('"')
+    if with_port := re.fullmatch(r"\[([^]]*)\](?::\d+)?|([\d.]+):\d+", address):
+        address = with_port[1] or with_port[2]
     try:
         found = ip_address(address)
     except ValueError:

@@ -5,7 +5,9 @@ import click
 from api.context import current_settings
 from cli.common import Command, as_json, show_rows
 from panel import attention
+from panel.alerts.beside import beside
 from panel.attention import Item
+from panel.attention.items import count_of
 
 
 @click.command("attention", cls=Command)
@@ -36,6 +38,8 @@ def command(limit: int, as_json: bool) -> None:
         click.echo(f"{kind}: there are more of these; --limit shows more.")
     if not found:
         click.echo("Nothing waits for you.")
+    if count := len(beside(found)):
+        click.echo(f"And {count_of(count, 'alert', 'alerts')}: flask notify list")
 
 
 def _row(item: Item) -> dict[str, object]:

@@ -33,7 +33,7 @@ def _row(alert: Standing) -> dict[str, object]:
     return {
         "kind": alert.kind,
         "about": alert.subject,
-        "since": when(alert.began_at),
+        "since": when(alert.since),
         "told": when(alert.told_at) if alert.told_at is not None else None,
         "text": sentence(alert.text),
     }

@@ -40,7 +40,10 @@ CREATE TABLE alerts (
     told_at INTEGER,
     ended_at INTEGER,
     end_told_at INTEGER,
-    returns INTEGER NOT NULL DEFAULT 0
+    returns INTEGER NOT NULL DEFAULT 0,
+    returned_at INTEGER,
+    things TEXT NOT NULL DEFAULT '{}',
+    arrivals INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE UNIQUE INDEX alerts_one_open ON alerts (kind, subject) WHERE ended_at IS NULL;
@@ -51,6 +54,7 @@ CREATE TABLE alert_tellings (
     address_hash BLOB NOT NULL CHECK (length(address_hash) = 32),
     told_at INTEGER NOT NULL,
     end_told_at INTEGER,
+    arrivals INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (alert_id, address_hash)
 ) STRICT, WITHOUT ROWID;
 

@@ -1,6 +1,6 @@
 """When the worker was last alive."""
 
-from database.clock import now
+from database.clock import now, past
 from database.transactions import immediate
 from models import Heartbeat
 
@@ -14,6 +14,6 @@ def record_alive() -> None:
 
 
 def last_seen_at() -> int | None:
-    """When the worker was last alive; None if it never was."""
+    """When the worker was last alive; None if it never was, or if that is in the future."""
     beat = Heartbeat.get_or_none(Heartbeat.name == WORKER)
-    return beat.seen_at if beat else None
+    return past(beat.seen_at) if beat else None

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from database.clock import now
+from database.clock import now, past
 from database.transactions import immediate
 from models import TaskRun
 
@@ -45,5 +45,11 @@ def record_failure(task: Task, problem: str) -> None:
 
 
 def last(task: Task) -> TaskRun | None:
-    """A task's last success and its last failure; None if it never ran."""
-    return TaskRun.get_or_none(TaskRun.name == task)
+    """A task's last success and its last failure; None if it never ran.
+
+    Times in the future, from when the clock was ahead, count as never.
+    """
+    done = TaskRun.get_or_none(TaskRun.name == task)
+    if done is not None:
+        done.succeeded_at, done.failed_at = past(done.succeeded_at), past(done.failed_at)
+    return done

@@ -3,13 +3,16 @@
 Nothing here reads or writes anything.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from panel import attention
+from panel.alerts import things
 from panel.alerts.kinds import Condition, Kind, Look
-from panel.alerts.words import condition_text, sentence
+from panel.alerts.things import Known, Thing
+from panel.alerts.words import sentence, with_commands
 
 DAY_S = 86400
 
@@ -22,6 +25,9 @@ class Pace(NamedTuple):
     told again.
     gone_s: how long something must be gone before its end is told; twice as long each time that it
     came back, up to longest_gone_s. returns_s: what comes back within this time goes on.
+    back_s: after how long, since it was told, it is told that it came back; twice as long with
+    each further return, up to longest_back_s. more_s: after how long it is told of what is new
+    under it.
     first_pause_s, longest_pause_s: the pauses of an address that takes nothing.
     """
 
@@ -31,12 +37,18 @@ class Pace(NamedTuple):
     gone_s: int = 600
     longest_gone_s: int = 4 * 3600
     returns_s: int = 6 * 3600
+    back_s: int = 3600
+    longest_back_s: int = 4 * 3600
+    more_s: int = 3600
     first_pause_s: int = 60
     longest_pause_s: int = 3600
 
 
 class Alert(NamedTuple):
-    """A row of the table `alerts`."""
+    """A row of the table `alerts`.
+
+    arrivals: how many things came to it since it began.
+    """
 
     id: int
     kind: str
@@ -45,30 +57,53 @@ class Alert(NamedTuple):
     began_at: int
     ended_at: int | None = None
     returns: int = 0
+    returned_at: int | None = None
+    things: Known = MappingProxyType({})
+    arrivals: int = 0
+
+    @property
+    def since(self) -> int:
+        """Since when it stands: when it came back last, or when it began."""
+        return self.began_at if self.returned_at is None else self.returned_at
 
 
 class Telling(NamedTuple):
-    """What an address was told of an alert, and when."""
+    """What an address was told of an alert, and when; and how many arrivals it had then."""
 
     told_at: int
     end_told_at: int | None = None
+    arrivals: int = 0
 
 
 class News(StrEnum):
     """What is to be told of an alert."""
 
     BEGUN = "begun"
+    MORE = "more"
+    BACK = "back"
     LASTING = "lasting"
     OVER = "over"
 
 
+class Report(NamedTuple):
+    """What an address is told of an alert; more: how many things came since it was last told."""
+
+    alert: Alert
+    news: News
+    more: int = 0
+
+
 class Changes(NamedTuple):
-    """What changes in the table: by alerts' numbers, but for what begins."""
+    """What changes in the table: by alerts' numbers, but for what begins.
+
+    things: what is known of an alert's things, and how many came since it began.
+    """
 
     begun: list[Condition]
     returned: list[int]
     ended: list[int]
     texts: dict[int, str]
+    things: Mapping[int, tuple[Known, int]] = MappingProxyType({})
 
 
 # Many things at once
@@ -113,11 +148,16 @@ def fold(
 
 def _together(kind: str, conditions: list[Condition]) -> Condition:
     if len(conditions) == 1:
-        return conditions[0]._replace(subject=MORE)
+        return conditions[0]._replace(subject=MORE, things=_things(conditions[0]))
     shown = " ".join(sentence(one.text) for one in conditions[:SHOWN])
     more = len(conditions) - SHOWN
     text = f"{len(conditions)} services: {shown}" + (f" And {more} more." if more > 0 else "")
-    return Condition(kind, MORE, condition_text(text, (FOLDED[kind],)))
+    found = tuple(thing for one in conditions for thing in _things(one))
+    return Condition(kind, MORE, with_commands(text, FOLDED[kind]), found)
+
+
+def _things(condition: Condition) -> tuple[Thing, ...]:
+    return condition.things or (Thing(condition.subject),)
 
 
 # What changes
@@ -131,7 +171,7 @@ def changes(known: Iterable[Alert], look: Look, moment: int, pace: Pace) -> Chan
     latest = {(alert.kind, alert.subject): alert for alert in sorted(known)}
     standing = {key for key, alert in latest.items() if alert.ended_at is None}
     wrong = {(one.kind, one.subject): one for one in fold(look.conditions, standing)}
-    found = Changes([], [], [], {})
+    found = Changes([], [], [], {}, new_things := {})
     for key, condition in wrong.items():
         alert = latest.get(key)
         if alert is None or _is_long_over(alert, moment, pace):
@@ -141,10 +181,21 @@ def changes(known: Iterable[Alert], look: Look, moment: int, pace: Pace) -> Chan
             found.returned.append(alert.id)
         if alert.text != condition.text:
             found.texts[alert.id] = condition.text
-    found.ended.extend(
-        latest[key].id for key in sorted(standing - wrong.keys()) if key[0] not in look.unknown
-    )
+        known_now, arrived = things.follow(alert.things, condition.things, moment, pace.returns_s)
+        if known_now != alert.things:
+            new_things[alert.id] = (known_now, alert.arrivals + arrived)
+    for key in sorted(latest.keys() - wrong.keys()):
+        if _ends(latest[key], look, moment, pace):
+            found.ended.append(latest[key].id)
     return found
+
+
+def _ends(alert: Alert, look: Look, moment: int, pace: Pace) -> bool:
+    """Whether something that is not wrong now ends at this moment."""
+    lingers = (alert.kind, alert.subject) in look.lingering
+    if alert.ended_at is None:
+        return not lingers and alert.kind not in look.unknown
+    return lingers and not _is_long_over(alert, moment, pace)  # it was not over until now
 
 
 def _is_long_over(alert: Alert, moment: int, pace: Pace) -> bool:
@@ -185,7 +236,19 @@ def _news_of_open(alert: Alert, telling: Telling | None, moment: int, pace: Pace
         return News.BEGUN if alert.began_at <= moment - pace.settle_s else None
     if telling.end_told_at is not None:
         return News.BEGUN  # it came back after its end was told
+    is_back = alert.returned_at is not None and alert.returned_at > telling.told_at
+    if is_back and telling.told_at <= moment - back_s(alert.returns, pace):
+        return News.BACK
+    if alert.arrivals > telling.arrivals and telling.told_at <= moment - pace.more_s:
+        return News.MORE
     return News.LASTING if telling.told_at <= moment - pace.again_s else None
+
+
+def back_s(returns: int, pace: Pace) -> int:
+    """How long after the last message it is told that something came back, for the so-many-th
+    time: it may have gone and come back meanwhile.
+    """
+    return min(pace.back_s * 2 ** min(max(returns - 1, 0), 10), pace.longest_back_s)
 
 
 def pause_s(failures: int, pace: Pace) -> int:

@@ -8,7 +8,8 @@ from database.clock import now
 from models import Account
 from panel import attention, health, money, service_queries
 from panel.alerts.kinds import ALL, NOT_TOLD, Condition, Kind, Look
-from panel.alerts.words import condition_text
+from panel.alerts.things import Thing, key
+from panel.alerts.words import condition_text, sentence, with_commands
 from panel.attention import Item
 from panel.attention.items import count_of, is_are, moment, said
 from panel.attention.of_providers import long_waiting, old_prices, unanswered
@@ -21,7 +22,7 @@ from settings import Settings
 log = logging.getLogger("panel.alerts")
 
 HOUR_S = 3600
-LIMIT = 100
+LIMIT = 1000
 """The most lines of one kind that are looked at."""
 SHOWN = 3
 """So many things of one kind at one provider are told, and how many more there are."""
@@ -51,7 +52,21 @@ def look(settings: Settings, serving_s: int) -> Look:
         except Exception:
             log.exception("it was not found out whether anything is wrong with: %s", kinds[0])
             unknown |= set(kinds)
-    return Look(found, frozenset(unknown))
+    try:
+        lingering = _lingering(settings)
+    except Exception:
+        log.exception("it was not found out which providers fail")
+        unknown.add(Kind.UNREACHABLE)
+        lingering = frozenset()
+    return Look(found, frozenset(unknown), lingering)
+
+
+def _lingering(settings: Settings) -> frozenset[tuple[str, str]]:
+    """The providers that fail at all: that one does not answer is not over yet."""
+    if not settings.failing_minutes:
+        return frozenset()
+    failing = [one.name for one in registry.listing() if one.failing_since is not None]
+    return frozenset((Kind.UNREACHABLE, name) for name in failing)
 
 
 # What waits for an operator
@@ -72,16 +87,24 @@ def _attention(at: Moment) -> Iterator[Condition]:
 
 def _of_items(kind: str, subject: str, items: list[Item]) -> Condition:
     """Several things of one kind at one provider as one condition."""
-    if len(items) == 1:
-        return Condition(kind, subject, condition_text(items[0].text, items[0].commands))
-    return Condition(kind, subject, _several([item.text for item in items], "flask attention"))
+    text = _of_item(items[0])
+    if len(items) > 1:
+        text = _several(items)
+    # The first command names what it is about, whatever is told of it.
+    things = tuple(Thing(key(item.commands[0]), item.newest, item.orders) for item in items)
+    return Condition(kind, subject, text, things)
 
 
-def _several(texts: list[str], command: str) -> str:
+def _of_item(item: Item) -> str:
+    return condition_text(item.text, item.commands, (item.provider,))
+
+
+def _several(items: list[Item]) -> str:
     """Several sentences as one, with the command that lists them all."""
-    more = len(texts) - SHOWN
+    shown = [sentence(_of_item(item)) for item in items[:SHOWN]]
+    more = len(items) - SHOWN
     tail = f" And {more} more." if more > 0 else ""
-    return condition_text(" ".join(texts[:SHOWN]) + tail, (command,))
+    return with_commands(" ".join(shown) + tail, "flask attention")
 
 
 def _unreachable(at: Moment) -> Iterator[Condition]:
@@ -100,7 +123,7 @@ def _waiting(at: Moment) -> Iterator[Condition]:
 
 def _each(kind: Kind, items: Iterable[Item]) -> Iterator[Condition]:
     for item in items:
-        yield _of_items(kind, item.provider, [item])
+        yield Condition(kind, item.provider, _of_item(item))
 
 
 # Providers, services, orders
@@ -112,7 +135,8 @@ def _balance(at: Moment) -> Iterator[Condition]:
         if threshold_micros and registry.is_low(provider, threshold_micros):
             text = f"{provider.name} has {provider.balance} of ours left: add funds there."
             command = f"flask provider balance {provider.name}"
-            yield Condition(Kind.BALANCE, provider.name, condition_text(text, (command,)))
+            told = condition_text(text, (command,), (provider.name,))
+            yield Condition(Kind.BALANCE, provider.name, told)
 
 
 def _below_cost(at: Moment) -> Iterator[Condition]:
@@ -137,7 +161,8 @@ def _off_sale(at: Moment) -> Iterator[Condition]:
             text = f"{name} is not sold: it would be sold below its cost."
             command = f"flask service edit {number} --rate RATE"
             kind = Kind.BELOW_COST
-        told = condition_text(text, (command, f"flask service disable {number}"))
+        settle = (command, f"flask service disable {number}")
+        told = condition_text(text, settle, (row["provider"] or "",))
         yield Condition(kind, _service(number), told)
 
 
@@ -149,7 +174,8 @@ def _prices(at: Moment) -> Iterator[Condition]:
             f"it was {before} a day ago or less."
         )
         command = f"flask service show {rise.service_id}"
-        yield Condition(Kind.PRICE, _service(rise.service_id), condition_text(text, (command,)))
+        told = condition_text(text, (command,), (rise.provider,))
+        yield Condition(Kind.PRICE, _service(rise.service_id), told)
 
 
 def _service(number: int) -> str:
@@ -169,22 +195,31 @@ def _stuck(at: Moment) -> Iterator[Condition]:
         if more := len(orders) - 1:
             at_least = "at least " if len(orders) == LIMIT else ""
             text += f", and {at_least}{more} more there {is_are(more)} as still"
-        yield Condition(
-            Kind.STUCK, name, condition_text(f"{text}.", (f"flask order show {order_id}",))
-        )
+        told = condition_text(f"{text}.", (f"flask order show {order_id}",), (name,))
+        things = tuple(Thing(str(number)) for number, _ in orders)
+        yield Condition(Kind.STUCK, name, told, things)
 
 
 # The panel itself
 
 
 def _worker(at: Moment) -> Iterator[Condition]:
-    if not health.is_worker_late(at.serving_s):
-        return
+    if (late := late_worker(at.serving_s)) is not None:
+        yield late
+
+
+def late_worker(serving_s: int) -> Condition | None:
+    """That the worker is late, if it is.
+
+    :param serving_s: for how long the panel has served, in seconds.
+    """
+    if not health.is_worker_late(serving_s):
+        return None
     late_s = health.worker_late_s()
     since = f"since {moment(now() - late_s)} UTC" if late_s else "at all"
     text = f"The worker was not seen {since}: no order is sent, and none is followed."
     commands = ("systemctl status panel-worker", "journalctl -u panel-worker -n 50")
-    yield Condition(Kind.WORKER, "", condition_text(text, commands))
+    return Condition(Kind.WORKER, "", condition_text(text, commands))
 
 
 def _disk(at: Moment) -> Iterator[Condition]:

@@ -2,10 +2,10 @@
 
 import socket
 
-from database.clock import now
+from database.clock import now, past
 from panel.alerts import notify, record
 from panel.alerts.kinds import Kind
-from panel.alerts.message import Message, title
+from panel.alerts.message import Message, Type, title
 from panel.alerts.rounds import Send
 from settings import Settings
 
@@ -29,12 +29,12 @@ def trial_message(settings: Settings) -> Message:
 def unit_message(settings: Settings, unit: str) -> Message:
     """What is told of a unit that failed."""
     text = f"{unit} failed on {socket.gethostname()}, see: journalctl -u {unit} -n 50"
-    return Message(title(settings, f"{unit} failed"), text)
+    return Message(title(settings, f"{unit} failed"), text, Type.FAILURE)
 
 
 def was_told(unit: str) -> bool:
     """Whether it was told of late that this unit failed."""
-    told_at = record.last_told(Kind.UNIT, unit)
+    told_at = past(record.last_told(Kind.UNIT, unit))
     return told_at is not None and told_at > now() - AGAIN_S
 
 

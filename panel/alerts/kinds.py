@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from panel import attention
+from panel.alerts.things import Thing
 
 
 class Kind(StrEnum):
@@ -40,15 +41,21 @@ class Condition(NamedTuple):
     kind: one of ALL. subject: what it is about, such as a provider's name; "" where there is only
     one.
     text: what an operator is told of it; what to do stands in lines of its own.
+    things: what it is about, where more of the same may come.
     """
 
     kind: str
     subject: str
     text: str
+    things: tuple[Thing, ...] = ()
 
 
 class Look(NamedTuple):
-    """All that is wrong now, and the kinds of which this could not be found out."""
+    """All that is wrong now, and the kinds of which this could not be found out.
+
+    lingering: kind and subject of what is not over yet, though it is not wrong enough to begin.
+    """
 
     conditions: list[Condition]
     unknown: frozenset[str]
+    lingering: frozenset[tuple[str, str]] = frozenset()

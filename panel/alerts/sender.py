@@ -1,7 +1,8 @@
 """A program that sends one message by Apprise, and says why it was not taken.
 
-It reads a JSON object from the standard input: address, title, body and limit_s; and writes one
-with `problem`, "" where the message was taken. Run by notify.py, in a process of its own.
+It reads a JSON object from the standard input: address, title, body, type and limit_s; and
+writes one with `problem`, "" where the message was taken. Run by notify.py, in a process of its
+own.
 """
 
 import contextlib
@@ -27,7 +28,7 @@ class Failures(logging.Handler):
             self.status = found[1]
 
 
-def send(address: str, title: str, body: str) -> str:
+def send(address: str, title: str, body: str, type: str) -> str:
     """Send the message; why it was not taken, or ""."""
     import apprise
 
@@ -40,8 +41,9 @@ def send(address: str, title: str, body: str) -> str:
     )
     target = apprise.Apprise(asset=asset)
     if not target.add(address) or len(target) != 1:
-        return "Apprise knows no such address"
-    if target.notify(body=body, title=title, body_format=apprise.NotifyFormat.TEXT):
+        return "Apprise cannot use it: unknown, or a part of it is missing"
+    kind = apprise.NotifyType(type)
+    if target.notify(body, title, kind, body_format=apprise.NotifyFormat.TEXT):
         return ""
     return f"refused with {failures.status}" if failures.status else "refused, or not reached"
 
@@ -67,7 +69,7 @@ def main() -> None:
     signal.alarm(request["limit_s"] + 5)  # if nobody waits for the answer any more
     with nothing_printed():
         try:
-            problem = send(request["address"], request["title"], request["body"])
+            problem = send(request["address"], request["title"], request["body"], request["type"])
         except Exception as error:
             problem = f"an error in Apprise ({type(error).__name__})"
     print(json.dumps({"problem": problem}), flush=True)

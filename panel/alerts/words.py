@@ -1,35 +1,31 @@
-"""What leaves the machine in a message: plain, short, and without customers' data and keys."""
+"""The text of an alert as it leaves the machine: what is wrong, and what settles it."""
 
-import re
+from collections.abc import Collection
+
+from panel.alerts.details import CUT, without_details
 
 MAX_TEXT = 500
 """The most characters of the sentence about one thing."""
 
-CUT = "\N{HORIZONTAL ELLIPSIS}"
 
-_LINK = re.compile(r"((?:https?://)?(?:[\w-]+\.)+[a-z]{2,})(?::\d+)?[/?#][^\s\"'”»,;)]*", re.I)
-_NAME = re.compile(r"(?<![\w.])@[\w.]+|[\w.+-]+@[\w-]+\.[\w.-]+")
-_KEY = re.compile(r"\b(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{20,}\b")
-
-
-def without_details(text: str) -> str:
-    """A text without what a provider's words may repeat: links but their host, names, keys."""
-    text = _LINK.sub(rf"\1/{CUT}", text)
-    return _KEY.sub(CUT, _NAME.sub(f"@{CUT}", text))
-
-
-def condition_text(text: str, commands: tuple[str, ...] = ()) -> str:
+def condition_text(text: str, commands: tuple[str, ...] = (), ours: Collection[str] = ()) -> str:
     """What an operator is told of one thing: a sentence, and the commands that settle it.
 
     A command that would repeat what the sentence must not is told by where it stands.
+
+    :param ours: words that are no customer's data whatever they look like: providers' names.
     """
-    told = without_details(text)
-    if len(told) > MAX_TEXT:
-        told = told[: MAX_TEXT - 1].rstrip() + CUT
-    plain = [command for command in commands if without_details(command) == command]
+    plain = [command for command in commands if without_details(command, ours) == command]
     if len(plain) < len(commands):
         plain = ["flask attention"]
-    return "\n".join((told, *plain))
+    return with_commands(without_details(text, ours), *plain)
+
+
+def with_commands(told: str, *commands: str) -> str:
+    """A condition's text of a sentence that may be told as it is."""
+    if len(told) > MAX_TEXT:
+        told = told[: MAX_TEXT - 1].rstrip() + CUT
+    return "\n".join((told, *commands))
 
 
 def sentence(text: str) -> str:

@@ -35,6 +35,8 @@ class Item(NamedTuple):
     text: what happened, with the provider's own words.
     commands: what to do; each one of them settles it.
     orders: how many orders it is about, where it stands for several.
+    newest: a number that is higher when something is new about it, as that of the newest
+        order.
     provider, service_id, order_id: what it is about; the most precise of them has a page where
         the same can be done.
     """
@@ -46,6 +48,7 @@ class Item(NamedTuple):
     provider: str = ""
     service_id: int | None = None
     order_id: int | None = None
+    newest: int = 0
 
 
 def said(text: str) -> str:

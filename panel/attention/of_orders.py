@@ -53,7 +53,7 @@ def _listed(parts: list[str]) -> str:
 
 def funds() -> Iterator[Item]:
     """The providers at which orders wait for funds."""
-    for name, balance, count, first_order in waiting.waiting_for_funds():
+    for name, balance, count, first_order, newest in waiting.waiting_for_funds():
         orders = orders_that(count, first_order, "waits", "wait")
         yield Item(
             Kind.FUNDS,
@@ -62,6 +62,7 @@ def funds() -> Iterator[Item]:
             (f"flask provider resume {name}",),
             count,
             provider=name,
+            newest=newest,
         )
 
 
@@ -108,6 +109,7 @@ def _refusal(word: WaitingWord) -> Item:
         ),
         word.orders,
         provider=word.provider,
+        newest=word.newest_order,
     )
 
 
@@ -120,6 +122,7 @@ def _status_word(word: WaitingWord) -> Item:
         (f"{_teach(word)} STATUS",),
         word.orders,
         provider=word.provider,
+        newest=word.newest_order,
     )
 
 

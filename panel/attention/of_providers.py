@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterator
 
-from database.clock import now
+from database.clock import now, past
 from models import Provider, Service, Source
 from panel.attention.items import Item, Kind, count_of, day, moment, orders_that, said
 from panel.orders import waiting
@@ -47,8 +47,12 @@ def _failing(settings: Settings) -> Iterator[Item]:
 def unanswered(failing_s: int) -> Iterator[Item]:
     """The providers that have not answered something, or have refused it, for so many seconds."""
     for provider in registry.listing():
-        if provider.failing_since is not None and provider.failing_since <= now() - failing_s:
-            text = f"{provider.name} fails since {moment(provider.failing_since)} UTC"
+        if provider.failing_since is None:
+            continue
+        since = past(provider.failing_since)  # else the clock was ahead: it may be long ago
+        if since is None or since <= now() - failing_s:
+            when = f" since {moment(since)} UTC" if since else ""
+            text = f"{provider.name} fails{when}"
             yield _to_look_at(provider.name, f"{text}: {said(provider.failing_because)}.")
 
 
@@ -128,7 +132,7 @@ def _change_of_provider(change: Pending, ours: str) -> Item:
     if held := _held_services(change.provider_id):
         text += f" {count_of(held, 'service is', 'services are')} held."
     kind = Kind.CURRENCY if change.kind == PendingKind.CURRENCY else Kind.PROVIDER
-    return Item(kind, text, explain.commands_for(change, ours), provider=name)
+    return Item(kind, text, explain.commands_for(change, ours), provider=name, newest=change.id)
 
 
 def _held_services(provider_id: int) -> int:

@@ -56,6 +56,7 @@ def _change_of_service(service_id: int, changes: list[Pending]) -> Item:
         (f"flask service confirm {service_id}", f"flask service disable {service_id}"),
         provider=changes[0].provider_name,
         service_id=service_id,
+        newest=max(change.id for change in changes),
     )
 
 

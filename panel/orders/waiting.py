@@ -19,7 +19,7 @@ class WaitingWord(NamedTuple):
 
     kind: "status", or "refusal".
     word: as the provider wrote it; for a refusal, of one of the orders.
-    orders: how many wait with them; first_order is the oldest.
+    orders: how many wait with them; first_order is the oldest, newest_order the newest.
     due_at: when the first of them is canceled and paid back, in seconds since 1970; None where
         they wait until something is taught.
     """
@@ -29,6 +29,7 @@ class WaitingWord(NamedTuple):
     word: str
     orders: int
     first_order: int
+    newest_order: int
     due_at: int | None
 
 
@@ -42,6 +43,7 @@ def unknown_words(provider_id: int | None = None) -> list[WaitingWord]:
             Order.held_text,
             fn.COUNT(Order.id),
             fn.MIN(Order.id),
+            fn.MAX(Order.id),
             fn.MIN(Order.send_at),
         )
         .join(Provider)
@@ -51,11 +53,12 @@ def unknown_words(provider_id: int | None = None) -> list[WaitingWord]:
     if provider_id is not None:
         query = query.where(Order.provider == provider_id)
     found: dict[tuple[str, str, str], WaitingWord] = {}
-    for name, because, text, count, first_order, due_at in rows(query.tuples()):
+    for name, because, text, count, first_order, newest_order, due_at in rows(query.tuples()):
         is_refusal = because == "refusal"
         plain = words.plain_refusal(text) if is_refusal else words.plain(text)
         kind = "refusal" if is_refusal else "status"
-        word = WaitingWord(name, kind, text, count, first_order, due_at if is_refusal else None)
+        due_at = due_at if is_refusal else None
+        word = WaitingWord(name, kind, text, count, first_order, newest_order, due_at)
         known = found.get((name, kind, plain))
         found[name, kind, plain] = word if known is None else _merged(known, word)
     return list(found.values())
@@ -67,19 +70,22 @@ def _merged(one: WaitingWord, other: WaitingWord) -> WaitingWord:
     return one._replace(
         orders=one.orders + other.orders,
         first_order=min(one.first_order, other.first_order),
+        newest_order=max(one.newest_order, other.newest_order),
         due_at=min(due, default=None),
     )
 
 
-def waiting_for_funds() -> list[tuple[str, str, int, int]]:
+def waiting_for_funds() -> list[tuple[str, str, int, int, int]]:
     """The providers at which orders wait for funds.
 
     :returns: for each its name, our balance there as it writes it, how many orders wait, and the
-        oldest of them.
+        oldest and the newest of them.
     """
     query = (
         _held("funds")
-        .select(Provider.name, Provider.balance, fn.COUNT(Order.id), fn.MIN(Order.id))
+        .select(
+            Provider.name, Provider.balance, fn.COUNT(Order.id), fn.MIN(Order.id), fn.MAX(Order.id)
+        )
         .join(Provider)
         .group_by(Provider.id)
         .order_by(Provider.name)

@@ -95,7 +95,42 @@ ALLOWED: list[tuple[str, str, str, bool]] = [
     ("127.0.0.1", "127.0.0.1, 203.0.113.9", "2", False),
     ("127.0.0.1", "10.1.2.3", "1", True),
     ("127.0.0.1", "nonsense", "0", False),
+    ("127.0.0.1", " ", "0", True),
+    ("127.0.0.1", "127.0.0.1,", "0", False),
 ]
+
+OTHER_HEADERS: list[tuple[str, str, bool]] = [
+    ("X-Real-IP", "203.0.113.9", False),
+    ("X-Real-IP", "10.1.2.3", True),
+    ("X-Real-IP", " ", True),
+    ("X-Real-IP", "nonsense", False),
+    ("Forwarded", "for=203.0.113.9", False),
+    ("Forwarded", 'For="203.0.113.9:4711";proto=https', False),
+    ("Forwarded", "proto=https;FOR = 203.0.113.9", False),
+    ("Forwarded", "for=10.1.2.3, for=203.0.113.9", False),
+    ("Forwarded", "for=203.0.113.9,for=10.1.2.3", False),
+    ("Forwarded", 'for="[2001:db8::9]:4711"', False),
+    ("Forwarded", "for=_hidden", False),
+    ("Forwarded", "for=unknown", False),
+    ("Forwarded", "for=", False),
+    ("Forwarded", 'for="203.0.113.9', False),
+    ("Forwarded", "for=10.1.2.3;by=203.0.113.9", True),
+    ("Forwarded", 'for="10.1.2.3:80", for="[::1]"', True),
+    ("Forwarded", 'for="[::1]:4711"', True),
+    ("Forwarded", "proto=https", True),
+    ("Forwarded", " ", True),
+]
+
+
+@pytest.mark.parametrize(("header", "value", "is_allowed"), OTHER_HEADERS)
+def test_an_address_in_another_header_of_a_proxy_counts_too(
+    panel_file: Path, header: str, value: str, is_allowed: bool
+) -> None:
+    client = make_app(
+        panel_file, PANEL_METRICS_ALLOW="127.0.0.1/32,10.1.0.0/16,::1/128"
+    ).test_client()
+    found = client.get("/metrics", headers={header: value})
+    assert found.status_code == (200 if is_allowed else 404)
 
 
 @pytest.mark.parametrize(("address", "forwarded", "proxies", "is_allowed"), ALLOWED)
@@ -144,6 +179,21 @@ def expressions() -> list[str]:
 def test_the_dashboard_shows_every_metric_and_no_other(measured: FlaskClient) -> None:
     shown = {name for expr in expressions() for name in re.findall(r"\bpanel_\w+", expr)}
     assert shown == {family.name for family in read(measured.get("/metrics").text)}
+
+
+def test_what_was_never_done_is_shown_as_never() -> None:
+    """The time since the 0 that stands for never would be more than 50 years."""
+    ages = [
+        panel
+        for panel in DASHBOARD["panels"]
+        for target in panel.get("targets", [])
+        if "time()" in target["expr"]
+    ]
+    assert len(ages) == 4
+    for panel in ages:
+        (target,) = panel["targets"]
+        assert re.fullmatch(r"time\(\) - \(panel_\w+\{[^}]+\} > 0\)", target["expr"])
+        assert panel["fieldConfig"]["defaults"]["noValue"] == "never"
 
 
 def test_the_dashboard_can_be_imported() -> None:

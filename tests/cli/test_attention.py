@@ -5,12 +5,23 @@ import json
 from support.commands import FlaskCommand, good
 from support.faulty import FaultyProvider
 
-from models import Provider
+from models import Alert, Provider
 
 
 def test_nothing_waits(flask: FlaskCommand) -> None:
     assert good(flask("attention")) == "Nothing waits for you.\n"
     assert json.loads(good(flask("attention", "--json"))) == []
+
+
+def test_alerts_that_are_no_lines_are_counted_with_where_they_are_listed(
+    flask: FlaskCommand,
+) -> None:
+    Alert.create(kind="balance", subject="up", text="up has 1 USD.")
+    Alert.create(kind="review", subject="up", text="told as a line")
+    told = "Nothing waits for you.\nAnd 1 alert: flask notify list\n"
+    assert good(flask("attention")) == told
+    Alert.create(kind="disk", subject="", text="Full.")
+    assert good(flask("attention")).endswith("\nAnd 2 alerts: flask notify list\n")
 
 
 def test_what_waits_is_told_with_the_commands_that_settle_it(

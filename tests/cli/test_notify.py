@@ -129,3 +129,4 @@ def test_a_real_message_is_sent_also_where_the_database_cannot_be_opened(
     assert "made by a newer version" in done.stderr
     assert "s3cret" not in done.stderr + done.stdout
     assert [taken.path for taken in receiver.taken] == ["/s3cret"] * 2
+    assert [taken.type for taken in receiver.taken] == ["info", "failure"]

@@ -16,6 +16,7 @@ class Taken(NamedTuple):
     path: str
     title: str
     message: str
+    type: str
 
 
 class Receiver:
@@ -70,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path in self.receiver.refuses:
             self._answer(500)
             return
-        self.receiver.taken.append(Taken(self.path, body["title"], body["message"]))
+        self.receiver.taken.append(Taken(self.path, body["title"], body["message"], body["type"]))
         self._answer(200)
 
     def do_GET(self) -> None:

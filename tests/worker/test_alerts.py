@@ -62,6 +62,7 @@ def test_what_begins_lasts_and_ends_is_told_once_each_to_every_address(
     assert recorder.asked_for_balance.wait(30)
     first = receiver.await_messages(good, 1)
     assert "The last backup failed: the disk is full." in first.message
+    assert first.type == "failure"
 
     # What begins together is one message; what lasts is not told again.
     fail(server)
@@ -86,11 +87,14 @@ def test_what_begins_lasts_and_ends_is_told_once_each_to_every_address(
         AlertTelling.update(told_at=AlertTelling.told_at - 86400).execute()
     third = receiver.await_messages(good, 3)
     assert third.title.endswith("3 lasting alerts")
+    assert third.type == "info"
     assert receiver.await_messages(bad, 2).message == third.message
 
     # And when it is over.
     mend(server)
-    assert receiver.await_messages(good, 4).title.endswith("3 over alerts")
+    last = receiver.await_messages(good, 4)
+    assert last.title.endswith("3 over alerts")
+    assert last.type == "success"
     assert receiver.await_messages(bad, 3).title.endswith("3 over alerts")
     assert (len(receiver.of(good)), len(receiver.of(bad))) == (4, 3)
     assert "refused with 500" in server.worker_log(server.workers[0])

@@ -6,9 +6,10 @@ from flask import render_template, request
 
 from api.context import current_settings
 from panel import attention, health, heartbeat, queries, reports, service_queries
+from panel.alerts.beside import beside
 from panel.money import MICROS
 from panel.providers import registry
-from web.dashboard.attention import lines
+from web.dashboard.attention import alert_lines, lines
 from web.dashboard.common import bp
 
 SHOWN = 10
@@ -25,6 +26,7 @@ def overview_page() -> str:
     sums = reports.sums(span)
     settings = current_settings()
     waiting = attention.everything(settings, WAITING_SHOWN)
+    alerts = alert_lines(beside(waiting.items))
     seen_at = heartbeat.last_seen_at()
     return render_template(
         "dashboard/overview.html",
@@ -34,8 +36,9 @@ def overview_page() -> str:
         total={name: sum(row[name] for row in sums) for name in sums[0]},
         chart=_chart(sums),
         statuses=reports.statuses(span),
+        alerts=alerts[:SHOWN],
         waiting=lines(waiting.items),
-        more=bool(waiting.cut),
+        more=bool(waiting.cut) or len(alerts) > SHOWN,
         warnings=queries.with_warning(SHOWN + 1),
         below_cost=service_queries.below_cost(SHOWN + 1),
         providers=[

@@ -203,6 +203,31 @@ def no_longer(*steps: Callable[[Up], Any]) -> Callable[[Up], None]:
     return make
 
 
+AHEAD: dict[str, tuple[Callable[[Up], Any], str]] = {
+    "the worker": (
+        lambda up: Heartbeat.update(seen_at=Heartbeat.seen_at + 9 * DAY).execute(), Kind.WORKER,
+    ),
+    "a backup": (
+        no_longer(
+            lambda up: TaskRun.update(succeeded_at=TaskRun.succeeded_at + 9 * DAY).execute(),
+            lambda up: Account.update(created_at=Account.created_at - 2 * DAY).execute(),
+        ),
+        Kind.BACKUP,
+    ),
+    "a provider that fails": (
+        provider(failing_because="x", failing_since=2**40), Kind.UNREACHABLE,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("happens", "kind"), AHEAD.values(), ids=list(AHEAD))
+def test_what_was_recorded_while_the_clock_was_ahead_counts_as_never(
+    happens: Callable[[Up], Any], kind: str, up: Up
+) -> None:
+    happens(up)
+    assert [one.kind for one in wrong(serving_s=600)] == [kind]
+
+
 QUIET: dict[str, Callable[[Up], Any]] = {
     "a balance that cannot be read": provider(balance="plenty"),
     "a provider that has just begun to fail": lambda up: registry.record_failing(up.id, "status"),

@@ -21,8 +21,8 @@ from support.trouble import (
     subscription,
 )
 
-from models import Order, Provider, Service, Source
-from panel import services
+from models import Alert, Heartbeat, Order, Provider, Service, Source
+from panel import heartbeat, services
 from panel.money import MICROS, ONE_PPT
 from panel.orders import lookup
 from panel.orders.refusal import Refusal
@@ -69,6 +69,83 @@ def test_the_overview_begins_with_what_waits(olga: Operator, up: SimpleNamespace
         assert told in text
         assert "flask " in text
     assert found == box(olga.text("/admin/attention"))
+
+
+def alerts_of(page: str) -> list[tuple[str, str]]:
+    """The alerts on a page: the address of each one's page, or "", and its text."""
+    _, _, after = page.partition('<ul class="lines alerts">')
+    inside, _, _ = after.partition("</ul>")
+    found = re.findall(r'<li>(?:<a href="([^"]+)">)?(.*?)</li>', inside, re.S)
+    return [(href, " ".join(re.sub(r"<[^>]+>", "", text).split())) for href, text in found]
+
+
+ALERTS = [
+    # In the order of the page: kind, subject, text; its page, and what is told of it.
+    ("worker", "", "The worker was not seen.\nsystemctl status panel-worker", "", "not seen"),
+    ("disk", "", "The disk is nearly full.\ndf -h", "", "nearly full"),
+    ("ledger", "", "The ledger is wrong.\nflask ledger check", "", "is wrong"),
+    ("backup", "", "There is no backup.\nsystemctl start panel-backup", "", "no backup"),
+    ("balance", "up", "up has 1 USD left.\nflask x", "/admin/providers/up", "1 USD left"),
+    ("unreachable", "up", "up fails.\nflask x", "/admin/providers/up", "up fails"),
+    ("below cost", "others", "9 services: x.\nflask service list", "", "9 services"),
+    ("price", "service 1", f"It costs {SCRIPT}.\nx", "/admin/services/1", "&lt;script&gt;alert"),
+]
+
+
+@pytest.mark.parametrize("path", ["/admin", "/admin/attention"])
+def test_alerts_that_stand_are_on_top_of_what_waits(
+    olga: Operator, up: SimpleNamespace, path: str
+) -> None:
+    for kind, subject, text, *_ in reversed(ALERTS):
+        Alert.create(kind=kind, subject=subject, text=text, began_at=86_400)
+    Alert.create(kind="disk", subject="", text="It was full.", ended_at=1)
+    Alert.create(kind="review", subject="up", text="told as an item")
+    in_review(up)
+    page = olga.text(path)
+    found = alerts_of(page)
+    assert [href for href, _ in found] == [href for *_, href, _ in ALERTS]
+    for (_, told), (kind, _, text, _, expected) in zip(found, ALERTS, strict=True):
+        assert expected in told
+        assert kind in told
+        assert "Since 1970-01-02 00:00 UTC." in told
+        assert text.partition("\n")[2] in told
+    assert "told as an item" not in page
+    assert SCRIPT not in page
+    assert len(box(page)) == 1
+    assert page.index("lines alerts") < page.index("lines waiting")
+
+
+@pytest.mark.parametrize("path", ["/admin", "/admin/attention"])
+def test_with_only_the_worker_dead_it_is_not_said_that_nothing_waits(
+    olga: Operator, up: SimpleNamespace, path: str
+) -> None:
+    heartbeat.record_alive()
+    assert "Nothing waits for you." in olga.text(path)
+    Heartbeat.update(seen_at=Heartbeat.seen_at - 61).execute()
+    page = olga.text(path)
+    assert "Nothing waits for you." not in page
+    assert [told[:27] for _, told in alerts_of(page)] == ["worker The worker was not s"]
+
+
+def test_what_fails_is_told_once(olga: Operator, up: SimpleNamespace) -> None:
+    provider(failing_because="status: HTTP 502", failing_since=86_400)(up)
+    for kind in ("unreachable", "waiting", "prices old"):
+        Alert.create(kind=kind, subject="up", text="up fails.")
+        Alert.create(kind=kind, subject="other", text="other fails.")
+    page = olga.text("/admin/attention")
+    assert len(box(page)) == 1
+    assert [href for href, _ in alerts_of(page)] == ["/admin/providers/other"] * 3
+
+
+def test_the_overview_shows_the_first_alerts_and_leads_to_the_others(
+    olga: Operator, up: SimpleNamespace
+) -> None:
+    for number in range(11):
+        Alert.create(kind="price", subject=f"service {number}", text="It costs more.")
+    page = olga.text("/admin")
+    assert len(alerts_of(page)) == 10
+    assert '<a href="/admin/attention">Show all that waits for you</a>' in page
+    assert len(alerts_of(olga.text("/admin/attention"))) == 11
 
 
 def test_every_line_leads_to_a_page_that_begins_with_it(
