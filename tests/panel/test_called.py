@@ -15,7 +15,7 @@ from api import logs
 from database.connection import database
 from panel import operators
 from panel.alerts import message
-from panel.alerts.book import Alert, News
+from panel.alerts.book import Alert, News, Report
 from panel.called import GROUPS, as_called
 
 
@@ -76,7 +76,7 @@ def test_a_page_tells_of_panel(server: Flask) -> None:
 def test_an_alert_and_the_workers_log_tell_of_panel() -> None:
     on_server = settings.read({"PANEL_COMMAND": "panel"})
     alert = Alert(1, "stuck", "up", "An order is stuck.\nflask order show 1", 0)
-    many = [(alert, News.BEGUN)] * (message.MAX_LINES + 1)
+    many = [Report(alert, News.BEGUN)] * (message.MAX_LINES + 1)
     body = message.write(on_server, many).body
     assert "panel order show 1" in body
     assert "1 more: panel notify list" in body
