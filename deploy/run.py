@@ -3,6 +3,8 @@
 It ends them when it is stopped, and when make is: also by a signal that make tells nobody of.
 """
 
+import contextlib
+import ctypes
 import os
 import re
 import runpy
@@ -15,6 +17,7 @@ from types import FrameType
 
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 LOOK_EVERY_S = 0.2
+PR_SET_PDEATHSIG = 1
 WORKER_PAUSE_S = 2
 """How long after its end the worker is started again."""
 MAX_PORT = 65535
@@ -86,7 +89,8 @@ class Runner:
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS[:1] + ENDINGS[2:])
         try:
-            return subprocess.Popen([sys.executable, "-m", *arguments])  # noqa: S603
+            command = [sys.executable, "-m", *arguments]
+            return subprocess.Popen(command, preexec_fn=_end_with_parent)  # noqa: S603
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
 
@@ -111,6 +115,12 @@ class Runner:
         code = 0 if server.returncode is None else server.returncode
         end([server, worker])
         return code if code >= 0 else 128 - code
+
+
+def _end_with_parent() -> None:
+    """Have the kernel tell this process to end when its parent is killed; only Linux does."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def end(processes: list[subprocess.Popen[bytes]]) -> None:

@@ -122,6 +122,16 @@ def test_nothing_is_left_when_make_is_killed(run: Callable[..., Run], name: str)
     assert "Traceback" not in panel.said()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of such an end")
+def test_nothing_is_left_when_what_make_runs_is_killed(run: Callable[..., Run]) -> None:
+    panel = run()
+    panel.wait_until_it_serves()
+    os.kill(panel.pid_of("python deploy/run.py"), signal.SIGKILL)
+    panel.make.wait(PATIENCE_S)
+    wait_for(lambda: panel.left() == {}, panel.left)
+    assert "the worker has stopped" in panel.said()
+
+
 def test_an_interrupt_of_the_terminal_ends_all_without_a_word(run: Callable[..., Run]) -> None:
     panel = run()
     panel.wait_until_it_serves()
