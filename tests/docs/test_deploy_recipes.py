@@ -117,6 +117,7 @@ def test_the_operators_wrapper_gives_settings_as_they_stand_in_the_file(tmp_path
         )  # fmt: skip
         return done.returncode, done.stdout + done.stderr
 
+    assert run("init-db")[0] == 0
     _, told = run("doctor")
     assert "PANEL_NAME: Olga's `panel`; #1 (environment)\n" in told
     assert "PANEL_NOTIFY: set (environment)\n" in told
@@ -270,15 +271,16 @@ def test_old_backups_go_and_so_does_what_one_that_was_killed_left(tmp_path: Path
     (days,) = re.findall(r"-mtime \+(\d+) ", command)
     old = time.time() - (int(days) + 1.5) * 86400
     for end in (".db", ".db.part", ".db.part-journal"):
-        (tmp_path / f"panel-new{end}").touch()
-        (tmp_path / f"panel-old{end}").touch()
-        os.utime(tmp_path / f"panel-old{end}", (old, old))
-    (tmp_path / "mine.db").touch()
-    os.utime(tmp_path / "mine.db", (old, old))
+        (tmp_path / f"panel-2-new{end}").touch()
+        (tmp_path / f"panel-1-old{end}").touch()
+        os.utime(tmp_path / f"panel-1-old{end}", (old, old))
+    (tmp_path / "panel-by-hand.db").touch()
+    os.utime(tmp_path / "panel-by-hand.db", (old, old))
     here = shlex.split(command.replace("/var/lib/panel/backups", str(tmp_path)))
     subprocess.run(here, check=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "mine.db", "panel-new.db", "panel-new.db.part", "panel-new.db.part-journal",
+        "panel-2-new.db", "panel-2-new.db.part", "panel-2-new.db.part-journal",
+        "panel-by-hand.db",
     ]  # fmt: skip
 
 
