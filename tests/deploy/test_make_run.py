@@ -24,19 +24,25 @@ PATIENCE_S = 40
 Processes = dict[int, str]
 
 
+OF_MAKE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}
+"""What `make test` tells the makes that it starts: this one is nobody's."""
+
+
 class Run:
     """A `make run` on a database of its own, in a process group of its own."""
 
     def __init__(self, folder: Path, **environ: str) -> None:
         self.port = environ.pop("PORT", "") or str(free_port())
         self.log = folder / "make.log"
-        variables = {**os.environ, "PANEL_DATABASE": f"sqlite:///{folder / 'panel.db'}", **environ}
+        own = {name: text for name, text in os.environ.items() if name not in OF_MAKE}
+        variables = {**own, "PANEL_DATABASE": f"sqlite:///{folder / 'panel.db'}", **environ}
         with self.log.open("wb") as log:
             self.make = subprocess.Popen(
                 # What it installs is installed: the tests run on it.
                 [required_program("make"), "-o", "setup", "run", f"PORT={self.port}",
                  f"BIN={Path(sys.executable).parent}"],
                 cwd=ROOT, env=variables, stdout=log, stderr=log, start_new_session=True,
+                preexec_fn=obey_signals,
             )  # fmt: skip
 
     def left(self) -> Processes:
@@ -70,6 +76,12 @@ class Run:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.make.wait()
+
+
+def obey_signals() -> None:
+    """Obey what the tests may have been told to ignore, as where they run in the background."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def processes() -> Processes:
