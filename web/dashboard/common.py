@@ -38,6 +38,7 @@ from panel.providers.pending import AMOUNTS
 from panel.providers.registry import ProviderAccount
 from upstream import ask
 from web import headers
+from web.dashboard import amounts
 from web.sessions import ADMIN, is_dashboard
 
 bp = Blueprint("admin", __name__, url_prefix=ADMIN)
@@ -244,6 +245,7 @@ def _as_called(context: object, text: str) -> str:
 
 def add_filters(app: Flask) -> None:
     """Give the templates their filters and functions."""
+    amounts.add_filters(app)
     app.jinja_env.filters.update(
         money=money.format_exact,
         percent=money.format_percent,
