@@ -529,6 +529,7 @@ def test_every_value_of_version_5_is_carried_over(old: Path) -> None:
         "upgraded the database to version 6 (006_rename_columns)",
         "upgraded the database to version 7 (007_nothing_on_a_guess)",
         "upgraded the database to version 8 (008_runs_unattended)",
+        "upgraded the database to version 9 (009_daily_work)",
     ]
     close_database()
     assert contents(kept(old)) == before

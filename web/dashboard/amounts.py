@@ -1,4 +1,4 @@
-"""Amounts of money as the pages show them: short in cards, aligned in tables, exact behind both."""
+"""Amounts of money on the pages: short in cards, aligned in tables, exact behind both."""
 
 from collections.abc import Iterable
 
