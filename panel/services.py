@@ -158,9 +158,7 @@ def _check(values: dict[str, Any]) -> None:
     for field in ("name", "category"):
         text = values[field]
         if not text.strip() or len(text) > MAX_TEXT or not text.isprintable():
-            raise OperatorError(
-                f"the {field} must be 1 to {MAX_TEXT} printable characters", field
-            )
+            raise OperatorError(f"the {field} must be 1 to {MAX_TEXT} printable characters", field)
     _check_type(values)
     _check_description(values["description"])
     if not 0 <= values["rate_micros"] <= MAX_RATE_MICROS:
