@@ -151,9 +151,8 @@ def perform(
     :param said: what the next page shows if it is done.
     :param form: the form that asked for it: a field that is refused shows why beside itself.
     """
-    actor = Actor(current_user.name, request.remote_addr or "")
     try:
-        value = operation(actor, *args, **values)
+        value = operation(signed_in(), *args, **values)
     except (OperatorError, RequestRejected) as error:
         tell(str(error), "error")
         field = getattr(error, "field", "")
@@ -163,6 +162,11 @@ def perform(
     if said:
         tell(said, "done")
     return Outcome(True, value)
+
+
+def signed_in() -> Actor:
+    """Who is signed in, as operations are told it."""
+    return Actor(current_user.name, request.remote_addr or "")
 
 
 def chosen_numbers(name: str) -> list[int]:
