@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from database.compiled_query import rows
 from database.connection import database
 from database.transactions import immediate
 from models import Service, Source
@@ -148,6 +149,12 @@ def get(service_id: int) -> Service:
 def listing() -> list[Service]:
     """All services, active or not, in the catalogue's order."""
     return list(Service.select().order_by(*IN_ORDER))
+
+
+def descriptions() -> dict[int, str]:
+    """What customers read of the services that have a description, by number."""
+    query = Service.select(Service.id, Service.description).where(Service.description != "")
+    return dict(rows(query.tuples()))
 
 
 def _check(values: dict[str, Any]) -> None:
