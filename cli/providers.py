@@ -1,7 +1,6 @@
 """flask provider: the panels that we buy from."""
 
 import os
-import sys
 from typing import Any
 
 import click
@@ -25,6 +24,7 @@ from cli.common import (
     sync_policy,
     when,
 )
+from cli.prompts import Secret, read_secret
 from models import Provider
 from panel.errors import OperatorError
 from panel.money import format_exact, format_ratio
@@ -34,6 +34,7 @@ from panel.providers.explain import commands_for, describe_pending
 from panel.providers.listing import Listing
 from upstream import ask
 
+KEY = Secret("key", "In a script or a block to paste, use --key-env.")
 CURRENCY_HELP = "The currency of its prices, where the provider does not name it."
 
 
@@ -160,9 +161,7 @@ def _key(variable: str | None) -> str:
         if not os.environ.get(variable):
             raise OperatorError(f"the environment variable {variable} is not set")
         return os.environ[variable].strip()
-    if sys.stdin.isatty():
-        return click.prompt("API key", hide_input=True)
-    return sys.stdin.readline().strip()
+    return read_secret(KEY).strip()
 
 
 @group.command("list")

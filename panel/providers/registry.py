@@ -68,8 +68,9 @@ def check_key(url: str, key: str) -> None:
 
     :raises OperatorError: if it cannot.
     """
-    if url != SANDBOX_URL and not (key and key.isprintable() and key.isascii()):
-        raise OperatorError("the key must be printable characters")
+    is_key = key and key.isprintable() and key.isascii() and " " not in key
+    if url != SANDBOX_URL and not is_key:
+        raise OperatorError("the key must be printable characters without blanks")
 
 
 def add(
