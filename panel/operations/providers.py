@@ -27,6 +27,27 @@ Called outside any transaction; it raises ProviderFailed where the provider does
 """
 
 
+class NotAdded(ProviderFailed):
+    """A provider that did not answer as one, and was not added."""
+
+    done = "added"
+
+    def __init__(self, provider: str, failed: ProviderFailed, field: str = "") -> None:
+        OperatorError.__init__(
+            self,
+            f"{provider} is not {self.done}: {failed.why.rstrip('.')}. {failed.advice}".rstrip(),
+            field,
+        )
+        self.why = failed.why
+        self.advice = failed.advice
+
+
+class NotChanged(NotAdded):
+    """A provider that did not answer with its new address or key, and was not changed."""
+
+    done = "changed"
+
+
 class Import(NamedTuple):
     """What to import, and at which rates.
 
@@ -51,12 +72,21 @@ def add(
     requests_per_minute: int,
     currency: str = "",
     exchange_ppt: int | None = None,
+    *,
+    ask: AskAccount | None,
+    ours: str,
 ) -> Provider:
     """Add a provider, or bring a removed one back with a new address and key.
+
+    It is asked for our balance first: where it does not answer, nothing is kept.
 
     :param key: kept as it is; it is never shown or written to the audit.
     :param currency: the currency of its prices, where it does not name it itself; or "".
     :param exchange_ppt: units of ours for one of theirs, in parts per trillion.
+    :param ask: None to add it unchecked.
+    :param ours: our currency.
+    :returns: the provider, with what it said.
+    :raises NotAdded: if it does not answer.
     :raises OperatorError: for a name, address, key or number that cannot be used, or a name
         that is taken.
     """
@@ -64,8 +94,23 @@ def add(
     shown = f" {url}" if registry.is_address(url) else ""
     priced = f", currency {currency}" if currency else ""
     priced += f", exchange {format_ratio(exchange_ppt)}" if exchange_ppt else ""
-    with audited(actor, f"provider {name}: add{shown}{priced}"):
-        return registry.add(name, url, key, requests_per_minute, currency, exchange_ppt)
+    unchecked = ", unchecked" if ask is None and url != registry.SANDBOX_URL else ""
+    with audited(actor, f"provider {name}: add{shown}{priced}{unchecked}"):
+        registry.check(name, url, requests_per_minute)
+        registry.check_key(url, key)
+        account = None if ask is None else _ask_before(ask, Provider(name=name, url=url, key=key))
+        row = registry.add(name, url, key, requests_per_minute, currency, exchange_ppt)
+        if account is not None:
+            registry.record_account(row.id, account, ours)
+    return registry.get(name)
+
+
+def _ask_before(ask: AskAccount, provider: Provider) -> ProviderAccount:
+    """Ask a provider that is not in the database yet."""
+    try:
+        return ask(provider)
+    except ProviderFailed as error:
+        raise NotAdded(provider.name, error, "url") from None
 
 
 def test(actor: Actor, name: str, ask: AskAccount, ours: str) -> str:
@@ -109,7 +154,7 @@ def edit(
     :param ours: our currency.
     :param unchecked: take the address and the key without asking.
     :param same_panel: another host is the same panel, with the same orders and services.
-    :raises ProviderFailed: if the provider does not answer; then nothing is changed.
+    :raises NotChanged: if the provider does not answer.
     :raises OperatorError: for no such provider, nothing to change, or what cannot be used.
     """
     shown = _shown(wanted, unchecked, same_panel)
@@ -150,14 +195,13 @@ def _ask_for_changed(
 ) -> ProviderAccount:
     """Our account at a provider as it would be.
 
-    :raises ProviderFailed: saying that nothing was changed.
+    :raises NotChanged: if it does not answer.
     """
     try:
         return ask(edits.as_changed(provider, changes))
     except ProviderFailed as error:
-        failed = ProviderFailed(provider.name, f"{error.why}; nothing was changed")
-        failed.field = "url" if "url" in changes else "key"
-        raise failed from None
+        field = "url" if "url" in changes else "key"
+        raise NotChanged(provider.name, error, field) from None
 
 
 def pause(actor: Actor, name: str) -> None:

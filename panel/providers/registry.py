@@ -67,12 +67,6 @@ def check_requests_per_minute(number: int) -> None:
         )
 
 
-def check_key(url: str, key: str) -> None:
-    """Refuse what cannot be the key at an address."""
-    if url != SANDBOX_URL and not (key and key.isprintable() and key.isascii()):
-        raise OperatorError("the key must be printable characters", "key")
-
-
 def check(name: str, url: str, requests_per_minute: int) -> None:
     """Refuse what cannot be a provider, before its key is asked for.
 
@@ -83,6 +77,16 @@ def check(name: str, url: str, requests_per_minute: int) -> None:
     check_requests_per_minute(requests_per_minute)
     if Provider.get_or_none(Provider.name == name, Provider.active) is not None:
         raise OperatorError(f"there is a provider {name} already", "name")
+
+
+def check_key(url: str, key: str) -> None:
+    """Refuse what cannot be the key of a provider at this address.
+
+    :raises OperatorError: if it cannot.
+    """
+    is_key = key and key.isprintable() and key.isascii() and " " not in key
+    if url != SANDBOX_URL and not is_key:
+        raise OperatorError("the key must be printable characters without blanks", "key")
 
 
 def add(
