@@ -42,11 +42,11 @@ def is_address(url: str) -> bool:
 
 
 def check_address(url: str) -> None:
-    """Refuse what cannot be a provider's address."""
+    """Refuse what cannot be a provider's address. It is not repeated: people paste keys there."""
     if not is_address(url):
         raise OperatorError(
-            f"the address {url!r} cannot be used: write https://panel.example/api/v2, "
-            f"or {SANDBOX_URL} for the built-in sandbox",
+            "the address cannot be used: write https://panel.example/api/v2, or "
+            f"{SANDBOX_URL} for the built-in sandbox",
             "url",
         )
 

@@ -103,6 +103,14 @@ CASES = {
         ("flask provider resume up",),
         "up",
     ),
+    "a paused provider": Case(
+        paused,
+        Kind.PAUSED,
+        "up is paused since 1970-01-02 00:00 UTC, and nothing new is sent there. 2 orders and 1 "
+        "refill wait.",
+        ("flask provider resume up",),
+        "up",
+    ),
     "a provider that fails": Case(
         provider(failing_because="status: HTTP 502", failing_since=86_400),
         Kind.FAILING,

@@ -12,6 +12,7 @@ from web.dashboard import (
     account,
     attention,
     audit,
+    catalogue,
     common,
     customers,
     orders,
@@ -25,8 +26,8 @@ from web.dashboard import (
 )
 
 __all__ = [
-    "account", "attention", "audit", "customers", "orders", "overview", "provider_holds",
-    "providers", "register", "restored", "service_acts", "services",
+    "account", "attention", "audit", "catalogue", "customers", "orders", "overview",
+    "provider_holds", "providers", "register", "restored", "service_acts", "services",
 ]  # fmt: skip
 
 

@@ -32,6 +32,7 @@ from panel import money, operators
 from panel.called import as_called
 from panel.errors import OperatorError, RequestRejected
 from panel.operations.audit import Actor
+from panel.provider_queries import count_text
 from panel.providers.changes import REASONS, describe
 from panel.providers.explain import describe_pending
 from panel.providers.listing import Listing
@@ -305,6 +306,7 @@ def add_filters(app: Flask) -> None:
         describe=describe,
         describe_pending=describe_pending,
         pending_value=_pending_value,
+        count_text=count_text,
         reason=lambda stored: REASONS.get(stored, stored),
     )
     app.jinja_env.globals.update(
