@@ -38,7 +38,7 @@ def work_of(provider_id: int) -> Work:
     cancels = (
         Cancel.select(Cancel.id)
         .join(Order)
-        .where(Cancel.status == literal("pending"), Cancel.passed_on == 0)
+        .where(Cancel.status == literal("pending"), Cancel.passed_on == 0, Cancel.restored == 0)
         .where(mine, Order.dispatch_state == state.SENT)
     )
     refills = (
@@ -46,6 +46,7 @@ def work_of(provider_id: int) -> Work:
         .join(Order)
         .where(Refill.status.in_([literal(status) for status in OPEN_REFILLS]))
         .where(Refill.status == "pending", Refill.provider_refill.is_null())
+        .where(Refill.warning == "", Refill.restored == 0)
         .where(mine, Order.dispatch_state == state.SENT)
     )
     return Work(*(_count(query) for query in (at_it, waiting, cancels, refills)))

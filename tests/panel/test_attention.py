@@ -15,6 +15,7 @@ from support.trouble import (
     cancel_by_hand,
     change,
     in_review,
+    paused,
     provider,
     refill_by_hand,
     refill_without_number,
