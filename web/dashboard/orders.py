@@ -1,18 +1,15 @@
 """Orders: found, looked at, and changed by hand, one or several."""
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from flask import render_template, request
 
 from panel import accounts, queries
 from panel.errors import OperatorError
 from panel.operations import orders as operations
-from panel.operations import requests, restored
-from panel.operations.audit import Actor
-from panel.orders import dispatch, history, refills, state
+from panel.operations import requests
+from panel.orders import history, refills, state
 from panel.paging import Page
 from panel.providers import words
 from panel.reports import DAY_S
@@ -26,29 +23,7 @@ from web.dashboard.common import (
     perform,
     tell,
 )
-
-
-class Act(NamedTuple):
-    """Something that can be done with an order: its label, and the operation that does it."""
-
-    label: str
-    operation: Callable[[Actor, int], Any]
-
-
-ACTS = {
-    "processing": Act("Set Processing", partial(operations.change, status="Processing")),
-    "in-progress": Act("Set In progress", partial(operations.change, status="In progress")),
-    "completed": Act("Set Completed", partial(operations.change, status="Completed")),
-    "cancel": Act("Cancel, refund what remains", partial(operations.change, status="Canceled")),
-    "refund": Act("Cancel, refund everything", operations.refund),
-    "partial": Act(
-        "Set Partial, refund what remains", partial(operations.change, status="Partial")
-    ),
-    "resend": Act("Send again", operations.resend),
-    "fail": Act("Give up and refund", operations.fail),
-    "release": Act("Release after the restore", restored.release),
-}
-"""What can be done with one order and with several."""
+from web.dashboard.order_acts import ACTS, possible
 
 IN_REVIEW = (
     "Nobody knows whether the provider has it. Look it up there, by its link and time: attach the "
@@ -131,7 +106,7 @@ def order_page(order_id: int) -> str:
         order=order,
         form=form,
         post=forms.Post() if _takes_posts(order) else None,
-        acts=_possible(order) | ({"release": ACTS["release"]} if waits else {}),
+        acts=possible(order) | ({"release": ACTS["release"]} if waits else {}),
         events=history.history(order_id),
         provider=queries.provider_names().get(order["provider"], ""),
         refill_follows=refills.REFILL_FOLLOWS,
@@ -165,19 +140,6 @@ def _meanings(order: dict[str, Any]) -> list[str]:
     if order["held_because"] == "refusal":
         return list(words.REFUSALS)
     return list(state.FOLLOWS) if order["held_because"] == "word" else []
-
-
-def _possible(order: dict[str, Any]) -> dict[str, Act]:
-    """The acts that the order's state allows, as far as that is plain."""
-    names = []
-    if order["status"] in state.OPEN:
-        names = ["cancel", "refund"]
-    elif order["status"] == "Completed":
-        names = ["refund"]
-    is_refused = order["held_because"] in dispatch.REFUSED
-    if order["dispatch_state"] == state.IN_REVIEW or is_refused:
-        names += ["resend", "fail"]
-    return {name: ACTS[name] for name in names}
 
 
 @bp.post("/orders/<number:order_id>/change")
