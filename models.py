@@ -479,6 +479,7 @@ class AuditLine(Table):
     act = TextField()
     outcome = TextField(default="begun")
     created_at = IntegerField(default=now)
+    order_id = IntegerField(null=True)
 
     class Meta:
         table_name = "audit_lines"

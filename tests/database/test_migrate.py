@@ -497,6 +497,9 @@ def added(table: str, row: Row) -> Row:
     if table == "providers":
         currency = row["balance"].partition(" ")[2]
         return {**ADDED[table], "currency": currency}
+    if table == "audit_lines":
+        of_order = re.match(r"order (\d+):", row["act"])
+        return {"order_id": int(of_order[1]) if of_order else None}
     return ADDED.get(table, {})
 
 
