@@ -526,6 +526,7 @@ class AuditLine(Table):
     act = TextField()
     outcome = TextField(default="begun")
     created_at = IntegerField(default=now)
+    order_id = IntegerField(null=True)
     kind = TextField(default="panel")
 
     class Meta:

@@ -702,17 +702,21 @@ CREATE TABLE audit_lines (
     -- begun until the act is over; then done, or refused and why.
     outcome TEXT NOT NULL DEFAULT 'begun',
     created_at INTEGER NOT NULL,
+    -- The order that it was done to; one that does not exist, too, where it was refused for that.
+    order_id INTEGER,
     -- What it is about: order, customer, service, provider, sign-in or panel.
     kind TEXT NOT NULL DEFAULT 'panel'
 ) STRICT;
 
 CREATE INDEX audit_lines_by_operator ON audit_lines (operator, id);
+CREATE INDEX audit_lines_by_order ON audit_lines (order_id, id) WHERE order_id IS NOT NULL;
 CREATE INDEX audit_lines_by_kind ON audit_lines (kind, id);
 CREATE INDEX audit_lines_by_operator_and_kind ON audit_lines (operator, kind, id);
 
 CREATE TRIGGER audit_lines_are_not_changed BEFORE UPDATE ON audit_lines
 WHEN OLD.outcome <> 'begun' OR OLD.operator <> NEW.operator OR OLD.address <> NEW.address
     OR OLD.act <> NEW.act OR OLD.created_at <> NEW.created_at OR OLD.kind <> NEW.kind
+    OR OLD.order_id IS NOT NEW.order_id
 BEGIN
     SELECT RAISE(ABORT, 'an audit line is never changed');
 END;

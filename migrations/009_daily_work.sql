@@ -4,6 +4,28 @@
 
 -- Providers that are paused; what was sent to a provider, and what came back.
 
+-- Which order an audit line is about: of the lines that there are, as far as they say it.
+ALTER TABLE audit_lines ADD COLUMN order_id INTEGER;
+DROP TRIGGER audit_lines_are_not_changed;
+UPDATE audit_lines SET order_id = CAST(substr(act, 7) AS INTEGER)
+WHERE act GLOB 'order [1-9]*:*';
+UPDATE audit_lines SET order_id = (
+    SELECT order_id FROM cancels WHERE id = CAST(substr(audit_lines.act, 16) AS INTEGER)
+)
+WHERE act GLOB 'cancel request [1-9]*:*';
+UPDATE audit_lines SET order_id = (
+    SELECT order_id FROM refills WHERE id = CAST(substr(audit_lines.act, 8) AS INTEGER)
+)
+WHERE act GLOB 'refill [1-9]*:*';
+CREATE INDEX audit_lines_by_order ON audit_lines (order_id, id) WHERE order_id IS NOT NULL;
+CREATE TRIGGER audit_lines_are_not_changed BEFORE UPDATE ON audit_lines
+WHEN OLD.outcome <> 'begun' OR OLD.operator <> NEW.operator OR OLD.address <> NEW.address
+    OR OLD.act <> NEW.act OR OLD.created_at <> NEW.created_at
+    OR OLD.order_id IS NOT NEW.order_id
+BEGIN
+    SELECT RAISE(ABORT, 'an audit line is never changed');
+END;
+
 -- Forms that were sent already; sums for the lists of customers and the reports.
 
 CREATE TABLE submitted_forms (
@@ -173,6 +195,7 @@ CREATE INDEX audit_lines_by_operator_and_kind ON audit_lines (operator, kind, id
 CREATE TRIGGER audit_lines_are_not_changed BEFORE UPDATE ON audit_lines
 WHEN OLD.outcome <> 'begun' OR OLD.operator <> NEW.operator OR OLD.address <> NEW.address
     OR OLD.act <> NEW.act OR OLD.created_at <> NEW.created_at OR OLD.kind <> NEW.kind
+    OR OLD.order_id IS NOT NEW.order_id
 BEGIN
     SELECT RAISE(ABORT, 'an audit line is never changed');
 END;

@@ -79,7 +79,7 @@ class Result:
 
 
 @contextmanager
-def audited(actor: Actor, act: str) -> Iterator[Result]:
+def audited(actor: Actor, act: str, order_id: int | None = None) -> Iterator[Result]:
     """Write an audit line before the act begins, and its outcome when it has ended.
 
     The line is committed first, so nothing is done without a trace. The outcome is "done", with
@@ -88,9 +88,10 @@ def audited(actor: Actor, act: str) -> Iterator[Result]:
     outside a transaction.
 
     :param act: what is done to what, such as "order 17: refund"; never a secret.
+    :param order_id: the order that it is done to: its own page shows the line.
     """
     result = Result()
-    line = _create(actor, act, "begun")
+    line = _create(actor, act, "begun", order_id)
     try:
         yield result
     except ProviderFailed as error:
@@ -102,16 +103,17 @@ def audited(actor: Actor, act: str) -> Iterator[Result]:
     _record_outcome(line.id, f"done: {result.text}" if result.text else "done")
 
 
-def _create(actor: Actor, act: str, outcome: str) -> AuditLine:
+def _create(actor: Actor, act: str, outcome: str, order_id: int | None = None) -> AuditLine:
     with immediate():
-        return _insert(actor, act, outcome)
+        return _insert(actor, act, outcome, order_id)
 
 
-def _insert(actor: Actor, act: str, outcome: str) -> AuditLine:
+def _insert(actor: Actor, act: str, outcome: str, order_id: int | None = None) -> AuditLine:
     act = _CONTROL.sub(" ", act)[:MAX_TEXT]
     return AuditLine.create(
-        operator=actor.name, address=actor.address, act=act, outcome=outcome, kind=kind_of(act)
-    )
+        operator=actor.name, address=actor.address, act=act, outcome=outcome, kind=kind_of(act),
+        order_id=order_id,
+    )  # fmt: skip
 
 
 def record_refused(actor: Actor, act: str, why: str, at_most_a_day: int) -> None:

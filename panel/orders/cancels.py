@@ -39,6 +39,12 @@ def _request(account_id: int, order_id: int | None, request_id: str) -> int | Pr
     return waiting.id
 
 
+def order_of(cancel_id: int) -> int | None:
+    """The order that a cancel request is about; None if there is no such request."""
+    cancel = Cancel.get_or_none(Cancel.id == cancel_id)
+    return cancel.order_id if cancel else None
+
+
 def accept(cancel_id: int) -> None:
     """Grant a waiting cancel request: its order becomes Canceled, and what remains is refunded.
 

@@ -107,6 +107,12 @@ def statuses(account_id: int, refill_ids: list[int | None]) -> dict[int | None, 
     return found
 
 
+def order_of(refill_id: int) -> int | None:
+    """The order that a refill is about; None if there is no such refill."""
+    refill = Refill.get_or_none(Refill.id == refill_id)
+    return refill.order_id if refill else None
+
+
 def set_status(refill_id: int, status: str) -> None:
     """Move a refill on, as a person says; what the person should know of it is known then.
 

@@ -458,7 +458,7 @@ def contents(path: Path) -> dict[str, list[Row]]:
 NEW_TABLES = {
     "pending_changes", "provider_words", "asked_singly", "identity", "task_runs", "alerts",
     "recovery_codes", "operator_sessions", "operator_devices", "sign_in_failures",
-    "alert_tellings",
+    "alert_tellings", "submitted_forms", "service_weeks", "account_periods", "summed",
 }  # fmt: skip
 ADDED: dict[str, Row] = {
     "services": {"held": 0},
@@ -497,6 +497,9 @@ def added(table: str, row: Row) -> Row:
     if table == "providers":
         currency = row["balance"].partition(" ")[2]
         return {**ADDED[table], "currency": currency}
+    if table == "audit_lines":
+        of_order = re.match(r"order (\d+):", row["act"])
+        return {"order_id": int(of_order[1]) if of_order else None}
     return ADDED.get(table, {})
 
 

@@ -168,8 +168,8 @@ def filled(request: pytest.FixtureRequest, schema: Sql) -> Sql:
         INSERT INTO ledger_entries VALUES (4, 2, 'refund', 50000, 0, 2, '', 0);
         INSERT INTO refills VALUES (1, 1, 'pending', 0, 0);
         INSERT INTO cancels VALUES (1, 1, 'pending', 0, 0);
-        INSERT INTO audit_lines VALUES (1, 'olga', '192.0.2.1', 'order 1: fail', 'done', 0);
-        INSERT INTO audit_lines VALUES (2, 'olga', '192.0.2.1', 'order 2: fail', 'begun', 0);
+        INSERT INTO audit_lines VALUES (1, 'olga', '192.0.2.1', 'order 1: fail', 'done', 0, 1);
+        INSERT INTO audit_lines VALUES (2, 'olga', '192.0.2.1', 'order 2: fail', 'begun', 0, 2);
         """)
     )
     return schema
@@ -316,9 +316,12 @@ REFUSED = {
     "another act of an open audit line": (
         "UPDATE audit_lines SET act = 'x' WHERE id = 2", "never changed"
     ),
+    "another order of an open audit line": (
+        "UPDATE audit_lines SET order_id = 1 WHERE id = 2", "never changed"
+    ),
     "an audit line deleted": ("DELETE FROM audit_lines WHERE id = 2", "never deleted"),
     "an audit line replaced": (
-        "REPLACE INTO audit_lines VALUES (1, 'olga', '', 'x', 'done', 0)", "never replaced"
+        "REPLACE INTO audit_lines VALUES (1, 'olga', '', 'x', 'done', 0, 1)", "never replaced"
     ),
 }  # fmt: skip
 
