@@ -3,6 +3,10 @@
 -- The search for a part of a link.
 
 -- Providers that are paused; what was sent to a provider, and what came back.
+ALTER TABLE providers ADD COLUMN paused_at INTEGER;
+-- And services that say what they are.
+ALTER TABLE services ADD COLUMN description TEXT NOT NULL DEFAULT ''
+    CHECK (length(description) <= 10000);
 
 -- Which order an audit line is about: of the lines that there are, as far as they say it.
 ALTER TABLE audit_lines ADD COLUMN order_id INTEGER;

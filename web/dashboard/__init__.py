@@ -19,13 +19,14 @@ from web.dashboard import (
     provider_holds,
     providers,
     restored,
+    service_acts,
     services,
     signin,
 )
 
 __all__ = [
     "account", "attention", "audit", "customers", "orders", "overview", "provider_holds",
-    "providers", "register", "restored", "services",
+    "providers", "register", "restored", "service_acts", "services",
 ]  # fmt: skip
 
 

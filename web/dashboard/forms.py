@@ -12,13 +12,15 @@ from wtforms import (
     SelectField,
     SelectMultipleField,
     StringField,
+    TextAreaField,
 )
-from wtforms.validators import EqualTo, InputRequired, Optional
+from wtforms.validators import EqualTo, InputRequired, Optional, ValidationError
 from wtforms.widgets import TextInput
 
 from api.dialects import DIALECTS
 from panel import money, service_types
 from panel.operators import MIN_PASSWORD
+from panel.services import MAX_DESCRIPTION, plain_description
 
 REQUIRED = [InputRequired("is required")]
 PLAIN = {"autocapitalize": "none", "spellcheck": "false"}
@@ -175,6 +177,11 @@ class OwnRate(FlaskForm):
     )
 
 
+def _check_both(provider: SelectField, number: StringField) -> None:
+    if bool(provider.data) != bool((number.data or "").strip()):
+        raise ValidationError("is required" if provider.data else "needs a provider")
+
+
 class Service(FlaskForm):
     """All that can be edited of a service."""
 
@@ -189,10 +196,44 @@ class Service(FlaskForm):
     )
     refill = BooleanField("Completed orders can be refilled")
     cancel = BooleanField("Open orders can be canceled")
+    dripfeed = BooleanField("Orders can be delivered in runs (drip-feed)")
+    one_per_link = BooleanField("Only one open order per link")
+    description = TextAreaField(
+        "Description",
+        description="Customers read it on the reference page.",
+        filters=[lambda text: plain_description(text or "")],
+        render_kw={"rows": 4, "maxlength": MAX_DESCRIPTION},
+    )
+    source = SelectField(
+        "Source", description="The provider is asked for the cost.", validate_choice=False
+    )
+    source_theirs = StringField("Its number of the service", render_kw={"autocomplete": "off"})
+    second = SelectField(
+        "Second source",
+        description="Where to turn after the first clearly refuses.",
+        validate_choice=False,
+    )
+    second_theirs = StringField("Its number of the service", render_kw={"autocomplete": "off"})
+
+    def validate_source_theirs(self, field: StringField) -> None:
+        """A source is a provider and its number of the service."""
+        _check_both(self.source, field)
+
+    def validate_second_theirs(self, field: StringField) -> None:
+        """As for the first."""
+        _check_both(self.second, field)
 
     def __init__(self, *args: Any, **values: Any) -> None:
         super().__init__(*args, **values)
         self.type.choices = list(service_types.SERVICE_TYPES)
+
+
+class Move(FlaskForm):
+    """Where in the catalogue a service is to stand."""
+
+    before = IntegerField(
+        "Before service", [Optional()], description="Leave empty to move it to the end."
+    )
 
 
 class Markup(FlaskForm):

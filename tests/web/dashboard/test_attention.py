@@ -328,12 +328,15 @@ def test_a_held_service_that_is_enabled_is_said_to_be_held_still(
     olga: Operator, up: SimpleNamespace
 ) -> None:
     change(PendingKind.RISE, "900000", "90000000")(up)
-    olga.post("/admin/services/act", service=["1", "2"], act="enable")
-    assert said(olga.text("/admin/services")) == [
-        "Services enabled: 2.",
-        "Service 1 is still held, and not sold until you settle what waits (flask service "
-        "confirm 1): up: not sold from there until you confirm it: cost 0.90 → 90.00.",
-    ]
+    why = (
+        "still held, and not sold until you settle what waits (flask service confirm 1): up: not "
+        "sold from there until you confirm it: cost 0.90 → 90.00"
+    )
+    page = olga.post("/admin/services/act", service=["1", "2"], act="enable").text
+    assert "Done: 2 of 2." in page
+    assert why in page
+    olga.post("/admin/services/act", service="1", act="enable")
+    assert said(olga.text("/admin/services")) == ["Service 1: enabled", f"Service 1: {why}"]
 
 
 def test_many_services_that_changed_are_confirmed_on_their_providers_page(
