@@ -43,6 +43,8 @@ def summed() -> tuple[int, int]:
 
 def sum_next() -> bool:
     """Sum up one week, or one period, that is over; whether there was one."""
+    if not _is_one_over():
+        return False
     with immediate():
         row = Summed.get_by_id(1)
         over = (now() - OVER_S) // WEEK_S
@@ -57,6 +59,13 @@ def sum_next() -> bool:
             database.execute_sql(_SUM_WEEK, (begin, begin + WEEK_S))
             return _note(row.week + 1, row.period)
     return False
+
+
+def _is_one_over() -> bool:
+    """Whether there is something to sum up, asked without waiting for other writers."""
+    row = Summed.get_by_id(1)
+    is_period = (row.period + 1) * PERIOD_WEEKS <= row.week
+    return is_period or row.week < (now() - OVER_S) // WEEK_S
 
 
 def sum_all() -> None:

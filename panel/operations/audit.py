@@ -13,6 +13,7 @@ from database.clock import now
 from database.transactions import immediate
 from models import AuditLine
 from panel.errors import OperatorError, ProviderFailed, RequestRejected
+from panel.money import with_currency
 
 DAY_S = 24 * 3600
 SEARCHED = 500
@@ -76,6 +77,11 @@ class Result:
 
     def __init__(self) -> None:
         self.text = ""
+
+    def refunded(self, micros: int) -> None:
+        """Say what was paid back, where that is something."""
+        if micros:
+            self.text = f"refunded {with_currency(micros)}"
 
 
 @contextmanager

@@ -14,10 +14,14 @@ from web.dashboard import (
     audit,
     common,
     customers,
+    ledger,
+    operators,
     orders,
     overview,
+    own_tasks,
     provider_holds,
     providers,
+    reports,
     restored,
     service_acts,
     services,
@@ -25,8 +29,9 @@ from web.dashboard import (
 )
 
 __all__ = [
-    "account", "attention", "audit", "customers", "orders", "overview", "provider_holds",
-    "providers", "register", "restored", "service_acts", "services",
+    "account", "attention", "audit", "customers", "ledger", "operators", "orders",
+    "overview", "own_tasks", "provider_holds", "providers", "register", "reports",
+    "restored", "service_acts", "services",
 ]  # fmt: skip
 
 

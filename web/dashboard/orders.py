@@ -19,6 +19,7 @@ from web.dashboard.common import (
     bp,
     chosen_numbers,
     explain_form,
+    form_token,
     number,
     perform,
     tell,
@@ -176,7 +177,7 @@ def order_post(order_id: int) -> Any:
         explain_form(form)
         return back_to("admin.order_page", order_id=order_id)
     theirs = (form.theirs.data or "").strip() or None
-    done = perform(operations.add_post, order_id, form.quantity.data, theirs)
+    done = perform(operations.add_post, order_id, form.quantity.data, theirs, form_token())
     if done.done:
         tell(f"The post is order {done.value}.", "done")
     return back_to("admin.order_page", order_id=order_id)
