@@ -22,6 +22,7 @@ from panel.providers.currency import currency_code
 from panel.providers.listing import Listing
 from panel.providers.policy import SyncPolicy
 from panel.providers.registry import ProviderAccount
+from panel.reports import DAY_S
 from upstream import ask
 
 COMMAND_LINE = Actor("(command line)")
@@ -172,6 +173,24 @@ def limit(default: int = 50) -> Callable[[Any], Any]:
         show_default=True,
         help="At most this many, the newest first.",
     )
+
+
+def range_of_days(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options --since and --until of what can be narrowed to a range of days."""
+    day = click.DateTime(["%Y-%m-%d"])
+    until = click.option("--until", type=day, help="Only of this day (UTC) or earlier.")
+    since = click.option("--since", type=day, help="Only of this day (UTC) or later.")
+    return since(until(command))
+
+
+def beginning(day: datetime | None) -> int | None:
+    """The first moment of a day, in seconds since 1970; None for none."""
+    return None if day is None else int(day.replace(tzinfo=UTC).timestamp())
+
+
+def end(day: datetime | None) -> int | None:
+    """The first moment after a day; None for none."""
+    return None if day is None else int(day.replace(tzinfo=UTC).timestamp()) + DAY_S
 
 
 def when(seconds: int) -> str:

@@ -80,34 +80,52 @@ def statuses(span: Range) -> dict[str, int]:
     return {status: found.get(status, 0) for status in state.FOLLOWS}
 
 
+_AMOUNTS = "orders, charge_micros, refunded_micros, cost_micros"
+_OF_ORDERS = (
+    "part IS NULL AS orders, charge_micros, refunded_micros, cost_micros "
+    "FROM orders INDEXED BY orders_by_time WHERE created_at >= ? AND created_at < ?"
+)
+
+
 class _Group(NamedTuple):
-    """Where the sums of a group are: the table of the weeks or periods that are over, what it is
-    counted and grouped by, and the same of an order; and where the group's name is.
+    """Where the sums of a group are.
+
+    span_s: what a row of the sums is about: a week or a period.
+    sums: selects those of a range of weeks or periods. orders: the same of a range of time.
+    names: the table with the names, and name: what they are made of.
     """
 
-    table: str
-    span: str
     span_s: int
-    key: str
-    order_key: str
+    sums: str
+    orders: str
     names: str
     name: str
 
 
 _GROUPS = {
     "service": _Group(
-        "service_weeks", "week", sums_of_weeks.WEEK_S, "service_id", "service_id",
-        "services", "printf('%d %s', names.id, names.name)",
+        sums_of_weeks.WEEK_S,
+        f"SELECT service_id AS id, {_AMOUNTS} FROM service_weeks WHERE week >= ? AND week < ?",
+        f"SELECT service_id AS id, {_OF_ORDERS}",
+        "services",
+        "printf('%d %s', names.id, names.name)",
     ),
     "user": _Group(
-        "account_periods", "period", sums_of_weeks.PERIOD_S, "account_id", "account_id",
-        "accounts", "names.name",
+        sums_of_weeks.PERIOD_S,
+        f"SELECT account_id AS id, {_AMOUNTS} FROM account_periods "  # noqa: S608
+        "WHERE period >= ? AND period < ?",
+        f"SELECT account_id AS id, {_OF_ORDERS}",
+        "accounts",
+        "names.name",
     ),
     "provider": _Group(
-        "service_weeks", "week", sums_of_weeks.WEEK_S, "provider_id", "IFNULL(provider_id, 0)",
-        "providers", "IFNULL(names.name, '(by hand)')",
+        sums_of_weeks.WEEK_S,
+        f"SELECT provider_id AS id, {_AMOUNTS} FROM service_weeks WHERE week >= ? AND week < ?",
+        f"SELECT IFNULL(provider_id, 0) AS id, {_OF_ORDERS}",
+        "providers",
+        "IFNULL(names.name, '(by hand)')",
     ),
-}  # fmt: skip
+}
 REPORT_GROUPS = ("service", "user", "provider", "day")
 
 SORTS = ("profit", "revenue", "refunds", "cost", "orders")
@@ -160,30 +178,16 @@ _SUMMED = """
 def _source(group: _Group, since: int, until: int) -> tuple[str, list[int]]:
     """What is added up: the sums of the weeks inside of the range, and the orders beside them."""
     first, last = _whole(group, since, until)
-    parts, values = [], []
-    if first < last:
-        parts.append(
-            f"SELECT {group.key} AS id, orders, charge_micros, refunded_micros, cost_micros "
-            f"FROM {group.table} WHERE {group.span} >= ? AND {group.span} < ?"
-        )
-        values += [first, last]
-        edges = [(since, first * group.span_s), (last * group.span_s, until)]
-    else:
-        edges = [(since, until)]
-    for begin, end in edges:
-        parts.append(
-            f"SELECT {group.order_key} AS id, part IS NULL AS orders, charge_micros, "
-            "refunded_micros, cost_micros FROM orders INDEXED BY orders_by_time "
-            "WHERE created_at >= ? AND created_at < ?"
-        )
-        values += [begin, end]
-    return " UNION ALL ".join(parts), values
+    if first >= last:
+        return group.orders, [since, until]
+    values = [first, last, since, first * group.span_s, last * group.span_s, until]
+    return f"{group.sums} UNION ALL {group.orders} UNION ALL {group.orders}", values
 
 
 def _whole(group: _Group, since: int, until: int) -> tuple[int, int]:
     """The weeks or periods that are summed and lie in the range: the first, and the one after."""
     week, period = sums_of_weeks.summed()
-    summed = period if group.span == "period" else week
+    summed = period if group.span_s == sums_of_weeks.PERIOD_S else week
     return -(-since // group.span_s), min(until, summed) // group.span_s
 
 
