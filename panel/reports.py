@@ -80,7 +80,6 @@ def statuses(span: Range) -> dict[str, int]:
     return {status: found.get(status, 0) for status in state.FOLLOWS}
 
 
-_AMOUNTS = "orders, charge_micros, refunded_micros, cost_micros"
 _OF_ORDERS = (
     "part IS NULL AS orders, charge_micros, refunded_micros, cost_micros "
     "FROM orders INDEXED BY orders_by_time WHERE created_at >= ? AND created_at < ?"
@@ -105,22 +104,24 @@ class _Group(NamedTuple):
 _GROUPS = {
     "service": _Group(
         sums_of_weeks.WEEK_S,
-        f"SELECT service_id AS id, {_AMOUNTS} FROM service_weeks WHERE week >= ? AND week < ?",
+        "SELECT service_id AS id, orders, charge_micros, refunded_micros, cost_micros "
+        "FROM service_weeks WHERE week >= ? AND week < ?",
         f"SELECT service_id AS id, {_OF_ORDERS}",
         "services",
         "printf('%d %s', names.id, names.name)",
     ),
     "user": _Group(
         sums_of_weeks.PERIOD_S,
-        f"SELECT account_id AS id, {_AMOUNTS} FROM account_periods "  # noqa: S608
-        "WHERE period >= ? AND period < ?",
+        "SELECT account_id AS id, orders, charge_micros, refunded_micros, cost_micros "
+        "FROM account_periods WHERE period >= ? AND period < ?",
         f"SELECT account_id AS id, {_OF_ORDERS}",
         "accounts",
         "names.name",
     ),
     "provider": _Group(
         sums_of_weeks.WEEK_S,
-        f"SELECT provider_id AS id, {_AMOUNTS} FROM service_weeks WHERE week >= ? AND week < ?",
+        "SELECT provider_id AS id, orders, charge_micros, refunded_micros, cost_micros "
+        "FROM service_weeks WHERE week >= ? AND week < ?",
         f"SELECT IFNULL(provider_id, 0) AS id, {_OF_ORDERS}",
         "providers",
         "IFNULL(names.name, '(by hand)')",
@@ -153,9 +154,9 @@ def earnings(
         return _days(since, until)
     group = _GROUPS[by]
     source, values = _source(group, since, until)
-    order = f"{sort} DESC, id" if sort in SORTS else "label, id"
+    order = f"found.{sort} DESC, found.id" if sort in SORTS else "label, found.id"
     sql = f"""
-        SELECT found.id AS id, {group.name} AS label, orders, revenue, refunds, cost, profit
+        SELECT found.id, {group.name} AS label, found.orders, revenue, refunds, cost, profit
         FROM (
             SELECT id, {_SUMMED} FROM ({source}) GROUP BY id
             HAVING orders <> 0 OR revenue <> 0 OR refunds <> 0 OR cost <> 0

@@ -5,10 +5,13 @@ from then on the database's triggers keep its sums, so that they are exact whate
 orders. Nothing is written here while an order is placed.
 """
 
+from typing import Any
+
+from peewee import SQL, Value, fn
+
 from database.clock import now
-from database.connection import database
 from database.transactions import immediate
-from models import Order, Summed
+from models import AccountPeriod, Order, ServiceWeek, Summed
 
 WEEK_S = 7 * 24 * 3600
 PERIOD_WEEKS = 4
@@ -17,22 +20,17 @@ PERIOD_S = PERIOD_WEEKS * WEEK_S
 OVER_S = 3600
 """A week is summed so long after its end: the clocks of two processes may differ."""
 
-_SUM_WEEK = """
-INSERT INTO service_weeks
-SELECT created_at / 604800, service_id, IFNULL(provider_id, 0), SUM(part IS NULL),
-    SUM(charge_micros), SUM(refunded_micros), SUM(cost_micros)
-FROM orders INDEXED BY orders_by_time
-WHERE created_at >= ? AND created_at < ?
-GROUP BY 1, +service_id, 3
-"""
-_SUM_PERIOD = """
-INSERT INTO account_periods
-SELECT created_at / 2419200, account_id, SUM(part IS NULL),
-    SUM(charge_micros), SUM(refunded_micros), SUM(cost_micros)
-FROM orders INDEXED BY orders_by_time
-WHERE created_at >= ? AND created_at < ?
-GROUP BY 1, +account_id
-"""
+_SUMS = (
+    fn.SUM(Order.part.is_null()),
+    fn.SUM(Order.charge_micros),
+    fn.SUM(Order.refunded_micros),
+    fn.SUM(Order.cost_micros),
+)
+
+# "+ 0" keeps SQLite from walking through all orders by the index of what they are grouped by.
+_SERVICE = Order.service + SQL("0")
+_ACCOUNT = Order.account + SQL("0")
+_PROVIDER = fn.IFNULL(Order.provider, 0)
 
 
 def summed() -> tuple[int, int]:
@@ -51,12 +49,10 @@ def sum_next() -> bool:
         if row.week == 0 and (period := _first_period(over)):
             return _note(period * PERIOD_WEEKS, period)
         if (row.period + 1) * PERIOD_WEEKS <= row.week:
-            begin = row.period * PERIOD_S
-            database.execute_sql(_SUM_PERIOD, (begin, begin + PERIOD_S))
+            _sum_period(row.period)
             return _note(row.week, row.period + 1)
         if row.week < over:
-            begin = row.week * WEEK_S
-            database.execute_sql(_SUM_WEEK, (begin, begin + WEEK_S))
+            _sum_week(row.week)
             return _note(row.week + 1, row.period)
     return False
 
@@ -72,6 +68,23 @@ def sum_all() -> None:
     """Sum up all that is over."""
     while sum_next():
         pass
+
+
+def _sum_week(week: int) -> None:
+    query = Order.select(Value(week), _SERVICE, _PROVIDER, *_SUMS).where(_within(week, WEEK_S))
+    grouped = query.group_by(_SERVICE, _PROVIDER)
+    ServiceWeek.insert_from(grouped, ServiceWeek._meta.sorted_fields).execute()
+
+
+def _sum_period(period: int) -> None:
+    query = Order.select(Value(period), _ACCOUNT, *_SUMS).where(_within(period, PERIOD_S))
+    fields = AccountPeriod._meta.sorted_fields
+    AccountPeriod.insert_from(query.group_by(_ACCOUNT), fields).execute()
+
+
+def _within(number: int, span_s: int) -> Any:
+    begin = number * span_s
+    return (Order.created_at >= begin) & (Order.created_at < begin + span_s)
 
 
 def _first_period(over: int) -> int:

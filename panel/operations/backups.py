@@ -48,7 +48,7 @@ def back_up(file: Path, is_nightly: bool = False) -> None:
 
 def folder(database: Path) -> Path:
     """Where the copies are that are made for a press of a button: beside the database."""
-    return database.parent / "backups"
+    return database.with_name("backups")
 
 
 def back_up_if_wanted(database: Path) -> bool:
@@ -59,7 +59,7 @@ def back_up_if_wanted(database: Path) -> bool:
     if not tasks.is_wanted(tasks.last(Task.BACKUP)):
         return False
     moment = datetime.fromtimestamp(now(), UTC)
-    file = folder(database) / f"panel-{moment:%Y%m%d-%H%M%S}.db"
+    file = folder(database).joinpath(f"panel-{moment:%Y%m%d-%H%M%S}.db")
     with suppress(TaskFailedError, OperatorError):  # recorded
         _make_room(database, file)
         back_up(file, is_nightly=True)

@@ -125,7 +125,7 @@ def test_a_query_is_an_index_lookup(name: str, query: CompiledQuery) -> None:
 def test_what_the_triggers_ask_is_an_index_lookup(app: Flask) -> None:
     triggers = database.execute_sql("SELECT sql FROM sqlite_master WHERE type = 'trigger'")
     asked = [sql for (text,) in triggers for sql in re.findall(r"\((SELECT [^()]+)\)", text)]
-    assert len(asked) == 4
+    assert len(asked) == 6
     for sql in asked:
         assert_lookups(plan(re.sub(r"NEW\.\w+", "1", sql)))
 

@@ -13,12 +13,14 @@ from models import Order
 from panel import (
     account_queries,
     accounts,
+    ledger_queries,
     paging,
     queries,
     reports,
     service_queries,
     services,
 )
+from panel.ledger_queries import LedgerFilter
 from panel.orders import events, transition
 
 
@@ -117,7 +119,7 @@ def test_a_list_of_orders_is_read_by_an_index(
 @pytest.mark.parametrize(
     ("index", "run"),
     [
-        ("ledger_entries_by_account", lambda: account_queries.ledger_page(1, 9)),
+        ("ledger_entries_by_account", lambda: ledger_queries.page(LedgerFilter(1), 9)),
         ("order_events_by_order", lambda: events.events(1)),
         ("ledger_entries_by_order", lambda: queries.order_records(1)),
         ("orders_in_doubt", lambda: queries.orders_in_review(11)),
