@@ -451,8 +451,9 @@ BEGIN
 END;
 
 CREATE TRIGGER order_hours_follow
-AFTER UPDATE OF status, charge_micros, refunded_micros, cost_micros ON orders
-WHEN OLD.status <> NEW.status OR OLD.charge_micros <> NEW.charge_micros
+AFTER UPDATE OF created_at, status, charge_micros, refunded_micros, cost_micros ON orders
+WHEN OLD.created_at <> NEW.created_at OR OLD.status <> NEW.status
+    OR OLD.charge_micros <> NEW.charge_micros
     OR OLD.refunded_micros <> NEW.refunded_micros OR OLD.cost_micros <> NEW.cost_micros
 BEGIN
     UPDATE order_hours SET
@@ -463,7 +464,7 @@ BEGIN
     WHERE hour = OLD.created_at / 3600 AND status = OLD.status;
     INSERT INTO order_hours
     VALUES (
-        OLD.created_at / 3600, NEW.status, OLD.part IS NULL,
+        NEW.created_at / 3600, NEW.status, OLD.part IS NULL,
         NEW.charge_micros, NEW.refunded_micros, NEW.cost_micros
     )
     ON CONFLICT (hour, status) DO UPDATE SET
@@ -534,10 +535,11 @@ BEGIN
 END;
 
 CREATE TRIGGER sums_follow_an_order
-AFTER UPDATE OF provider_id, charge_micros, refunded_micros, cost_micros ON orders
-WHEN OLD.created_at / 604800 < (SELECT week FROM summed WHERE id = 1)
+AFTER UPDATE OF created_at, provider_id, charge_micros, refunded_micros, cost_micros ON orders
+WHEN min(OLD.created_at, NEW.created_at) / 604800 < (SELECT week FROM summed WHERE id = 1)
     AND (
-        OLD.provider_id IS NOT NEW.provider_id OR OLD.charge_micros <> NEW.charge_micros
+        OLD.created_at <> NEW.created_at OR OLD.provider_id IS NOT NEW.provider_id
+        OR OLD.charge_micros <> NEW.charge_micros
         OR OLD.refunded_micros <> NEW.refunded_micros OR OLD.cost_micros <> NEW.cost_micros
     )
 BEGIN
@@ -549,20 +551,29 @@ BEGIN
     WHERE week = OLD.created_at / 604800 AND service_id = OLD.service_id
         AND provider_id = IFNULL(OLD.provider_id, 0);
     INSERT INTO service_weeks
-    VALUES (
-        OLD.created_at / 604800, OLD.service_id, IFNULL(NEW.provider_id, 0), OLD.part IS NULL,
+    SELECT NEW.created_at / 604800, OLD.service_id, IFNULL(NEW.provider_id, 0), OLD.part IS NULL,
         NEW.charge_micros, NEW.refunded_micros, NEW.cost_micros
-    )
+    FROM summed WHERE NEW.created_at / 604800 < week
     ON CONFLICT (week, service_id, provider_id) DO UPDATE SET
         orders = orders + excluded.orders,
         charge_micros = charge_micros + excluded.charge_micros,
         refunded_micros = refunded_micros + excluded.refunded_micros,
         cost_micros = cost_micros + excluded.cost_micros;
     UPDATE account_periods SET
-        charge_micros = charge_micros + NEW.charge_micros - OLD.charge_micros,
-        refunded_micros = refunded_micros + NEW.refunded_micros - OLD.refunded_micros,
-        cost_micros = cost_micros + NEW.cost_micros - OLD.cost_micros
+        orders = orders - (OLD.part IS NULL),
+        charge_micros = charge_micros - OLD.charge_micros,
+        refunded_micros = refunded_micros - OLD.refunded_micros,
+        cost_micros = cost_micros - OLD.cost_micros
     WHERE period = OLD.created_at / 2419200 AND account_id = OLD.account_id;
+    INSERT INTO account_periods
+    SELECT NEW.created_at / 2419200, OLD.account_id, OLD.part IS NULL,
+        NEW.charge_micros, NEW.refunded_micros, NEW.cost_micros
+    FROM summed WHERE NEW.created_at / 2419200 < period
+    ON CONFLICT (period, account_id) DO UPDATE SET
+        orders = orders + excluded.orders,
+        charge_micros = charge_micros + excluded.charge_micros,
+        refunded_micros = refunded_micros + excluded.refunded_micros,
+        cost_micros = cost_micros + excluded.cost_micros;
 END;
 
 -- What each account ordered altogether, in its own row: that changes with its balance anyway.

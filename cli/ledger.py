@@ -35,8 +35,8 @@ def _row(entry: dict[str, Any]) -> dict[str, Any]:
         "balance": format_exact(entry["balance_micros"]),
         "order": entry["order"],
         "note": entry["note"],
-        "by": entry["operator"],
         "created": when(entry["created_at"]),
+        "by": entry["operator"],
     }
 
 

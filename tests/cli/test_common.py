@@ -88,7 +88,7 @@ TABLE_OF_ORDERS = (
 HEADINGS = {"forward": "dispatch"}
 """Where a table's heading is not the JSON key, which stays as it was in version 0.1."""
 
-USER = "id name status balance discount dialect created"
+USER = "id name status balance discount dialect created orders spent last_order"
 
 SERVICE = "id name category type rate min max refill cancel dripfeed one_per_link active cost note"
 
@@ -111,10 +111,11 @@ KEYS = {
     "refill list": "id order user service link status created updated",
     "restored list": "kind id order provider provider_order link quantity created warning",
     "cancel list": "id order user service link status created updated",
-    "ledger list": "id user kind amount balance order note created",
-    "ledger list alice": "id user kind amount balance order note created",
+    "ledger list": "id user kind amount balance order note created by",
+    "ledger list alice": "id user kind amount balance order note created by",
     "provider list": PROVIDER,
     "provider show shop": PROVIDER,
+    "audit list": "id time operator address action outcome",
     "operator list": "name added role totp seen",
     "notify list": "kind about since told text",
 }

@@ -438,6 +438,7 @@ def test_the_sums_of_weeks_that_are_over_follow_every_change_of_an_order(
         "UPDATE orders SET status = 'Partial', refunded_micros = 7 WHERE id = 1",
         "UPDATE orders SET provider_id = NULL, cost_micros = 0 WHERE id = 1",
         "UPDATE orders SET remains = 0, status = 'Completed' WHERE id = 3",
+        f"UPDATE orders SET created_at = {2 * WEEK_S} WHERE id = 3",
         named(f"INSERT INTO orders VALUES (9, 2, 1, 'x', 1, 50, 0, 'Pending', 0, 1, {WEEK_S}, 8)"),
     ):
         filled.execute(change)
