@@ -290,6 +290,25 @@ CREATE TABLE order_events (
 
 CREATE INDEX order_events_by_order ON order_events (order_id);
 
+-- What was sent to a provider and what came back, bounded and without keys; old rows are deleted
+-- (panel/orders/exchanges.py).
+CREATE TABLE exchanges (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    order_id INTEGER NOT NULL REFERENCES orders (id),
+    event_id INTEGER REFERENCES order_events (id),
+    provider_id INTEGER REFERENCES providers (id),
+    action TEXT NOT NULL,
+    -- A JSON object of texts, or '' where another row tells it.
+    sent TEXT NOT NULL DEFAULT '' CHECK (length(sent) <= 20000),
+    http_status INTEGER,
+    answer TEXT NOT NULL DEFAULT '' CHECK (length(answer) <= 2100),
+    -- What it meant, where no event says that.
+    understood TEXT NOT NULL DEFAULT '',
+    created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX exchanges_by_order ON exchanges (order_id, id);
+
 CREATE TABLE ledger_entries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     account_id INTEGER NOT NULL REFERENCES accounts (id),

@@ -4,6 +4,24 @@
 
 -- Providers that are paused; what was sent to a provider, and what came back.
 
+-- What was sent and what came back.
+CREATE TABLE exchanges (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    order_id INTEGER NOT NULL REFERENCES orders (id),
+    event_id INTEGER REFERENCES order_events (id),
+    provider_id INTEGER REFERENCES providers (id),
+    action TEXT NOT NULL,
+    -- A JSON object of texts, or '' where another row tells it.
+    sent TEXT NOT NULL DEFAULT '' CHECK (length(sent) <= 20000),
+    http_status INTEGER,
+    answer TEXT NOT NULL DEFAULT '' CHECK (length(answer) <= 2100),
+    -- What it meant, where no event says that.
+    understood TEXT NOT NULL DEFAULT '',
+    created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX exchanges_by_order ON exchanges (order_id, id);
+
 -- Which order an audit line is about: of the lines that there are, as far as they say it.
 ALTER TABLE audit_lines ADD COLUMN order_id INTEGER;
 DROP TRIGGER audit_lines_are_not_changed;

@@ -458,7 +458,7 @@ def contents(path: Path) -> dict[str, list[Row]]:
 NEW_TABLES = {
     "pending_changes", "provider_words", "asked_singly", "identity", "task_runs", "alerts",
     "recovery_codes", "operator_sessions", "operator_devices", "sign_in_failures",
-    "alert_tellings",
+    "alert_tellings", "exchanges",
 }  # fmt: skip
 ADDED: dict[str, Row] = {
     "services": {"held": 0},
