@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -145,14 +145,19 @@ def note(params: Mapping[str, str], http_status: int | None, body: bytes, key: s
 def without_secrets(text: str, key: str) -> str:
     """A text without a provider's key, however it is written, and what else is named a secret."""
     if len(key) >= MIN_SECRET:
-        forms = {key, quote(key), quote(key, ""), quote_plus(key), json.dumps(key)[1:-1]}
-        forms |= {form.replace("/", "\\/") for form in forms}
-        longest_first = sorted(forms, key=len, reverse=True)
-        pattern = "|".join(re.escape(form) for form in longest_first)
-        text = re.sub(pattern, HIDDEN, text, flags=re.IGNORECASE)
+        text = _any_form(key).sub(HIDDEN, text)
     for named in _NAMED_SECRETS:
         text = named.sub(rf"\1{HIDDEN}", text)
     return text
+
+
+@lru_cache(maxsize=100)
+def _any_form(key: str) -> re.Pattern[str]:
+    """A key as it is, as an address or JSON has it, and in other capitals."""
+    forms = {key, quote(key), quote(key, ""), quote_plus(key), json.dumps(key)[1:-1]}
+    forms |= {form.replace("/", "\\/") for form in forms}
+    longest_first = sorted(forms, key=len, reverse=True)
+    return re.compile("|".join(re.escape(form) for form in longest_first), re.IGNORECASE)
 
 
 def _by_key(answer: str, number: str) -> str:
