@@ -153,6 +153,11 @@ def totals(wanted: OrderFilter) -> Totals:
     return Totals(*summed)._replace(first=scope.first)
 
 
+def is_too_short(text: str) -> bool:
+    """Whether a text is searched for among numbers alone, because links need a longer one."""
+    return 0 < len(text) < link_index.SHORTEST
+
+
 def _totals_by_the_hour(wanted: OrderFilter) -> Totals:
     """The same from the sums that the database keeps by the hour; days are whole hours."""
     columns = (
@@ -196,7 +201,7 @@ def _scope(wanted: OrderFilter, before: int | None) -> _Scope:
     conditions = _conditions(wanted)
     if not wanted.text:
         return _bounded(conditions, first, end)
-    if len(wanted.text) < link_index.SHORTEST:
+    if is_too_short(wanted.text):
         return _Scope([SQL("0")])
     part = link_index.has_part(Order.link, wanted.text)
     searched = _searched(wanted.text, first, end)

@@ -155,6 +155,14 @@ def apply_change(order: StoredOrder, change: Change, event: Event | None = None)
         record_event(order.id, event.kind, event.text)
 
 
+def foresee(order: StoredOrder, change: Change) -> dict[str, Any]:
+    """The columns that apply_change() would write; nothing is written.
+
+    :raises OperatorError: as apply_change() does.
+    """
+    return _changed_columns(order, change)
+
+
 def apply_with_warning(order: StoredOrder, change: Change) -> None:
     """Apply a change as apply_change() does; a warning that is new goes into the history.
 
