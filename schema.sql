@@ -423,6 +423,12 @@ CREATE INDEX cancels_by_status ON cancels (status, id);
 CREATE INDEX orders_of_provider ON orders (provider_id + 0, id) WHERE provider_id IS NOT NULL;
 CREATE INDEX orders_by_link ON orders (link);
 
+-- The search for a part of a link. A row is the links of 64 orders: order n is in row n / 64. The
+-- worker adds rows behind the orders (database/link_index.py); no order waits for that.
+CREATE VIRTUAL TABLE order_links USING fts5 (
+    links, content = '', detail = none, tokenize = 'trigram'
+);
+
 -- What was ordered in each hour, by present status: kept beside the orders by the triggers
 -- below, so that nobody has to add millions of them up. hour is created_at / 3600. A part of a
 -- drip-feed is not counted as an order, but its cost is.

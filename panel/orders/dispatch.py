@@ -412,21 +412,30 @@ def resend(order_id: int) -> None:
         be sent any more.
     """
     with immediate():
-        order = _undecided(order_id)
-        if not state.is_untouched(order.status):
-            raise OperatorError(f"order {order_id} is {order.status}, there is nothing to send")
-        if rejections.cancel_is_pending(order_id):
-            raise OperatorError(f"its customer asked to cancel order {order_id}: fail it instead")
-        change: Change = {
-            "dispatch_state": state.WAITING,
-            "send_at": now(),
-            "warning": "",
-            "may_be_at_provider": False,
-            **_RELEASED,
-        }
-        if order.held_because == "cost":
-            change["held_text"] = COST_ACCEPTED
-        apply_change(order, change, Event("operator", "resend"))
+        order = lookup.get(order_id)
+        apply_change(order, resent(order), Event("operator", "resend"))
+
+
+def resent(order: StoredOrder) -> Change:
+    """What resend() changes.
+
+    :raises OperatorError: as resend() does.
+    """
+    _check_undecided(order)
+    if not state.is_untouched(order.status):
+        raise OperatorError(f"order {order.id} is {order.status}, there is nothing to send")
+    if rejections.cancel_is_pending(order.id):
+        raise OperatorError(f"its customer asked to cancel order {order.id}: fail it instead")
+    change: Change = {
+        "dispatch_state": state.WAITING,
+        "send_at": now(),
+        "warning": "",
+        "may_be_at_provider": False,
+        **_RELEASED,
+    }
+    if order.held_because == "cost":
+        change["held_text"] = COST_ACCEPTED
+    return change
 
 
 def attach(order_id: int, provider_order: str) -> None:
@@ -452,18 +461,24 @@ def fail(order_id: int) -> None:
     :raises OperatorError: if the order is neither in review nor held for a refusal.
     """
     with immediate():
-        order = _undecided(order_id)
-        change = rejections.failure(order, "given up by the operator")
-        apply_change(order, change, Event("operator", "fail"))
+        order = lookup.get(order_id)
+        apply_change(order, failed(order), Event("operator", "fail"))
 
 
-def _undecided(order_id: int) -> StoredOrder:
-    """An order in review, or held for a refusal, for funds or for its cost."""
-    order = lookup.get(order_id)
+def failed(order: StoredOrder) -> Change:
+    """What fail() changes.
+
+    :raises OperatorError: as fail() does.
+    """
+    _check_undecided(order)
+    return rejections.failure(order, "given up by the operator")
+
+
+def _check_undecided(order: StoredOrder) -> None:
+    """Whether an order is in review, or held for a refusal, for funds or for its cost."""
     is_held = order.dispatch_state == state.WAITING and order.held_because in REFUSED
     if order.dispatch_state != state.IN_REVIEW and not is_held:
-        raise OperatorError(f"order {order_id} does not need review")
-    return order
+        raise OperatorError(f"order {order.id} does not need review")
 
 
 REFUSED = ("refusal", "funds", "cost")

@@ -160,6 +160,14 @@ def apply_change(order: StoredOrder, change: Change, event: Event | None = None)
         record_event(order.id, *event)
 
 
+def foresee(order: StoredOrder, change: Change) -> dict[str, Any]:
+    """The columns that apply_change() would write; nothing is written.
+
+    :raises OperatorError: as apply_change() does.
+    """
+    return _changed_columns(order, change)
+
+
 def apply_with_warning(order: StoredOrder, change: Change, asked: Asked = not_known) -> None:
     """Apply a change as apply_change() does; a warning that is new goes into the history.
 

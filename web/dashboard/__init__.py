@@ -14,6 +14,7 @@ from web.dashboard import (
     audit,
     common,
     customers,
+    order_list,
     orders,
     overview,
     provider_holds,
@@ -24,8 +25,8 @@ from web.dashboard import (
 )
 
 __all__ = [
-    "account", "attention", "audit", "customers", "orders", "overview", "provider_holds",
-    "providers", "register", "restored", "services",
+    "account", "attention", "audit", "customers", "order_list", "orders", "overview",
+    "provider_holds", "providers", "register", "restored", "services",
 ]  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from flask import (
     Blueprint,
@@ -143,15 +143,19 @@ def perform(operation: Callable[..., Any], *args: Any, said: str = "", **values:
     :param args, values: what the operation takes after the actor.
     :param said: what the next page shows if it is done.
     """
-    actor = Actor(current_user.name, request.remote_addr or "")
     try:
-        value = operation(actor, *args, **values)
+        value = operation(actor(), *args, **values)
     except (OperatorError, RequestRejected) as error:
         tell(str(error), "error")
         return Outcome(False)
     if said:
         tell(said, "done")
     return Outcome(True, value)
+
+
+def actor() -> Actor:
+    """The signed-in operator, for the audit."""
+    return Actor(current_user.name, request.remote_addr or "")
 
 
 def chosen_numbers(name: str) -> list[int]:
@@ -221,11 +225,17 @@ def when(seconds: int | None) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def is_web(link: str) -> bool:
+    """Whether a link is one that a page may lead to: of the web, and no script."""
+    return link.lower().startswith(("http://", "https://"))
+
+
 def _with_args(**changes: Any) -> str:
     """This page's address with other query arguments; None takes one away."""
-    args = {**request.args.to_dict(), **changes}
-    kept = {name: value for name, value in args.items() if value not in (None, "")}
-    return url_for(request.endpoint or "admin.overview_page", **(request.view_args or {}), **kept)
+    args = {**request.args.to_dict(flat=False), **changes}
+    kept = {name: value for name, value in args.items() if value not in (None, "", [""])}
+    page = url_for(request.endpoint or "admin.overview_page", **(request.view_args or {}))
+    return f"{page}?{urlencode(kept, doseq=True)}" if kept else page
 
 
 def _here() -> str:
@@ -252,6 +262,7 @@ def add_filters(app: Flask) -> None:
         ratio=money.format_ratio,
         when=when,
         as_called=_as_called,
+        is_web=is_web,
         describe=describe,
         describe_pending=describe_pending,
         pending_value=_pending_value,

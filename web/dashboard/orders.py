@@ -1,25 +1,19 @@
-"""Orders: found, looked at, and changed by hand, one or several."""
+"""One order: looked at, and changed by hand. order_list.py has the list and the bulk acts."""
 
-from datetime import UTC, date, datetime
 from typing import Any
 
 from flask import render_template, request
 
-from panel import accounts, queries
-from panel.errors import OperatorError
+from panel import queries
 from panel.operations import orders as operations
 from panel.operations import requests
 from panel.orders import history, refills, state
-from panel.paging import Page
 from panel.providers import words
-from panel.reports import DAY_S
 from web.dashboard import forms
 from web.dashboard.common import (
     back_to,
     bp,
-    chosen_numbers,
     explain_form,
-    number,
     perform,
     tell,
 )
@@ -45,52 +39,6 @@ HELD = {
     "hand; or set the order.",
 }
 """Why an order waits, and what to do, by its column `held_because`."""
-
-
-@bp.get("/orders")
-def order_list() -> str:
-    """Orders by status, customer, service, provider, day, number or link."""
-    try:
-        page = queries.order_page(_filter(), number("before"))
-    except OperatorError as error:
-        tell(str(error), "error")
-        page = Page([], None)
-    return render_template(
-        "dashboard/orders.html",
-        page=page,
-        acts=ACTS,
-        statuses=list(state.FOLLOWS),
-        providers=queries.provider_names(),
-    )
-
-
-def _filter() -> queries.OrderFilter:
-    args = request.args
-    customer = args.get("customer", "").strip()
-    status = args.get("status", "")
-    until = _day("to")
-    return queries.OrderFilter(
-        status=status if status in state.FOLLOWS else "",
-        account_id=accounts.get(customer).id if customer else None,
-        service_id=number("service"),
-        provider_id=number("provider"),
-        since=_day("from"),
-        until=None if until is None else until + DAY_S,
-        text=args.get("q", "").strip()[:2048],
-        only=args["only"] if args.get("only") in ("held", "warning") else "",
-    )
-
-
-def _day(name: str) -> int | None:
-    """The beginning of a day of the query, in UTC."""
-    text = request.args.get(name, "")
-    if not text:
-        return None
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise OperatorError(f"{text!r} is not a day such as 2026-01-31") from None
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 
 @bp.get("/orders/<number:order_id>")
@@ -180,20 +128,6 @@ def order_post(order_id: int) -> Any:
     if done.done:
         tell(f"The post is order {done.value}.", "done")
     return back_to("admin.order_page", order_id=order_id)
-
-
-@bp.post("/orders/act")
-def order_act() -> Any:
-    """Do one thing with each of the selected orders."""
-    act, selected = ACTS.get(request.form.get("act", "")), chosen_numbers("order")
-    if act is None or not selected:
-        tell("Select orders and an action first.", "error")
-        return back_to("admin.order_list")
-    done = [order_id for order_id in selected if perform(act.operation, order_id).done]
-    if done:
-        numbers = ", ".join(map(str, done[:10])) + (" …" if len(done) > 10 else "")
-        tell(f"{act.label}: done with {len(done)} of {len(selected)} ({numbers}).", "done")
-    return back_to("admin.order_list")
 
 
 @bp.post("/refills/<number:refill_id>")
