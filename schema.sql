@@ -381,6 +381,12 @@ CREATE TABLE refills (
 
 CREATE INDEX refills_with_warning ON refills (id) WHERE warning <> '';
 CREATE INDEX refills_by_order ON refills (order_id);
+-- "+" hides refills_by_status, which would have to be sorted, from the queries of these two.
+CREATE INDEX refills_open ON refills (id) WHERE +status IN ('pending', 'in progress');
+-- The open ones that no provider has, or of which an operator should know something.
+CREATE INDEX refills_by_hand ON refills (id)
+WHERE +status IN ('pending', 'in progress')
+    AND (provider_refill IS NULL OR warning <> '' OR restored = 1);
 CREATE UNIQUE INDEX refills_one_open ON refills (order_id)
 WHERE status IN ('pending', 'in progress');
 

@@ -26,6 +26,14 @@ CREATE TABLE exchanges (
 
 CREATE INDEX exchanges_by_order ON exchanges (order_id, id);
 
+-- Requests that wait for an operator.
+-- "+" hides refills_by_status, which would have to be sorted, from the queries of these two.
+CREATE INDEX refills_open ON refills (id) WHERE +status IN ('pending', 'in progress');
+-- The open ones that no provider has, or of which an operator should know something.
+CREATE INDEX refills_by_hand ON refills (id)
+WHERE +status IN ('pending', 'in progress')
+    AND (provider_refill IS NULL OR warning <> '' OR restored = 1);
+
 -- Which order an audit line is about: of the lines that there are, as far as they say it.
 ALTER TABLE audit_lines ADD COLUMN order_id INTEGER;
 DROP TRIGGER audit_lines_are_not_changed;
