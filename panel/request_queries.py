@@ -22,6 +22,8 @@ MOST_COUNTED = 99
 """More are told as so many and more."""
 SCAN = 1_000
 """How many refills that no provider has are looked at to count those that wait for a person."""
+MOST_OF_AN_ORDER = 20
+"""So many requests of a kind are on an order's own page."""
 MOST_SAID = 5
 """The newest of what a provider said of a request that are shown."""
 
@@ -149,7 +151,29 @@ def request_page(
         key=lambda row: -row[0] if newest_first else row[0],
     )
     chosen = list(islice(merged, limit))
-    return RequestPage(_requests(chosen), _next(chosen, found, start, limit))
+    listed = _requests((of, number) for _, of, number in chosen)
+    return RequestPage(listed, _next(chosen, found, start, limit))
+
+
+def named(wanted: Iterable[tuple[Kind, int]]) -> list[Request]:
+    """The requests of these kinds and numbers; one that is not there is left out."""
+    return _requests(wanted)
+
+
+def of_order(order_id: int) -> list[Request]:
+    """The newest requests about an order, MOST_OF_AN_ORDER of each kind, newest first."""
+    wanted = [
+        (of, number)
+        for of, table in ((Kind.CANCEL, Cancel), (Kind.REFILL, Refill))
+        for (number,) in rows(
+            table.select(table.id)
+            .where(table.order == order_id)
+            .order_by(table.id.desc())
+            .limit(MOST_OF_AN_ORDER)
+            .tuples()
+        )
+    ]
+    return _requests(wanted)
 
 
 class Keys(NamedTuple):
@@ -217,9 +241,9 @@ def _waiting_refills(candidates: Any) -> Any:
 # What decides on a request
 
 
-def _requests(chosen: Iterable[tuple[int, Kind, int]]) -> list[Request]:
+def _requests(wanted: Iterable[tuple[Kind, int]]) -> list[Request]:
     """Requests with all that decides on them, in the order given."""
-    keys = [(of, number) for _, of, number in chosen]
+    keys = list(wanted)
     found: dict[tuple[Kind, int], dict[str, Any]] = {}
     for of, table in ((Kind.CANCEL, Cancel), (Kind.REFILL, Refill)):
         numbers = [number for kind, number in keys if kind is of]
@@ -231,6 +255,7 @@ def _requests(chosen: Iterable[tuple[int, Kind, int]]) -> list[Request]:
     return [
         _request(of, found[of, number], orders[found[of, number]["order"]], told)
         for of, number in keys
+        if (of, number) in found
     ]
 
 
