@@ -48,6 +48,8 @@ def blocks_with(text: str, first: int, last: int, limit: int) -> list[int]:
 
     :param text: of at least SHORTEST characters.
     """
+    if "\0" in text:
+        return []  # what no link has, and FTS5 takes for the end
     found = database.execute_sql(
         "SELECT rowid FROM order_links "
         "WHERE order_links MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid DESC LIMIT ?",
