@@ -190,8 +190,8 @@ def show_one(row: dict[str, Any], as_json: bool) -> None:
         click.echo(tabulate(shown, disable_numparse=True, tablefmt="plain"))
 
 
-def show_changes(changes: list[CatalogueChange]) -> None:
-    """Print what an import, a markup or a sync changed, as a table."""
+def show_changes(changes: list[CatalogueChange], as_json: bool = False) -> None:
+    """Print what an import, a markup or a sync changed, as a table or a JSON array."""
     rows = [
         {
             "service": change.service_id,
@@ -201,7 +201,7 @@ def show_changes(changes: list[CatalogueChange]) -> None:
         }
         for change in changes
     ]
-    show_rows(rows, False, "Nothing has changed.")
+    show_rows(rows, as_json, "Nothing has changed.")
 
 
 def _cell(value: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from cli.common import COMMAND_LINE, Group, as_json, show_rows, when
+from cli.common import COMMAND_LINE, Group, as_json, show_one, show_rows, when
 from models import Operator
 from panel import operators
 from panel.operations import operators as operations
@@ -37,14 +37,18 @@ ROLE = click.Choice([str(role) for role in Role])
     show_default=True,
     help="A viewer sees everything and changes nothing.",
 )
-def add(name: str, role: str) -> None:
+@as_json
+def add(name: str, role: str, as_json: bool) -> None:
     """Add an operator; the password is asked for.
 
     Example: flask operator add alice
     """
     operators.check_name(name)
     operations.add(COMMAND_LINE, name, _password(), Role(role))
-    click.echo(f"Operator {name} is added and can sign in at /admin.")
+    if as_json:
+        show_one(_row(operators.get(name)), True)
+    else:
+        click.echo(f"Operator {name} is added and can sign in at /admin.")
 
 
 @group.command("list")

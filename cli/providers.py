@@ -90,6 +90,7 @@ def _note(provider: Provider) -> str:
 )
 @click.option("--currency", "code", type=CURRENCY, help=CURRENCY_HELP)
 @click.option("--exchange", "ratio", type=RATIO, help="Units of ours for one of theirs.")
+@as_json
 def add(
     name: str,
     url: str,
@@ -97,6 +98,7 @@ def add(
     requests_per_minute: int,
     code: str | None,
     ratio: int | None,
+    as_json: bool,
 ) -> None:
     """Add a provider; its API key is asked for, and never shown.
 
@@ -107,14 +109,18 @@ def add(
     registry.check(name, url, requests_per_minute)
     key = "" if url == registry.SANDBOX_URL else _key(key_env)
     row = providers.add(COMMAND_LINE, name, url, key, requests_per_minute, code or "", ratio)
-    click.echo(f"Provider {name} is added.")
     ours = current_settings().currency
+    if not as_json:
+        click.echo(f"Provider {name} is added.")
     try:
         balance_there = providers.test(COMMAND_LINE, name, ask_account, ours)
     except ProviderFailed as error:
         click.echo(f"Its balance could not be read: {error.why}", err=True)
         return
-    click.echo(f"Our balance there: {balance_there}")
+    if as_json:
+        show_one(_row(registry.get(name)), True)
+    else:
+        click.echo(f"Our balance there: {balance_there}")
     try:
         currency.require(row.id, ours)
     except OperatorError as error:
@@ -149,10 +155,15 @@ def show(name: str, as_json: bool) -> None:
 
 @group.command("balance")
 @click.argument("name")
-def balance(name: str) -> None:
+@as_json
+def balance(name: str, as_json: bool) -> None:
     """Ask for our balance there; this also tests the connection."""
     ours = current_settings().currency
-    click.echo(providers.test(COMMAND_LINE, name, ask_account, ours))
+    found = providers.test(COMMAND_LINE, name, ask_account, ours)
+    if as_json:
+        show_one({"name": name, "balance": found}, True)
+    else:
+        click.echo(found)
     try:
         currency.require(registry.get(name).id, ours)
     except OperatorError as error:
@@ -212,6 +223,7 @@ def _matches(item: Listing, words: tuple[str, ...]) -> bool:
 @click.option("--markup", type=PERCENT, required=True, help="The markup on the cost, such as 25%.")
 @click.option("--round", "step", type=AMOUNT, help=ROUND_HELP)
 @click.option("--dry-run", is_flag=True, help="Only show what would be imported.")
+@as_json
 def import_(
     name: str,
     categories: tuple[str, ...],
@@ -219,31 +231,37 @@ def import_(
     markup: int,
     step: int | None,
     dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Import a provider's services, or update imported ones.
+
+    With --json, "service" is our number of a service and "theirs" the provider's.
 
     Example: flask provider import upstream --category Telegram --markup 25% --round 0.01
     """
     listings = ask_catalogue(registry.get(name))
     wanted = providers.Import(markup, step, categories, ids, sync_policy())
     if dry_run:
-        show_changes(providers.preview_import(name, listings, wanted))
+        changes = providers.preview_import(name, listings, wanted)
     else:
-        show_changes(providers.import_services(COMMAND_LINE, name, listings, wanted))
+        changes = providers.import_services(COMMAND_LINE, name, listings, wanted)
+    show_changes(changes, as_json)
 
 
 @group.command("sync")
 @click.argument("name")
-def sync(name: str) -> None:
+@as_json
+def sync(name: str, as_json: bool) -> None:
     """Read a provider's prices and ranges again, and follow them."""
-    show_changes(providers.sync(COMMAND_LINE, name, ask_catalogue, sync_policy()))
+    show_changes(providers.sync(COMMAND_LINE, name, ask_catalogue, sync_policy()), as_json)
 
 
 @group.command("confirm")
 @click.argument("name")
-def confirm(name: str) -> None:
+@as_json
+def confirm(name: str, as_json: bool) -> None:
     """Confirm that services vanished at a provider, or moved to other numbers."""
-    show_changes(providers.confirm(COMMAND_LINE, name, ask_catalogue, sync_policy()))
+    show_changes(providers.confirm(COMMAND_LINE, name, ask_catalogue, sync_policy()), as_json)
 
 
 @group.command("exchange")

@@ -92,25 +92,45 @@ def _waiting() -> dict[int, list[Pending]]:
 @click.option("--cancel", is_flag=True, help="Open orders can be canceled.")
 @click.option("--dripfeed", is_flag=True, help="Orders can be delivered in runs.")
 @click.option("--one-per-link", is_flag=True, help="Only one open order per link.")
-def add(rate: int, **fields: Any) -> None:
+@as_json
+def add(rate: int, as_json: bool, **fields: Any) -> None:
     """Add a service and print its number.
 
     Example: flask service add --name "Channel members" --category Telegram
     --rate 1.20 --min 10 --max 50000 --refill --cancel
     """
-    click.echo(operations.add(COMMAND_LINE, rate_micros=rate, **fields))
+    number = operations.add(COMMAND_LINE, rate_micros=rate, **fields)
+    if as_json:
+        show_one(_row(services.get(number), None, []), True)
+    else:
+        click.echo(number)
 
 
 @group.command("list")
+@click.option("--provider", help="Only services that are bought at this provider.")
+@click.option("--their-id", help="With --provider: only what has this number there.")
+@click.option("--ids", "ids_alone", is_flag=True, help="Print the numbers alone, one a line.")
 @as_json
-def list_(as_json: bool) -> None:
-    """List all services, disabled ones too."""
+def list_(provider: str | None, their_id: str | None, ids_alone: bool, as_json: bool) -> None:
+    """List all services, disabled ones too.
+
+    Example: flask service list --provider upstream --their-id 1204 --ids
+    """
+    if their_id is not None and provider is None:
+        raise click.UsageError("--their-id goes with --provider.")
+    if ids_alone and as_json:
+        raise click.UsageError("Give --ids or --json, not both.")
+    found = services.listing()
+    if provider is not None:
+        bought = sources.bought_at(registry.get(provider).id, their_id)
+        found = [service for service in found if service.id in bought]
+    if ids_alone:
+        for service in found:
+            click.echo(service.id)
+        return
     costs, waiting = sources.costs(), _waiting()
-    rows = [
-        _row(service, costs.get(service.id), waiting.get(service.id, []))
-        for service in services.listing()
-    ]
-    show_rows(rows, as_json, "No services yet.")
+    rows = [_row(service, costs.get(service.id), waiting.get(service.id, [])) for service in found]
+    show_rows(rows, as_json, "No services yet." if provider is None else "No such services.")
 
 
 @group.command("show")
@@ -159,7 +179,8 @@ def source(id: int, provider: str, their_service: str, second: bool) -> None:
 @group.command("confirm")
 @click.argument("ids", type=NUMBER, nargs=-1)
 @click.option("--provider", help="All services of this provider that wait for you.")
-def confirm(ids: tuple[int, ...], provider: str | None) -> None:
+@as_json
+def confirm(ids: tuple[int, ...], provider: str | None, as_json: bool) -> None:
     """Take over what a provider changed of services, where that waits for you.
 
     The new cost is followed by the rate, where the service has a markup. Our own name of the
@@ -172,9 +193,9 @@ def confirm(ids: tuple[int, ...], provider: str | None) -> None:
     if provider is not None:
         chosen |= set(pending.to_decide(registry.get(provider).id))
     changes = operations.confirm(COMMAND_LINE, sorted(chosen), sync_policy())
-    show_changes(changes)
+    show_changes(changes, as_json)
     if kept := names_kept(changes):
-        click.echo(kept)
+        click.echo(kept, err=as_json)
 
 
 @group.command("edit")
@@ -220,7 +241,10 @@ def move(id: int, before: int | None) -> None:
 @click.option("--id", "ids", type=NUMBER, multiple=True, help="This service; repeatable.")
 @click.option("--category", help="All services of this category.")
 @click.option("--round", "step", type=AMOUNT, help=ROUND_HELP)
-def markup(percent: int, ids: tuple[int, ...], category: str | None, step: int | None) -> None:
+@as_json
+def markup(
+    percent: int, ids: tuple[int, ...], category: str | None, step: int | None, as_json: bool
+) -> None:
     """Set rates to cost plus markup, and let them follow the cost.
 
     Example: flask service markup 25% --category Telegram --round 0.01
@@ -228,7 +252,7 @@ def markup(percent: int, ids: tuple[int, ...], category: str | None, step: int |
     chosen = set(ids)
     if category is not None:
         chosen |= {item.id for item in services.listing() if item.category == category}
-    show_changes(operations.mark_up(COMMAND_LINE, sorted(chosen), percent, step))
+    show_changes(operations.mark_up(COMMAND_LINE, sorted(chosen), percent, step), as_json)
 
 
 @group.command("disable")

@@ -68,6 +68,17 @@ def sources(service_id: int) -> list[dict[str, Any]]:
     return rows(query.dicts())
 
 
+def bought_at(provider_id: int, provider_service: str | None = None) -> set[int]:
+    """The numbers of the services that are bought at a provider, first or second.
+
+    :param provider_service: only what has this number there.
+    """
+    query = Source.select(Source.service).where(Source.provider == provider_id)
+    if provider_service is not None:
+        query = query.where(Source.provider_service == provider_service)
+    return {number for (number,) in rows(query.tuples())}
+
+
 def cost(service_id: int) -> int:
     """The cost in micros of a service at its dearest source; 0 where it has none."""
     return max((source["cost_micros"] for source in sources(service_id)), default=0)

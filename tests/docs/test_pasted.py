@@ -114,7 +114,9 @@ def test_the_demo_prints_what_the_readme_shows_and_its_order_works(
     assert as_shown(printed, server).strip() == shown.strip()
 
     assert paste(curl(printed), server, clone) == answer
-    assert server.flask("demo").stdout == ""
+    again = server.flask("demo")
+    assert (again.returncode, again.stdout.count("\n")) == (0, 1)
+    assert "there are customers or services already" in again.stdout
 
 
 def test_the_first_order_works_as_pasted(make_server: Callable[..., Server], clone: Path) -> None:
