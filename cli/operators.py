@@ -1,15 +1,13 @@
 """flask operator: who may sign in to the dashboard at /admin."""
 
-import os
-import sys
 from typing import Any
 
 import click
 
 from cli.common import COMMAND_LINE, Group, as_json, show_one, show_rows, when
+from cli.prompts import Secret, read_secret
 from models import Operator
 from panel import operators
-from panel.errors import OperatorError
 from panel.operations import operators as operations
 from panel.operators import Role
 from panel.sign_in import sessions, totp
@@ -20,15 +18,7 @@ def group() -> None:
     """Who may sign in to the dashboard; without an operator it is off."""
 
 
-def _password(variable: str | None) -> str:
-    """The password, from the environment, asked for or read: no process list shows it there."""
-    if variable is not None:
-        if not os.environ.get(variable):
-            raise OperatorError(f"the environment variable {variable} is not set")
-        return os.environ[variable]
-    if sys.stdin.isatty():
-        return click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    return sys.stdin.readline().rstrip("\r\n")
+PASSWORD = Secret("password", "In a script, give --password-env VARIABLE.", repeated=True)
 
 
 password_env = click.option(
@@ -54,7 +44,7 @@ def add(name: str, role: str, password_env: str | None, as_json: bool) -> None:
     Example: flask operator add alice --password-env PASSWORD
     """
     operators.check_name(name)
-    operations.add(COMMAND_LINE, name, _password(password_env), Role(role))
+    operations.add(COMMAND_LINE, name, read_secret(PASSWORD, password_env), Role(role))
     if as_json:
         show_one(_row(operators.get(name)), True)
     else:
@@ -153,7 +143,7 @@ def totp_(act: str, name: str) -> None:
 def password(name: str, password_env: str | None) -> None:
     """Give an operator a new password; all sessions end, one-time passwords stay on."""
     operators.get(name)
-    operations.set_password(COMMAND_LINE, name, _password(password_env))
+    operations.set_password(COMMAND_LINE, name, read_secret(PASSWORD, password_env))
     click.echo(f"Operator {name} has a new password.")
 
 

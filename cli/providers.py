@@ -1,7 +1,5 @@
 """flask provider: the panels that we buy from."""
 
-import os
-import sys
 from typing import Any
 
 import click
@@ -25,8 +23,9 @@ from cli.common import (
     sync_policy,
     when,
 )
+from cli.prompts import Secret, read_secret
 from models import Provider
-from panel.errors import OperatorError, ProviderFailed
+from panel.errors import OperatorError
 from panel.money import format_exact, format_ratio
 from panel.operations import providers
 from panel.providers import currency, pending, registry
@@ -34,6 +33,7 @@ from panel.providers.explain import commands_for, describe_pending
 from panel.providers.listing import Listing
 from upstream import ask
 
+KEY = Secret("key", "In a script or a block to paste, use --key-env.")
 CURRENCY_HELP = "The currency of its prices, where the provider does not name it."
 
 
@@ -90,6 +90,7 @@ def _note(provider: Provider) -> str:
 )
 @click.option("--currency", "code", type=CURRENCY, help=CURRENCY_HELP)
 @click.option("--exchange", "ratio", type=RATIO, help="Units of ours for one of theirs.")
+@click.option("--unchecked", is_flag=True, help="Add it without asking it first.")
 @as_json
 def add(
     name: str,
@@ -98,44 +99,59 @@ def add(
     requests_per_minute: int,
     code: str | None,
     ratio: int | None,
+    unchecked: bool,
     as_json: bool,
 ) -> None:
     """Add a provider; its API key is asked for, and never shown.
 
-    Example: flask provider add upstream https://panel.example/api/v2
+    The provider is asked for our balance: where it does not answer, it is not added.
+
+    Example: flask provider add upstream https://panel.example/api/v2 --key-env UPSTREAM_KEY
 
     The address "sandbox:" adds the built-in sandbox, which needs no key.
     """
     registry.check(name, url, requests_per_minute)
-    key = "" if url == registry.SANDBOX_URL else _key(key_env)
-    row = providers.add(COMMAND_LINE, name, url, key, requests_per_minute, code or "", ratio)
+    key = "" if url == registry.SANDBOX_URL else read_secret(KEY, key_env).strip()
+    ask_first = None if unchecked and url != registry.SANDBOX_URL else ask_account
     ours = current_settings().currency
-    if not as_json:
-        click.echo(f"Provider {name} is added.")
     try:
-        balance_there = providers.test(COMMAND_LINE, name, ask_account, ours)
-    except ProviderFailed as error:
-        click.echo(f"Its balance could not be read: {error.why}", err=True)
-        return
+        row = providers.add(
+            COMMAND_LINE,
+            name,
+            url,
+            key,
+            requests_per_minute,
+            code or "",
+            ratio,
+            ask=ask_first,
+            ours=ours,
+        )
+    except providers.NotAdded as error:
+        raise FailedError(f"{error} (--unchecked adds it without asking)") from None
     if as_json:
-        show_one(_row(registry.get(name)), True)
+        show_one(_row(row), True)
+    elif ask_first is None:
+        click.echo(f"Provider {name} is added. {unasked(name)}")
     else:
-        click.echo(f"Our balance there: {balance_there}")
+        click.echo(f"Provider {name} is added.\nOur balance there: {row.balance}")
+    if ask_first is not None:
+        _warn_of_currency(row, ours, "yet")
+
+
+def unasked(name: str) -> str:
+    """What is not known of a provider that was added unchecked."""
+    return (
+        "It was not asked: whether its address and key are right, our balance there and its "
+        f"currency are not known. To ask it: flask provider balance {name}"
+    )
+
+
+def _warn_of_currency(row: Provider, ours: str, until: str) -> None:
+    """Warn where a provider's prices cannot be told in our currency."""
     try:
         currency.require(row.id, ours)
     except OperatorError as error:
-        raise FailedError(f"nothing can be bought there yet: {error}") from None
-
-
-def _key(variable: str | None) -> str:
-    """The key, from the environment or stdin: no process list shows it there."""
-    if variable is not None:
-        if not os.environ.get(variable):
-            raise OperatorError(f"the environment variable {variable} is not set")
-        return os.environ[variable].strip()
-    if sys.stdin.isatty():
-        return click.prompt("API key", hide_input=True)
-    return sys.stdin.readline().strip()
+        click.echo(f"Nothing can be bought there {until}: {error}", err=True)
 
 
 @group.command("list")
@@ -164,10 +180,7 @@ def balance(name: str, as_json: bool) -> None:
         show_one({"name": name, "balance": found}, True)
     else:
         click.echo(found)
-    try:
-        currency.require(registry.get(name).id, ours)
-    except OperatorError as error:
-        click.echo(f"Nothing can be bought there for now: {error}", err=True)
+    _warn_of_currency(registry.get(name), ours, "for now")
 
 
 @group.command("remove")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from models import Provider
+from panel.errors import OperatorError, ProviderFailed
 from panel.money import format_percent, format_ratio
 from panel.operations.audit import Actor, audited
 from panel.operations.services import AskCatalogue
@@ -20,6 +21,18 @@ AskAccount = Callable[[Provider], ProviderAccount]
 
 Called outside any transaction; it raises ProviderFailed where the provider does not answer.
 """
+
+
+class NotAdded(ProviderFailed):
+    """A provider that did not answer as one, and was not added."""
+
+    def __init__(self, provider: str, failed: ProviderFailed) -> None:
+        OperatorError.__init__(
+            self,
+            f"{provider} is not added: {failed.why.rstrip('.')}. {failed.advice}".rstrip(),
+        )
+        self.why = failed.why
+        self.advice = failed.advice
 
 
 class Import(NamedTuple):
@@ -46,12 +59,21 @@ def add(
     requests_per_minute: int,
     currency: str = "",
     exchange_ppt: int | None = None,
+    *,
+    ask: AskAccount | None,
+    ours: str,
 ) -> Provider:
     """Add a provider, or bring a removed one back with a new address and key.
+
+    It is asked for our balance first: where it does not answer, nothing is kept.
 
     :param key: kept as it is; it is never shown or written to the audit.
     :param currency: the currency of its prices, where it does not name it itself; or "".
     :param exchange_ppt: units of ours for one of theirs, in parts per trillion.
+    :param ask: None to add it unchecked.
+    :param ours: our currency.
+    :returns: the provider, with what it said.
+    :raises NotAdded: if it does not answer.
     :raises OperatorError: for a name, address, key or number that cannot be used, or a name
         that is taken.
     """
@@ -59,8 +81,23 @@ def add(
     shown = f" {url}" if registry.is_address(url) else ""
     priced = f", currency {currency}" if currency else ""
     priced += f", exchange {format_ratio(exchange_ppt)}" if exchange_ppt else ""
-    with audited(actor, f"provider {name}: add{shown}{priced}"):
-        return registry.add(name, url, key, requests_per_minute, currency, exchange_ppt)
+    unchecked = ", unchecked" if ask is None and url != registry.SANDBOX_URL else ""
+    with audited(actor, f"provider {name}: add{shown}{priced}{unchecked}"):
+        registry.check(name, url, requests_per_minute)
+        registry.check_key(url, key)
+        account = None if ask is None else _ask_before(ask, Provider(name=name, url=url, key=key))
+        row = registry.add(name, url, key, requests_per_minute, currency, exchange_ppt)
+        if account is not None:
+            registry.record_account(row.id, account, ours)
+    return registry.get(name)
+
+
+def _ask_before(ask: AskAccount, provider: Provider) -> ProviderAccount:
+    """Ask a provider that is not in the database yet."""
+    try:
+        return ask(provider)
+    except ProviderFailed as error:
+        raise NotAdded(provider.name, error) from None
 
 
 def test(actor: Actor, name: str, ask: AskAccount, ours: str) -> str:

@@ -63,6 +63,16 @@ def check(name: str, url: str, requests_per_minute: int) -> None:
         raise OperatorError(f"there is a provider {name} already")
 
 
+def check_key(url: str, key: str) -> None:
+    """Refuse what cannot be the key of a provider at this address.
+
+    :raises OperatorError: if it cannot.
+    """
+    is_key = key and key.isprintable() and key.isascii() and " " not in key
+    if url != SANDBOX_URL and not is_key:
+        raise OperatorError("the key must be printable characters without blanks")
+
+
 def add(
     name: str,
     url: str,
@@ -78,8 +88,7 @@ def add(
     :raises OperatorError: as check() does; or for a key that cannot be used, or none.
     """
     check(name, url, requests_per_minute)
-    if url != SANDBOX_URL and not (key and key.isprintable() and key.isascii()):
-        raise OperatorError("the key must be printable characters")
+    check_key(url, key)
     values = {
         "url": url,
         "key": key,

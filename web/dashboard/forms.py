@@ -230,6 +230,7 @@ class Provider(FlaskForm):
         description="Units of our currency for one of theirs, where that is another one.",
         render_kw=DECIMAL,
     )
+    unchecked = BooleanField("Add without asking it first")
 
 
 class Exchange(FlaskForm):

@@ -40,7 +40,7 @@ def provider_list() -> str:
 
 @bp.post("/providers")
 def provider_add() -> Any:
-    """Add a provider, and test it."""
+    """Add a provider that answers, or without asking it."""
     form = forms.Provider()
     if not form.validate():
         explain_form(form)
@@ -54,11 +54,15 @@ def provider_add() -> Any:
         form.requests_per_minute.data,
         currency.currency_code(form.currency.data or ""),
         form.exchange.data,
-        said=f"Provider {name} is added.",
+        ask=None if form.unchecked.data else ask_account,
+        ours=current_settings().currency,
     )
     if not added.done:
         return back_to("admin.provider_list")
-    _test(name)
+    told = (
+        "It was not asked." if form.unchecked.data else f"Our balance there: {added.value.balance}"
+    )
+    tell(f"Provider {name} is added. {told}", "done")
     return redirect(url_for("admin.provider_page", name=name))
 
 
