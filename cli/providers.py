@@ -1,6 +1,5 @@
 """flask provider: the panels that we buy from."""
 
-import os
 from typing import Any
 
 import click
@@ -118,7 +117,7 @@ def add(
     The address "sandbox:" adds the built-in sandbox, which needs no key.
     """
     registry.check(name, url, requests_per_minute)
-    key = "" if url == registry.SANDBOX_URL else _key(key_env)
+    key = "" if url == registry.SANDBOX_URL else read_secret(KEY, key_env).strip()
     ask_first = None if unchecked and url != registry.SANDBOX_URL else ask_account
     ours = current_settings().currency
     try:
@@ -161,15 +160,6 @@ def _warn_of_currency(row: Provider, ours: str, until: str) -> None:
         click.echo(f"Nothing can be bought there {until}: {error}", err=True)
 
 
-def _key(variable: str | None) -> str:
-    """The key, from the environment or stdin: no process list shows it there."""
-    if variable is not None:
-        if not os.environ.get(variable):
-            raise OperatorError(f"the environment variable {variable} is not set")
-        return os.environ[variable].strip()
-    return read_secret(KEY).strip()
-
-
 @group.command("edit")
 @click.argument("name")
 @click.option("--name", "new_name", help="Another name.")
@@ -205,7 +195,7 @@ def edit(
     if ask_key and key_env is not None:
         raise click.UsageError("Give --key-env or --key, not both.")
     registry.get(name)
-    key = _key(key_env) if ask_key or key_env is not None else None
+    key = read_secret(KEY, key_env).strip() if ask_key or key_env is not None else None
     wanted = ProviderEdit(new_name, url, key, requests_per_minute)
     ours = current_settings().currency
     try:
