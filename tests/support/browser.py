@@ -80,8 +80,11 @@ def flawless_page(
     assert wrong == []
 
 
-def keep_picture(page: Page, name: str) -> None:
-    """Take a picture of the whole page, where PANEL_SCREENSHOTS names a folder for it."""
+def keep_picture(page: Page, name: str, full_page: bool = True) -> None:
+    """Take a picture of the page, where PANEL_SCREENSHOTS names a folder for it.
+
+    :param full_page: False for what is seen of it without scrolling.
+    """
     if folder := os.environ.get("PANEL_SCREENSHOTS"):
         Path(folder).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=full_page)

@@ -447,7 +447,8 @@ def build(path: Path, north_url: str) -> Panel:
     panel = Panel({}, {})
     with pytest.MonkeyPatch.context() as patch:  # passwords are hashed slowly on purpose
         patch.setattr(generate_password_hash, "__defaults__", ("pbkdf2:sha256:1", 16))
-        play(_stories(panel, north_url, int(time.time())))
+        end = int(time.time())
+        play(_stories(panel, north_url, end), end)
     close_database()
     return panel
 

@@ -191,7 +191,7 @@ def refill_reports(status: str | None, odd: str = "") -> Step:
 
 def leave_refill_without_number(order_id: int) -> None:
     """The provider gives no number for the refill."""
-    refills.record_unnumbered(newest_refill(order_id), "up says {'refill': null}", POLL_S)
+    refills.record_unnumbered(newest_refill(order_id), "the answer names none", POLL_S)
 
 
 # What the operator does

@@ -14,17 +14,18 @@ Story = Iterator[int]
 """What happens step by step; each step tells after how many seconds the next one comes."""
 
 
-def play(stories: Iterable[tuple[int, Story]]) -> None:
+def play(stories: Iterable[tuple[int, Story]], until: int) -> None:
     """Let stories happen side by side, each step at its own time.
 
     :param stories: when each begins, in seconds since 1970.
+    :param until: what would happen later does not happen.
     """
     turns = count()
     waiting = [(at, next(turns), story) for at, story in stories]
     heapq.heapify(waiting)
     with pytest.MonkeyPatch.context() as patch:
         clock = Clock(patch)
-        while waiting:
+        while waiting and waiting[0][0] <= until:
             clock.seconds, _, story = heapq.heappop(waiting)
             pause_s = next(story, None)
             if pause_s is not None:
