@@ -550,10 +550,10 @@ def _be_refused() -> None:
 
 
 def _open_providers(north_url: str) -> None:
-    providers.add(OLGA, NORTH, north_url, KEY, 600, "USD")
-    providers.add(OLGA, SANDBOX, SANDBOX_URL, "", 600)
-    providers.add(OLGA, CLOSED, "http://127.0.0.1:9/api/v2", KEY, 600, "USD")
-    providers.add(OLGA, TROUBLE, "https://trouble.example/" + "path/" * 30, KEY, 1, "INR", 10**10)
+    registry.add(NORTH, north_url, KEY, 600, "USD")
+    registry.add(SANDBOX, SANDBOX_URL, "", 600)
+    registry.add(CLOSED, "http://127.0.0.1:9/api/v2", KEY, 600, "USD")
+    registry.add(TROUBLE, "https://trouble.example/" + "path/" * 30, KEY, 1, "INR", 10**10)
     says = {NORTH: "12.5000 USD", SANDBOX: "unlimited", TROUBLE: "-0.000001 INR"}
     for name, balance in says.items():
         account = ProviderAccount(balance, name == TROUBLE, balance[-3:].upper())

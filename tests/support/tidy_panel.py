@@ -20,7 +20,7 @@ from models import Source
 from panel import heartbeat, tasks
 from panel.errors import RequestRejected
 from panel.money import MICROS
-from panel.operations import customers, providers
+from panel.operations import customers
 from panel.operations import operators as staff
 from panel.operations import services as catalogue
 from panel.operations.audit import Actor
@@ -161,7 +161,7 @@ def _once(tidy: Tidy, north_url: str) -> Story:
     staff.add(OLGA, VIEWER, PASSWORD, Role.VIEWER)
     urls = {NORTH: north_url, HOUSE: "https://smmhouse.example/api/v2"}
     for name, url in urls.items():
-        providers.add(OLGA, name, url, KEY, 120, "USD")
+        registry.add(name, url, KEY, 120, "USD")
     for sold in SERVICES:
         tidy.services[sold.name] = _add(sold)
     for name, units in CUSTOMERS.items():
