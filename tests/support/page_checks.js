@@ -27,9 +27,11 @@
   const root = document.documentElement;
   if (root.scrollWidth > root.clientWidth) {
     faults.push(`the page is ${root.scrollWidth} wide on ${root.clientWidth}`);
-    for (const element of document.body.querySelectorAll("*"))
-      if (element.getBoundingClientRect().right > root.clientWidth + 1 && !isClipped(element))
-        faults.push(`  reaches out: ${called(element)}`);
+    const outside = [...document.body.querySelectorAll("*")].filter((element) =>
+      element.getBoundingClientRect().right > root.clientWidth + 1 && !isClipped(element));
+    const widest = outside.filter((element) => !outside.some((other) => element !== other && element.contains(other)))
+      .sort((one, other) => other.getBoundingClientRect().width - one.getBoundingClientRect().width);
+    for (const element of widest.slice(0, 4)) faults.push(`  reaches out: ${called(element)}`);
   }
 
   // Names
