@@ -1,7 +1,7 @@
 // Draws the overview's charts from the figures that the page carries.
 "use strict";
 
-const carried = () => document.getElementById("chart-data").textContent;
+const carried = () => document.getElementById("chart-data")?.textContent ?? '{"at": []}'; // none yet
 let drawn = carried();
 let figures = JSON.parse(drawn);
 const hourly = figures.at.length > 1 && figures.at[1] - figures.at[0] < 86400;
