@@ -75,9 +75,9 @@ class Answer(NamedTuple):
     cpu_ms: float
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Measure, print, and tell by the exit code whether every page is quick enough."""
-    options = _options()
+    options = _options(arguments)
     with contextlib.ExitStack() as stack:
         path = options.database
         if path is None:
@@ -88,7 +88,7 @@ def main() -> int:
         return _measure(path, options)
 
 
-def _options() -> argparse.Namespace:
+def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench-pages", description=__doc__)
     parser.add_argument("--database", type=Path, metavar="FILE",
                         help="measure on it; made if it is not there, and kept")  # fmt: skip
@@ -102,7 +102,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--explain", action="store_true",
                         help="print the slowest queries of what is over its limit")  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 def _make(path: Path, orders: int) -> None:
