@@ -1,7 +1,9 @@
 // Draws the overview's charts from the figures that the page carries.
 "use strict";
 
-const figures = JSON.parse(document.getElementById("chart-data").textContent);
+const carried = () => document.getElementById("chart-data").textContent;
+let drawn = carried();
+let figures = JSON.parse(drawn);
 const hourly = figures.at.length > 1 && figures.at[1] - figures.at[0] < 86400;
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 let charts = [];
@@ -63,6 +65,12 @@ function drawAll() {
 
 drawAll();
 dark.addEventListener("change", drawAll);
+document.addEventListener("refreshed", () => {
+  if (carried() === drawn) return;
+  drawn = carried();
+  figures = JSON.parse(drawn);
+  drawAll();
+});
 new ResizeObserver(() => {
   for (const chart of charts) {
     const width = chart.root.parentElement.clientWidth;
