@@ -259,6 +259,27 @@ class OrderEvent(Table):
         table_name = "order_events"
 
 
+class KeptExchange(Table):
+    """What was sent to a provider about an order, and what came back."""
+
+    id = AutoField()
+    order = ForeignKeyField(Order)
+    order_id: int
+    event = ForeignKeyField(OrderEvent, null=True)
+    event_id: int | None
+    provider = ForeignKeyField(Provider, null=True)
+    provider_id: int | None
+    action = TextField()
+    sent = TextField(default="")
+    http_status = IntegerField(null=True)
+    answer = TextField(default="")
+    understood = TextField(default="")
+    created_at = IntegerField(default=now)
+
+    class Meta:
+        table_name = "exchanges"
+
+
 class LedgerEntry(Table):
     """One change of one balance; never changed, never deleted."""
 
@@ -561,6 +582,7 @@ TABLES = (
     Order,
     IdempotencyKey,
     OrderEvent,
+    KeptExchange,
     LedgerEntry,
     Refill,
     Cancel,

@@ -303,6 +303,25 @@ CREATE TABLE order_events (
 
 CREATE INDEX order_events_by_order ON order_events (order_id);
 
+-- What was sent to a provider and what came back, bounded and without keys; old rows are deleted
+-- (panel/orders/exchanges.py).
+CREATE TABLE exchanges (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    order_id INTEGER NOT NULL REFERENCES orders (id),
+    event_id INTEGER REFERENCES order_events (id),
+    provider_id INTEGER REFERENCES providers (id),
+    action TEXT NOT NULL,
+    -- A JSON object of texts, or '' where another row tells it.
+    sent TEXT NOT NULL DEFAULT '' CHECK (length(sent) <= 20000),
+    http_status INTEGER,
+    answer TEXT NOT NULL DEFAULT '' CHECK (length(answer) <= 2100),
+    -- What it meant, where no event says that.
+    understood TEXT NOT NULL DEFAULT '',
+    created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX exchanges_by_order ON exchanges (order_id, id);
+
 CREATE TABLE ledger_entries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     account_id INTEGER NOT NULL REFERENCES accounts (id),
@@ -381,6 +400,12 @@ CREATE TABLE refills (
 
 CREATE INDEX refills_with_warning ON refills (id) WHERE warning <> '';
 CREATE INDEX refills_by_order ON refills (order_id);
+-- "+" hides refills_by_status, which would have to be sorted, from the queries of these two.
+CREATE INDEX refills_open ON refills (id) WHERE +status IN ('pending', 'in progress');
+-- The open ones that no provider has, or of which an operator should know something.
+CREATE INDEX refills_by_hand ON refills (id)
+WHERE +status IN ('pending', 'in progress')
+    AND (provider_refill IS NULL OR warning <> '' OR restored = 1);
 CREATE UNIQUE INDEX refills_one_open ON refills (order_id)
 WHERE status IN ('pending', 'in progress');
 
@@ -422,6 +447,12 @@ CREATE INDEX cancels_by_status ON cancels (status, id);
 -- that a provider ever had.
 CREATE INDEX orders_of_provider ON orders (provider_id + 0, id) WHERE provider_id IS NOT NULL;
 CREATE INDEX orders_by_link ON orders (link);
+
+-- The search for a part of a link. A row is the links of 64 orders: order n is in row n / 64. The
+-- worker adds rows behind the orders (database/link_index.py); no order waits for that.
+CREATE VIRTUAL TABLE order_links USING fts5 (
+    links, content = '', detail = none, tokenize = 'trigram'
+);
 
 -- What was ordered in each hour, by present status: kept beside the orders by the triggers
 -- below, so that nobody has to add millions of them up. hour is created_at / 3600. A part of a

@@ -175,7 +175,15 @@ def demo(quiet: bool, as_json: bool) -> None:
         elif not quiet:
             click.echo(NOT_EMPTY)
         return
-    sandbox = providers.add(COMMAND_LINE, "sandbox", SANDBOX_URL, "", SANDBOX_REQUESTS_PER_MINUTE)
+    sandbox = providers.add(
+        COMMAND_LINE,
+        "sandbox",
+        SANDBOX_URL,
+        "",
+        SANDBOX_REQUESTS_PER_MINUTE,
+        ask=None,
+        ours=current_settings().currency,
+    )
     added = providers.import_services(
         COMMAND_LINE, sandbox.name, ask_catalogue(sandbox), providers.Import(DEMO_MARKUP_PPM)
     )

@@ -1,5 +1,6 @@
 """The list of customers, as an operator looks through it."""
 
+from collections.abc import Collection
 from typing import Any
 
 from peewee import fn
@@ -42,3 +43,9 @@ def _comes_after(column: Any, before: int) -> Any:
     if value is None:
         return Account.id < before
     return (column < value) | ((column == value) & (Account.id < before))
+
+
+def names(account_ids: Collection[int]) -> dict[int, str]:
+    """The names of accounts by number."""
+    query = Account.select(Account.id, Account.name).where(Account.id.in_(list(account_ids)))
+    return dict(rows(query.tuples()))

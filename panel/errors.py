@@ -100,9 +100,11 @@ class OperatorError(Exception):
 class ProviderFailed(OperatorError):
     """A provider did not answer what an operator asked it for.
 
-    Its text names the provider and says why; `why` is the reason alone.
+    Its text names the provider and says why; `why` is the reason alone, and `advice` a sentence
+    of what may be tried, or "".
     """
 
-    def __init__(self, provider: str, why: str) -> None:
+    def __init__(self, provider: str, why: str, advice: str = "") -> None:
         super().__init__(f"{provider}: {why}")
         self.why = why
+        self.advice = advice

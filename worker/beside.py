@@ -15,6 +15,7 @@ from panel.alerts import notify
 from panel.alerts.book import Pace
 from panel.alerts.rounds import Teller
 from panel.operations import backups
+from panel.orders import link_index
 from settings import Settings
 from worker import ping
 from worker.ping import Pinger
@@ -26,6 +27,10 @@ LOOK_EVERY_S = 5
 """How often it is looked whether a task of the panel's own is due, or asked for."""
 PAUSE_S = 0.5
 """How long others may write between two weeks that are summed up."""
+INDEX_EVERY_S = 5
+"""How often it is looked which links the search does not have yet."""
+INDEX_PAUSE_S = 0.05
+"""For so long others write between two batches of links: there are many after an upgrade."""
 AFTER_ERROR_S = 60
 LOWEST_PRIORITY = 19
 
@@ -42,7 +47,7 @@ def beside(
     ping_every_s: float = ping.EVERY_S,
     late_s: float = ping.LATE_S,
 ) -> Iterator[None]:
-    """Tell alerts, ping, and check the ledger at night, until `stop` is set.
+    """Tell alerts, ping, index links, and check the ledger at night, until `stop` is set.
 
     :param late_s: a loop that did not turn for longer hangs, beside the time of one request.
     """
@@ -51,6 +56,7 @@ def beside(
     # A message under way is finished and recorded, or it would be sent again.
     tell = _start("alerts", Teller(settings, pace).run_round, stop)
     _start("own tasks", partial(_do_own_tasks, settings.database), stop)
+    index = _start("link search", _index_links, stop)
     if settings.ping_url:
         problem = partial(vitals.problem, late_s + settings.provider_timeout)
         _start("ping", Pinger(settings.ping_url, problem, ping_every_s).turn, stop)
@@ -59,6 +65,7 @@ def beside(
     finally:
         stop.set()
         tell.join()
+        index.join()
         ledger_check.remove_copy(settings.database)
 
 
@@ -94,3 +101,8 @@ def _do_own_tasks(database: Path, stop: threading.Event) -> float:
     backups.back_up_if_wanted(database)
     is_more = sums.sum_next()
     return PAUSE_S if is_more else LOOK_EVERY_S
+
+
+def _index_links(stop: threading.Event) -> float:
+    """Add links to the search's index; soon again where more of them wait."""
+    return INDEX_PAUSE_S if link_index.index_next() else INDEX_EVERY_S

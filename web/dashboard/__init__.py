@@ -12,16 +12,19 @@ from web.dashboard import (
     account,
     attention,
     audit,
+    catalogue,
     common,
     customers,
     ledger,
     operators,
+    order_list,
     orders,
     overview,
     own_tasks,
     provider_holds,
     providers,
     reports,
+    requests,
     restored,
     service_acts,
     services,
@@ -29,9 +32,9 @@ from web.dashboard import (
 )
 
 __all__ = [
-    "account", "attention", "audit", "customers", "ledger", "operators", "orders",
-    "overview", "own_tasks", "provider_holds", "providers", "register", "reports",
-    "restored", "service_acts", "services",
+    "account", "attention", "audit", "catalogue", "customers", "ledger", "operators",
+    "order_list", "orders", "overview", "own_tasks", "provider_holds", "providers",
+    "register", "reports", "requests", "restored", "service_acts", "services",
 ]  # fmt: skip
 
 
@@ -47,5 +50,6 @@ def register(app: Flask) -> None:
     app.login_manager = signin.manager  # type: ignore[attr-defined]
     app.jinja_env.globals["current_user"] = current_user
     common.add_filters(app)
+    app.jinja_env.globals.update(waiting_badge=requests.waiting_badge, waited=requests.waited)
     app.url_map.converters["number"] = common.NumberConverter
     app.register_blueprint(common.bp)

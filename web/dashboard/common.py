@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from flask import (
     Blueprint,
@@ -33,6 +33,7 @@ from panel import money, operators
 from panel.called import as_called
 from panel.errors import OperatorError, RequestRejected
 from panel.operations.audit import Actor
+from panel.provider_queries import count_text
 from panel.providers.changes import REASONS, describe
 from panel.providers.explain import describe_pending
 from panel.providers.listing import Listing
@@ -159,7 +160,7 @@ def perform(
     :param form: the form that asked for it: a field that is refused shows why beside itself.
     """
     try:
-        value = operation(signed_in(), *args, **values)
+        value = operation(actor(), *args, **values)
     except SubmittedError as error:
         tell(f"{str(error).capitalize()}.", "warning")
         return Outcome(False, repeated=error.made)
@@ -184,7 +185,7 @@ def _new_form_token() -> str:
     return (form_token() if request.method == "POST" else "") or secrets.token_hex(16)
 
 
-def signed_in() -> Actor:
+def actor() -> Actor:
     """Who is signed in, as operations are told it."""
     return Actor(current_user.name, request.remote_addr or "")
 
@@ -282,12 +283,18 @@ def when(seconds: int | None) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def is_web(link: str) -> bool:
+    """Whether a link is one that a page may lead to: of the web, and no script."""
+    return link.lower().startswith(("http://", "https://"))
+
+
 def _with_args(**changes: Any) -> str:
     """This page's address with other query arguments; None takes one away."""
-    args = {**request.args.to_dict(), **changes}
-    kept = {name: value for name, value in args.items() if value not in (None, "")}
+    args = {**request.args.to_dict(flat=False), **changes}
+    kept = {name: value for name, value in args.items() if value not in (None, "", [""])}
     endpoint, values = _shown()
-    return url_for(endpoint, **values, **kept)
+    page = url_for(endpoint, **values)
+    return f"{page}?{urlencode(kept, doseq=True)}" if kept else page
 
 
 def _shown() -> tuple[str, dict[str, Any]]:
@@ -322,9 +329,11 @@ def add_filters(app: Flask) -> None:
         ratio=money.format_ratio,
         when=when,
         as_called=_as_called,
+        is_web=is_web,
         describe=describe,
         describe_pending=describe_pending,
         pending_value=_pending_value,
+        count_text=count_text,
         reason=lambda stored: REASONS.get(stored, stored),
     )
     app.jinja_env.globals.update(

@@ -20,6 +20,8 @@ from wtforms.widgets import TextInput
 from api.dialects import DIALECTS
 from panel import money, service_types
 from panel.operators import MIN_PASSWORD, Role
+from panel.orders import state
+from panel.providers import words
 from panel.services import MAX_DESCRIPTION, plain_description
 
 REQUIRED = [InputRequired("is required")]
@@ -291,6 +293,22 @@ class Provider(FlaskForm):
         description="Units of our currency for one of theirs, where that is another one.",
         render_kw=DECIMAL,
     )
+    unchecked = BooleanField("Add without asking it first")
+
+
+class EditProvider(FlaskForm):
+    """All that can be edited of a provider."""
+
+    name = StringField("Name", REQUIRED, render_kw={"autocomplete": "off"})
+    url = StringField("Address", REQUIRED, render_kw={"autocomplete": "off", **PLAIN})
+    key = PasswordField(
+        "Another API key",
+        description="Leave empty to keep the present one, which is never shown.",
+        render_kw={"autocomplete": "off"},
+    )
+    requests_per_minute = IntegerField("Requests per minute", REQUIRED)
+    unchecked = BooleanField("Take address and key without asking it first")
+    same_panel = BooleanField("Another host is the same panel, with the same orders and services")
 
 
 class Exchange(FlaskForm):
@@ -299,9 +317,36 @@ class Exchange(FlaskForm):
     rate = RatioField("Rate of exchange", REQUIRED, render_kw=DECIMAL)
     currency = StringField(
         "Their currency",
+        id="exchange-currency",
         description="Only where the provider does not name it.",
         render_kw={"autocomplete": "off"},
     )
+
+
+class CurrencyChoice(FlaskForm):
+    """The currency of a provider's prices."""
+
+    currency = StringField(
+        "Currency of their prices",
+        REQUIRED,
+        id="code",
+        description="Where the provider does not name it, or to confirm that it changed to ours.",
+        render_kw={"autocomplete": "off"},
+    )
+
+
+class Word(FlaskForm):
+    """A provider's word, and what it means."""
+
+    word = StringField(
+        "A word, or a refusal", REQUIRED, render_kw={"maxlength": 300, "autocomplete": "off"}
+    )
+    meaning = SelectField("means", REQUIRED, validate_choice=False)
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        super().__init__(*args, **values)
+        meanings = (*state.FOLLOWS, *words.REFUSALS)
+        self.meaning.choices = [("", "choose"), *((text, text) for text in meanings)]
 
 
 class Import(Markup):

@@ -246,13 +246,14 @@ def test_a_refusal_is_taught_on_the_orders_page(olga: Operator, up: SimpleNamesp
 
 @pytest.mark.parametrize(
     ("word", "meaning", "told"),
-    [("", "Completed", "the word is empty"), ("Success", "Done", "there is no meaning")],
+    [("", "Completed", "is required"), ("Success", "Done", "there is no meaning")],
 )
 def test_a_word_without_a_meaning_is_refused(
     olga: Operator, up: SimpleNamespace, word: str, meaning: str, told: str
 ) -> None:
-    olga.post("/admin/providers/up/words", word=word, meaning=meaning)
-    (message,) = said(olga.text("/admin/providers/up"))
+    answer = olga.post("/admin/providers/up/words", word=word, meaning=meaning)
+    assert answer.status_code == 422
+    (message,) = said(answer.text)
     assert told in message
 
 
@@ -488,8 +489,9 @@ def test_a_rate_that_cannot_be_is_refused(
     olga: Operator, up: SimpleNamespace, rate: str, told: str
 ) -> None:
     provider(currency="INR")(up)
-    olga.post("/admin/providers/up/exchange", rate=rate)
-    assert any(told in text for text in said(olga.text("/admin/providers/up")))
+    answer = olga.post("/admin/providers/up/exchange", rate=rate)
+    assert answer.status_code == 422
+    assert any(told in text for text in said(answer.text))
     assert Provider.get_by_id(up.id).exchange_ppt is None
     assert lines() == []
 
