@@ -62,6 +62,7 @@ class Service(Table):
     one_per_link = BooleanField(default=False)
     sort_order = IntegerField(default=1_000_000_000)
     held = BooleanField(default=False)
+    description = TextField(default="")
 
     class Meta:
         table_name = "services"
@@ -111,6 +112,7 @@ class Provider(Table):
     prices_at = IntegerField(null=True)
     failing_because = TextField(default="")
     failing_since = IntegerField(null=True)
+    paused_at = IntegerField(null=True)
 
     class Meta:
         table_name = "providers"

@@ -41,6 +41,8 @@ CREATE TABLE services (
     sort_order INTEGER NOT NULL DEFAULT 1000000000 CHECK (sort_order >= 0),
     -- Whether it is not sold until an operator confirms a pending change of its first source.
     held INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, 1)),
+    -- What customers read of it on the reference page; '' for nothing.
+    description TEXT NOT NULL DEFAULT '' CHECK (length(description) <= 10000),
     CHECK (min <= max)
 ) STRICT;
 
@@ -104,7 +106,9 @@ CREATE TABLE providers (
     prices_at INTEGER,
     -- What it does not answer, and since when; '' and NULL while it answers.
     failing_because TEXT NOT NULL DEFAULT '',
-    failing_since INTEGER
+    failing_since INTEGER,
+    -- Since when an operator has it paused: nothing new is sent there; NULL while it is not.
+    paused_at INTEGER
 ) STRICT;
 
 -- Where a service is bought: first at the source of rank 1, after a clear refusal at rank 2.

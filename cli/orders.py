@@ -209,12 +209,17 @@ def set_(
 @click.argument("id", type=NUMBER)
 @click.argument("quantity", type=click.IntRange(1))
 @click.option("--theirs", help="The provider's number of a post that could not be charged.")
-def post(id: int, quantity: int, theirs: str | None) -> None:
+@as_json
+def post(id: int, quantity: int, theirs: str | None, as_json: bool) -> None:
     """Charge one post of a subscription that is fulfilled by hand.
 
     With --theirs, one at its provider. Prints the number of the post's own order.
     """
-    click.echo(operations.add_post(COMMAND_LINE, id, quantity, theirs))
+    number = operations.add_post(COMMAND_LINE, id, quantity, theirs)
+    if as_json:
+        show_one(_row(queries.order_details(number)), True)
+    else:
+        click.echo(number)
 
 
 @group.command("review")

@@ -7,6 +7,10 @@ CREATE VIRTUAL TABLE order_links USING fts5 (
 );
 
 -- Providers that are paused; what was sent to a provider, and what came back.
+ALTER TABLE providers ADD COLUMN paused_at INTEGER;
+-- And services that say what they are.
+ALTER TABLE services ADD COLUMN description TEXT NOT NULL DEFAULT ''
+    CHECK (length(description) <= 10000);
 
 -- What was sent and what came back.
 CREATE TABLE exchanges (

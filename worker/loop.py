@@ -148,7 +148,7 @@ def _open_and_close(
 
 
 def _differ(row: ProviderRow, other: ProviderRow) -> bool:
-    fields = ("url", "key", "requests_per_minute", "currency", "exchange_ppt")
+    fields = ("name", "url", "key", "requests_per_minute", "currency", "exchange_ppt")
     return any(getattr(row, name) != getattr(other, name) for name in fields)
 
 

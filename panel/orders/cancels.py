@@ -8,7 +8,7 @@ from database.compiled_query import literal, rows
 from database.transactions import immediate
 from models import Cancel, Order
 from panel.errors import CANNOT_CANCEL, INCORRECT_ORDER_ID, OperatorError, Problem
-from panel.orders import lookup, state, status_sync
+from panel.orders import lookup, purchases, state, status_sync
 from panel.orders.events import record_event
 from panel.orders.exchanges import Exchange
 from panel.orders.transition import apply_change
@@ -81,7 +81,12 @@ def _waiting(cancel_id: int) -> Cancel:
 
 
 def due_for_provider(provider_id: int, limit: int = 100) -> list[tuple[int, str]]:
-    """The waiting cancel requests that the provider has not been sent, with its order's number."""
+    """The waiting cancel requests that the provider has not been sent, with its order's number.
+
+    None while nothing new is sent there.
+    """
+    if purchases.is_stopped(provider_id):
+        return []
     query = (
         Cancel.select(Cancel.id, Order.provider_order)
         .join(Order)

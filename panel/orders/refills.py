@@ -15,7 +15,7 @@ from panel.errors import (
     Problem,
     RequestRejected,
 )
-from panel.orders import exchanges, lookup, state
+from panel.orders import exchanges, lookup, purchases, state
 from panel.orders.events import record_event
 from panel.orders.exchanges import Asked, Exchange, not_known
 
@@ -143,7 +143,12 @@ def set_status(refill_id: int, status: str) -> None:
 
 
 def next_for_provider(provider_id: int) -> tuple[int, str] | None:
-    """The next waiting refill that the provider does not know yet, with its order's number."""
+    """The next waiting refill that the provider does not know yet, with its order's number.
+
+    None while nothing new is sent there.
+    """
+    if purchases.is_stopped(provider_id):
+        return None
     query = (
         Refill.select(Refill.id, Order.provider_order)
         .join(Order)

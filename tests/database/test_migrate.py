@@ -463,10 +463,11 @@ NEW_TABLES = {
 OF_LINKS = "order_links"
 """The index of links, and the beginning of the names of the tables that FTS5 keeps it in."""
 ADDED: dict[str, Row] = {
-    "services": {"held": 0},
+    "services": {"held": 0, "description": ""},
     "providers": {
         "exchange_ppt": None, "exchange_at": None, "sync_wanted": 0, "stopped_because": "",
         "moved_to": "", "prices_at": None, "failing_because": "", "failing_since": None,
+        "paused_at": None,
     },
     "sources": {"name": "", "category": "", "cost_before_micros": None, "risen_at": None},
     "orders": {

@@ -252,6 +252,9 @@ REFUSED = {
     "min above max": (service(min="2"), "CHECK"),
     "an update to min above max": ("UPDATE services SET max = 9", "CHECK"),
     "max beyond all bounds": (service(max="1000000001"), "CHECK"),
+    "a description beyond all bounds": (
+        "UPDATE services SET description = printf('%10001d', 0)", "CHECK"
+    ),
     "a flag of 2": (service(flag="2"), "CHECK"),
     "an order of nobody": (order(account="9"), "FOREIGN KEY"),
     "an order of no service": (order(service="9"), "FOREIGN KEY"),

@@ -12,6 +12,7 @@ from web.dashboard import (
     account,
     attention,
     audit,
+    catalogue,
     common,
     customers,
     order_list,
@@ -21,13 +22,15 @@ from web.dashboard import (
     providers,
     requests,
     restored,
+    service_acts,
     services,
     signin,
 )
 
 __all__ = [
-    "account", "attention", "audit", "customers", "order_list", "orders", "overview",
-    "provider_holds", "providers", "register", "requests", "restored", "services",
+    "account", "attention", "audit", "catalogue", "customers", "order_list", "orders", "overview",
+    "provider_holds", "providers", "register", "requests", "restored", "service_acts",
+    "services",
 ]  # fmt: skip
 
 
