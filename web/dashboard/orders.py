@@ -79,7 +79,7 @@ def _parts(order: StoredOrder) -> dict[str, Any]:
     """The parts or posts of an order, as far as it can have some."""
     if order.runs is None and not state.is_subscription(order.quantity):
         return {"parts": None, "sums": None}
-    page = parts.part_page(order.id, number("after"))
+    page = parts.part_page(order.id, number("before"))
     return {"parts": page, "sums": parts.part_sums(order.id)}
 
 
