@@ -24,6 +24,7 @@ from cli import (
     worker,
 )
 from cli.common import bind_open_database
+from cli.help import arrange
 
 
 def register(
@@ -66,3 +67,4 @@ def register(
         database.demo,
     ):
         app.cli.add_command(command)
+    arrange(app)

@@ -11,7 +11,7 @@ from tabulate import tabulate
 
 from api.context import current_settings
 from command_line import FailedError as FailedError
-from command_line import PlainCommand, plainly
+from command_line import PlainCommand, PlainGroup, Whole
 from database.connection import database, disconnect
 from models import Provider
 from panel import money
@@ -56,20 +56,10 @@ class Command(PlainCommand):
             disconnect()
 
 
-class Group(click.Group):
+class Group(PlainGroup):
     """A group of Commands."""
 
     command_class = Command
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """As click's, with the error in one line."""
-        with plainly(ctx):
-            return super().parse_args(ctx, args)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """As click's, with the error in one line."""
-        with plainly(ctx):
-            return super().invoke(ctx)
 
 
 class Amount(click.ParamType):
@@ -130,8 +120,10 @@ AMOUNT = Amount()
 RATIO = Ratio()
 CURRENCY = Currency()
 PERCENT = Percent()
-NUMBER = click.IntRange(1, 10**18)
+NUMBER = Whole(1, 10**18)
 """The number of an order, a service, a refill or a cancel request."""
+WHOLE = Whole()
+LIMIT = Whole(1, 10**9)
 ROUND_HELP = "Round rates up to a multiple of this, such as 0.01; without it they are exact."
 """The help of --round, wherever a markup is given."""
 
@@ -158,7 +150,7 @@ def limit(default: int = 50) -> Callable[[Any], Any]:
     """The option --limit of lists that grow without end."""
     return click.option(
         "--limit",
-        type=click.IntRange(1, 10**9),
+        type=LIMIT,
         default=default,
         show_default=True,
         help="At most this many, the newest first.",

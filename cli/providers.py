@@ -13,6 +13,7 @@ from cli.common import (
     PERCENT,
     RATIO,
     ROUND_HELP,
+    WHOLE,
     FailedError,
     Group,
     as_json,
@@ -84,7 +85,7 @@ def _note(provider: Provider) -> str:
 @click.option("--key-env", help="Read the key from this environment variable.")
 @click.option(
     "--requests-per-minute",
-    type=int,
+    type=WHOLE,
     default=120,
     show_default=True,
     help="The provider's rate limit, which the worker respects.",
@@ -283,7 +284,7 @@ def sync(name: str, as_json: bool) -> None:
 @click.argument("name")
 @as_json
 def confirm(name: str, as_json: bool) -> None:
-    """Confirm that services vanished at a provider, or moved to other numbers."""
+    """Confirm that services vanished there, or moved to other numbers."""
     show_changes(providers.confirm(COMMAND_LINE, name, ask_catalogue, sync_policy()), as_json)
 
 
@@ -292,7 +293,7 @@ def confirm(name: str, as_json: bool) -> None:
 @click.argument("rate", type=RATIO)
 @click.option("--currency", "code", type=CURRENCY, help=CURRENCY_HELP)
 def exchange(name: str, rate: int, code: str | None) -> None:
-    """Say how many units of our currency one unit of a provider's is worth.
+    """Say what one unit of a provider's currency is worth in ours.
 
     Costs there are converted at this rate, rounded up, and rates with a markup follow.
 
@@ -310,9 +311,10 @@ def exchange(name: str, rate: int, code: str | None) -> None:
 @click.argument("name")
 @click.argument("code", type=CURRENCY)
 def currency_(name: str, code: str) -> None:
-    """Say in which currency a provider's prices are, where it does not name it.
+    """Say which currency a provider's prices are in.
 
-    This also confirms that a provider changed to our own currency.
+    For a provider that does not name it. This also confirms that a provider changed to our own
+    currency.
 
     Example: flask provider currency upstream USD
     """
@@ -324,7 +326,9 @@ def currency_(name: str, code: str) -> None:
 @click.argument("name")
 @click.option("--url", help="Its new address, where it has moved.")
 def resume(name: str, url: str | None) -> None:
-    """Use a provider again that was stopped, and send now what waits for funds there.
+    """Use a provider again that was stopped.
+
+    What waits for funds there is sent now.
 
     Example: flask provider resume upstream --url https://new.example/api/v2
     """

@@ -2,12 +2,13 @@
 
 import csv
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import click
 
 from cli.common import Command, as_json, show_rows
+from command_line import Day, OneOf
 from panel import reports
 from panel.money import format_exact
 
@@ -17,12 +18,12 @@ SUMS = ("revenue", "refunds", "cost", "profit")
 @click.command("report", cls=Command)
 @click.option(
     "--since",
-    type=click.DateTime(["%Y-%m-%d"]),
+    type=Day(),
     help="Only orders placed on this day (UTC) or later.",
 )
 @click.option(
     "--by",
-    type=click.Choice(list(reports.REPORT_GROUPS)),
+    type=OneOf(reports.REPORT_GROUPS),
     default="service",
     show_default=True,
     help="What to group the rows by.",
@@ -36,7 +37,7 @@ def command(since: datetime | None, by: str, as_json: bool, as_csv: bool) -> Non
     """
     if as_json and as_csv:
         raise click.UsageError("Give --json or --csv, not both.")
-    start = int(since.replace(tzinfo=UTC).timestamp()) if since else 0
+    start = int(since.timestamp()) if since else 0
     sums = reports.earnings(by, start)
     rows = [_row(by, row) for row in sums]
     if as_csv:

@@ -11,6 +11,7 @@ from cli.common import (
     NUMBER,
     PERCENT,
     ROUND_HELP,
+    WHOLE,
     Group,
     as_json,
     ask_catalogue,
@@ -80,8 +81,8 @@ def _waiting() -> dict[int, list[Pending]]:
 @click.option("--name", required=True, help="The name that customers see.")
 @click.option("--category", required=True, help="The category in the catalogue.")
 @click.option("--rate", type=AMOUNT, required=True, help="The price per 1000, or per package.")
-@click.option("--min", type=int, required=True, help="The smallest quantity of an order.")
-@click.option("--max", type=int, required=True, help="The largest quantity of an order.")
+@click.option("--min", type=WHOLE, required=True, help="The smallest quantity of an order.")
+@click.option("--max", type=WHOLE, required=True, help="The largest quantity of an order.")
 @click.option(
     "--type",
     default="Default",
@@ -181,11 +182,10 @@ def source(id: int, provider: str, their_service: str, second: bool) -> None:
 @click.option("--provider", help="All services of this provider that wait for you.")
 @as_json
 def confirm(ids: tuple[int, ...], provider: str | None, as_json: bool) -> None:
-    """Take over what a provider changed of services, where that waits for you.
+    """Take over what a provider changed, where that waits for you.
 
     The new cost is followed by the rate, where the service has a markup. Our own name of the
-    service stays as it is. A service that you
-    disabled is confirmed by its number alone.
+    service stays as it is. A service that you disabled is confirmed by its number alone.
 
     Example: flask service confirm 3 7
     """
@@ -203,8 +203,8 @@ def confirm(ids: tuple[int, ...], provider: str | None, as_json: bool) -> None:
 @click.option("--name", help="The name that customers see.")
 @click.option("--category", help="The category in the catalogue.")
 @click.option("--rate", "rate_micros", type=AMOUNT, help="The price per 1000, or per package.")
-@click.option("--min", type=int, help="The smallest quantity of an order.")
-@click.option("--max", type=int, help="The largest quantity of an order.")
+@click.option("--min", type=WHOLE, help="The smallest quantity of an order.")
+@click.option("--max", type=WHOLE, help="The largest quantity of an order.")
 @click.option("--type", help="The type, which decides what an order needs.")
 @click.option("--refill/--no-refill", default=None, help="Completed orders can be refilled.")
 @click.option("--cancel/--no-cancel", default=None, help="Open orders can be canceled.")
@@ -217,7 +217,7 @@ def confirm(ids: tuple[int, ...], provider: str | None, as_json: bool) -> None:
 @click.option(
     "--position",
     "sort_order",
-    type=int,
+    type=WHOLE,
     help="The position in the catalogue; smaller comes first.",
 )
 def edit(id: int, **fields: Any) -> None:
