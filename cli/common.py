@@ -90,6 +90,14 @@ class Percent(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
+class Markup(Percent):
+    """A percentage, or "none": None."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the text."""
+        return None if value == "none" else super().convert(value, param, ctx)
+
+
 class Ratio(click.ParamType):
     """A rate of exchange such as 83.20, read as parts per trillion."""
 
@@ -120,6 +128,7 @@ AMOUNT = Amount()
 RATIO = Ratio()
 CURRENCY = Currency()
 PERCENT = Percent()
+MARKUP = Markup()
 NUMBER = Whole(1, 10**18)
 """The number of an order, a service, a refill or a cancel request."""
 WHOLE = Whole()

@@ -19,9 +19,12 @@ def group() -> None:
     """Who may sign in to the dashboard; without an operator it is off."""
 
 
-PASSWORD = Secret("password", "In a script, pipe it in.", repeated=True)
+PASSWORD = Secret("password", "In a script, give --password-env VARIABLE.", repeated=True)
 
 
+password_env = click.option(
+    "--password-env", help="Read the password from this environment variable."
+)
 ROLE = OneOf([str(role) for role in Role])
 
 
@@ -34,14 +37,15 @@ ROLE = OneOf([str(role) for role in Role])
     show_default=True,
     help="A viewer sees everything and changes nothing.",
 )
+@password_env
 @as_json
-def add(name: str, role: str, as_json: bool) -> None:
+def add(name: str, role: str, password_env: str | None, as_json: bool) -> None:
     """Add an operator; the password is asked for.
 
-    Example: flask operator add alice
+    Example: flask operator add alice --password-env PASSWORD
     """
     operators.check_name(name)
-    operations.add(COMMAND_LINE, name, read_secret(PASSWORD), Role(role))
+    operations.add(COMMAND_LINE, name, read_secret(PASSWORD, password_env), Role(role))
     if as_json:
         show_one(_row(operators.get(name)), True)
     else:
@@ -138,13 +142,14 @@ def totp_(act: str, name: str) -> None:
 
 @group.command("password")
 @click.argument("name")
-def password(name: str) -> None:
+@password_env
+def password(name: str, password_env: str | None) -> None:
     """Give an operator a new password; all its sessions end.
 
     One-time passwords stay on.
     """
     operators.get(name)
-    operations.set_password(COMMAND_LINE, name, read_secret(PASSWORD))
+    operations.set_password(COMMAND_LINE, name, read_secret(PASSWORD, password_env))
     click.echo(f"Operator {name} has a new password.")
 
 
