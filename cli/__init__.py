@@ -25,6 +25,7 @@ from cli import (
     worker,
 )
 from cli.common import bind_open_database
+from cli.help import arrange
 
 
 def register(
@@ -68,3 +69,4 @@ def register(
         database.demo,
     ):
         app.cli.add_command(command)
+    arrange(app)

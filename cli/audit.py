@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from cli.common import Group, as_json, beginning, end, limit, range_of_days, show_rows, when
+from command_line import OneOf
 from panel import audit_queries
 from panel.audit_queries import AuditFilter
 from panel.operations.audit import Kind
@@ -29,9 +30,7 @@ def _row(line: dict[str, Any]) -> dict[str, Any]:
 
 @group.command("list")
 @click.option("--operator", default="", help="Only what this operator did.")
-@click.option(
-    "--about", type=click.Choice([str(kind) for kind in Kind]), help="Only acts about these."
-)
+@click.option("--about", type=OneOf([str(kind) for kind in Kind]), help="Only acts about these.")
 @click.option("--text", default="", help="Only lines with this text in the act or its outcome.")
 @range_of_days
 @limit()

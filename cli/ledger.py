@@ -16,6 +16,7 @@ from cli.common import (
     show_rows,
     when,
 )
+from command_line import OneOf
 from panel import accounts, ledger, ledger_check, ledger_queries
 from panel.ledger_queries import KINDS, LedgerFilter
 from panel.money import format_exact
@@ -42,7 +43,7 @@ def _row(entry: dict[str, Any]) -> dict[str, Any]:
 
 @group.command("list")
 @click.argument("user", required=False)
-@click.option("--kind", type=click.Choice(KINDS), help="Only entries of this kind.")
+@click.option("--kind", type=OneOf(KINDS), help="Only entries of this kind.")
 @click.option("--order", "order_id", type=NUMBER, help="Only entries of this order.")
 @range_of_days
 @limit()

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from cli.common import Command, as_json, beginning, end, range_of_days, show_rows
+from command_line import OneOf
 from panel import reports
 from panel.money import format_exact
 
@@ -18,7 +19,7 @@ SUMS = ("revenue", "refunds", "cost", "profit")
 @range_of_days
 @click.option(
     "--by",
-    type=click.Choice(list(reports.REPORT_GROUPS)),
+    type=OneOf(reports.REPORT_GROUPS),
     default="service",
     show_default=True,
     help="What to group the rows by.",

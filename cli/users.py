@@ -19,6 +19,7 @@ from cli.common import (
     show_rows,
     when,
 )
+from command_line import OneOf
 from models import Account
 from panel import accounts, pricing
 from panel.money import format_exact, with_currency
@@ -113,6 +114,26 @@ def show(name: str, as_json: bool) -> None:
     show_one({**_row(account), "rates": shown}, as_json)
 
 
+@group.command("fund")
+@click.argument("name")
+@click.argument("amount", type=AMOUNT)
+@click.option("--note", default="", help="A note for the ledger entry.")
+@yes
+@as_json
+def fund(name: str, amount: int, note: str, yes: bool, as_json: bool) -> None:
+    """Deposit an amount for a customer; a negative amount withdraws.
+
+    Example: flask user fund alice 25.50 --note "invoice 17"
+    """
+    if not yes:
+        _ask_first(name, amount, accounts.get(name).balance_micros)
+    balance = customers.fund(COMMAND_LINE, name, amount, note)
+    if as_json:
+        show_one({"name": name, "balance": format_exact(balance)}, True)
+    else:
+        click.echo(f"{name} now has {format_exact(balance)}.")
+
+
 @group.command("suspend")
 @click.argument("name")
 def suspend(name: str) -> None:
@@ -139,7 +160,7 @@ def rotate_key(name: str, as_json: bool) -> None:
 
 @group.command("dialect")
 @click.argument("name")
-@click.argument("dialect", type=click.Choice([*DIALECTS, "default"]))
+@click.argument("dialect", type=OneOf([*DIALECTS, "default"]))
 def dialect(name: str, dialect: str) -> None:
     """Choose the dialect of a customer's answers.
 
@@ -186,23 +207,3 @@ def _warn_of_losses(losses: list[Loss]) -> None:
     for loss in losses:
         rate, cost = format_exact(loss.rate_micros), format_exact(loss.cost_micros)
         click.echo(f"Service {loss.service_id}: {rate} is below its cost {cost}.", err=True)
-
-
-@group.command("fund", context_settings={"ignore_unknown_options": True})
-@click.argument("name")
-@click.argument("amount", type=AMOUNT)
-@click.option("--note", default="", help="A note for the ledger entry.")
-@yes
-@as_json
-def fund(name: str, amount: int, note: str, yes: bool, as_json: bool) -> None:
-    """Deposit an amount for a customer; a negative amount withdraws.
-
-    Example: flask user fund alice 25.50 --note "invoice 17"
-    """
-    if not yes:
-        _ask_first(name, amount, accounts.get(name).balance_micros)
-    balance = customers.fund(COMMAND_LINE, name, amount, note)
-    if as_json:
-        show_one({"name": name, "balance": format_exact(balance)}, True)
-    else:
-        click.echo(f"{name} now has {format_exact(balance)}.")
