@@ -66,7 +66,7 @@ ONCE = {
 TYPED = {"PASSWORD": "a good password", "THEIR_KEY": "0" * 48}
 """What is typed into a line that waits for a secret."""
 
-PORTS = ("8000", "8001", "8002", "8080", "8123")
+PORTS = ("8000", "8001", "8002", "8080")
 STATE = "/var/lib/panel"
 QUICK = {"PANEL_SANDBOX_SECONDS": "1", "PANEL_STATUS_SECONDS": "1"}
 WRAPPER = re.findall(r"`(alias panel=\S+)`", PAGES["docs/operate.md"])[0]
