@@ -100,6 +100,14 @@ class Percent(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
+class Markup(Percent):
+    """A percentage, or "none": None."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the text."""
+        return None if value == "none" else super().convert(value, param, ctx)
+
+
 class Ratio(click.ParamType):
     """A rate of exchange such as 83.20, read as parts per trillion."""
 
@@ -130,6 +138,7 @@ AMOUNT = Amount()
 RATIO = Ratio()
 CURRENCY = Currency()
 PERCENT = Percent()
+MARKUP = Markup()
 NUMBER = click.IntRange(1, 10**18)
 """The number of an order, a service, a refill or a cancel request."""
 ROUND_HELP = "Round rates up to a multiple of this, such as 0.01; without it they are exact."

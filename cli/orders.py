@@ -21,6 +21,7 @@ from panel import accounts, queries
 from panel.money import format_exact
 from panel.operations import orders as operations
 from panel.orders import history, state
+from panel.orders.history import Line
 
 
 @click.group("order", cls=Group)
@@ -99,18 +100,36 @@ def list_(
 @as_json
 def show(id: int, as_json: bool) -> None:
     """Show one order, and what happened to it: requests, and what its provider said."""
-    happened = [
-        {"at": when(event["created_at"]), "what": event["kind"], "text": event["text"]}
-        for event in history.history(id)
-    ]
     row = _row(queries.order_details(id))
+    story = history.history(id)
     if as_json:
-        show_one({**row, "events": happened}, as_json)
+        show_one({**row, "events": [_line(line) for line in story.lines]}, as_json)
         return
     show_one(_headed(row), as_json)
-    if happened:
+    if story.lines:
         click.echo()
-        show_rows(happened, as_json, "")
+        show_rows([_short(line) for line in story.lines], as_json, "")
+
+
+def _short(line: Line) -> dict[str, Any]:
+    """A line of an order's story; what was sent and answered word for word is in --json."""
+    return {
+        "at": when(line.created_at), "what": line.kind, "who": line.who, "text": line.text,
+    }  # fmt: skip
+
+
+def _line(line: Line) -> dict[str, Any]:
+    exchange = line.exchange
+    if exchange is None:
+        return _short(line)
+    return {
+        **_short(line),
+        "provider": exchange["provider_name"],
+        "action": exchange["action"],
+        "sent": exchange["sent"],
+        "http_status": exchange["http_status"],
+        "answer": exchange["answer"],
+    }
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -1,5 +1,6 @@
 """flask service: the catalogue."""
 
+import json
 from typing import Any
 
 import click
@@ -8,8 +9,8 @@ from api.context import current_settings
 from cli.common import (
     AMOUNT,
     COMMAND_LINE,
+    MARKUP,
     NUMBER,
-    PERCENT,
     ROUND_HELP,
     Group,
     as_json,
@@ -24,10 +25,13 @@ from models import Service
 from panel import services
 from panel.money import format_exact
 from panel.operations import services as operations
+from panel.operations.services import SourceChange
 from panel.providers import pending, registry, sources
 from panel.providers.changes import names_kept
 from panel.providers.explain import commands_for, describe_pending, why_held
 from panel.providers.pending import Pending
+
+DESCRIPTION_HELP = "What customers read of it on the reference page; lines may be broken."
 
 
 @click.group("service", cls=Group)
@@ -92,16 +96,41 @@ def _waiting() -> dict[int, list[Pending]]:
 @click.option("--cancel", is_flag=True, help="Open orders can be canceled.")
 @click.option("--dripfeed", is_flag=True, help="Orders can be delivered in runs.")
 @click.option("--one-per-link", is_flag=True, help="Only one open order per link.")
+@click.option("--description", default="", help=DESCRIPTION_HELP)
+@click.option(
+    "--source",
+    nargs=2,
+    metavar="PROVIDER NUMBER",
+    help="Where it is bought, with the provider's number of it; without it, by hand.",
+)
+@click.option(
+    "--second-source",
+    nargs=2,
+    metavar="PROVIDER NUMBER",
+    help="Where it is bought after the first source clearly refuses.",
+)
 @as_json
-def add(rate: int, as_json: bool, **fields: Any) -> None:
+def add(
+    rate: int,
+    source: tuple[str, str] | None,
+    second_source: tuple[str, str] | None,
+    as_json: bool,
+    **fields: Any,
+) -> None:
     """Add a service and print its number.
+
+    Its providers are asked for the costs; if one does not answer, nothing is added.
 
     Example: flask service add --name "Channel members" --category Telegram
     --rate 1.20 --min 10 --max 50000 --refill --cancel
     """
-    number = operations.add(COMMAND_LINE, rate_micros=rate, **fields)
+    chosen = ((1, source), (2, second_source))
+    bought_from = [SourceChange(rank, *place) for rank, place in chosen if place is not None]
+    number = operations.add(
+        COMMAND_LINE, bought_from=bought_from, ask=ask_catalogue, rate_micros=rate, **fields
+    )
     if as_json:
-        show_one(_row(services.get(number), None, []), True)
+        show_one(_row(services.get(number), sources.costs().get(number), []), True)
     else:
         click.echo(number)
 
@@ -158,22 +187,43 @@ def show(id: int, as_json: bool) -> None:
 
 @group.command("source")
 @click.argument("id", type=NUMBER)
-@click.argument("provider")
-@click.argument("their_service")
+@click.argument("provider", required=False)
+@click.argument("their_service", required=False)
 @click.option("--second", is_flag=True, help="The source to use after the first clearly refuses.")
-def source(id: int, provider: str, their_service: str, second: bool) -> None:
-    """Choose the provider that a service is bought from.
+@click.option("--remove", is_flag=True, help="Buy it there no longer.")
+def source(
+    id: int, provider: str | None, their_service: str | None, second: bool, remove: bool
+) -> None:
+    """Choose the provider that a service is bought from, or remove a source.
 
-    THEIR_SERVICE is the provider's number of the service; its catalogue tells the cost.
+    THEIR_SERVICE is the provider's number of the service; its catalogue tells the cost. A rate
+    with a markup follows the cost. Where the first source is removed, the second takes its place;
+    a service without any is fulfilled by hand.
 
     Example: flask service source 3 upstream 1204 --second
     """
     rank = 2 if second else 1
+    if remove:
+        if provider is not None:
+            raise click.UsageError("--remove needs no provider: give --second for the second one.")
+        operations.remove_source(COMMAND_LINE, id, rank)
+        click.echo(f"Service {id} is {_bought_from(id)} now.")
+        return
+    if provider is None or their_service is None:
+        missing = "PROVIDER" if provider is None else "THEIR_SERVICE"
+        raise click.UsageError(f"Missing argument '{missing}'.")
     found = operations.set_source(
         COMMAND_LINE, id, provider, their_service, ask_catalogue, source_rank=rank
     )
     cost = format_exact(found.rate_micros)
     click.echo(f"Service {id} is bought from {provider}, service {their_service}, at {cost}.")
+
+
+def _bought_from(id: int) -> str:
+    """Where a service is bought first, as a part of a sentence."""
+    for item in sources.sources(id):
+        return f"bought from {item['provider_name']}, service {item['provider_service']},"
+    return "fulfilled by hand"
 
 
 @group.command("confirm")
@@ -214,6 +264,7 @@ def confirm(ids: tuple[int, ...], provider: str | None, as_json: bool) -> None:
     default=None,
     help="Only one open order per link.",
 )
+@click.option("--description", help=f"{DESCRIPTION_HELP} '' takes it away.")
 @click.option(
     "--position",
     "sort_order",
@@ -237,21 +288,32 @@ def move(id: int, before: int | None) -> None:
 
 
 @group.command("markup")
-@click.argument("percent", type=PERCENT)
+@click.argument("percent", type=MARKUP)
 @click.option("--id", "ids", type=NUMBER, multiple=True, help="This service; repeatable.")
 @click.option("--category", help="All services of this category.")
 @click.option("--round", "step", type=AMOUNT, help=ROUND_HELP)
 @as_json
 def markup(
-    percent: int, ids: tuple[int, ...], category: str | None, step: int | None, as_json: bool
+    percent: int | None,
+    ids: tuple[int, ...],
+    category: str | None,
+    step: int | None,
+    as_json: bool,
 ) -> None:
     """Set rates to cost plus markup, and let them follow the cost.
+
+    With "none" in place of PERCENT the rates stay as they are now, whatever the costs do.
 
     Example: flask service markup 25% --category Telegram --round 0.01
     """
     chosen = set(ids)
     if category is not None:
         chosen |= {item.id for item in services.listing() if item.category == category}
+    if percent is None:
+        operations.fix_rates(COMMAND_LINE, sorted(chosen))
+        text = f"Services with a fixed rate now: {len(chosen)}."
+        click.echo(json.dumps([]) if as_json else text)
+        return
     show_changes(operations.mark_up(COMMAND_LINE, sorted(chosen), percent, step), as_json)
 
 

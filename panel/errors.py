@@ -87,7 +87,14 @@ class RequestRejected(Exception):
 
 
 class OperatorError(Exception):
-    """What the operator asked cannot be done, and nothing was changed; the text says why."""
+    """What the operator asked cannot be done, and nothing was changed; the text says why.
+
+    field: the value that is to blame, by the name of the argument that it came as; "" for none.
+    """
+
+    def __init__(self, text: str, field: str = "") -> None:
+        super().__init__(text)
+        self.field = field
 
 
 class ProviderFailed(OperatorError):

@@ -55,11 +55,12 @@ def test_a_provider_that_does_not_answer_is_told_and_nothing_changes(olga: Opera
         "name": "dead", "url": "http://127.0.0.1:9/api/v2", "key": "a-secret-key",
         "requests_per_minute": "60",
     }  # fmt: skip
-    olga.post("/admin/providers", **fields)
+    answer = olga.post("/admin/providers", **fields)
+    assert answer.status_code == 422
     assert registry.listing() == []
-    assert any(
-        text.startswith("dead is not added: ") for text in said(olga.text("/admin/providers"))
-    )
+    assert any(text.startswith("dead is not added: ") for text in said(answer.text))
+    assert 'value="http://127.0.0.1:9/api/v2"' in answer.text
+    assert "a-secret-key" not in answer.text
     olga.post("/admin/providers", **fields, unchecked="y")
     assert "Provider dead is added. It was not asked." in said(olga.text("/admin/providers"))
     olga.post("/admin/providers/dead/test")
