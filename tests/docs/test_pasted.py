@@ -59,7 +59,7 @@ ONCE = {
     "docs/install.md": ["flask provider remove sandbox"],
     "docs/deploy.md": ["panel version\npanel user add", "panel operator add maria"],
     "docs/operate.md": ["panel operator add olga"],
-    "docs/resell.md": ["export THEIR_KEY="],
+    "docs/resell.md": ["export THEIR_KEY=$(PANEL_DATABASE=sqlite:///upstream.db flask user add"],
 }
 """Blocks that say a second time that it is done already, and do no harm."""
 
