@@ -29,6 +29,7 @@ REFILL_FOLLOWS: dict[str, tuple[str, ...]] = {
 
 
 OPEN_REFILLS = ("pending", "in progress")
+ENDED_REFILLS = ("completed", "rejected", "error")
 
 
 MAX_UNNUMBERED = 2
