@@ -10,7 +10,7 @@ from peewee import JOIN, fn
 from database.compiled_query import literal, rows, unindexed
 from models import Cancel, Order, Provider, Refill
 from panel.orders import state
-from panel.orders.refills import ENDED_REFILLS
+from panel.orders.refills import OPEN_REFILLS
 from panel.providers import words
 
 
@@ -76,7 +76,7 @@ def _merged(one: WaitingWord, other: WaitingWord) -> WaitingWord:
 
 
 def waiting_for_funds() -> list[tuple[str, str, int, int, int]]:
-    """The providers at which orders wait for funds.
+    """The providers at which orders wait for funds, but for those that an operator has paused.
 
     :returns: for each its name, our balance there as it writes it, how many orders wait, and the
         oldest and the newest of them.
@@ -87,6 +87,7 @@ def waiting_for_funds() -> list[tuple[str, str, int, int, int]]:
             Provider.name, Provider.balance, fn.COUNT(Order.id), fn.MIN(Order.id), fn.MAX(Order.id)
         )
         .join(Provider)
+        .where(Provider.paused_at.is_null())
         .group_by(Provider.id)
         .order_by(Provider.name)
     )
@@ -107,8 +108,8 @@ def unclear_orders(limit: int) -> list[dict[str, Any]]:
 def unmoved(since: int, limit: int) -> list[tuple[int, int, str | None]]:
     """Open orders that have not moved since a time; in no order, or all would have to be sorted.
 
-    Not those that wait for a person by name, and not what has times of its own: subscriptions, the
-    whole of a drip-feed, and one whose runs are farther apart than this.
+    Not those that wait for a person by name or for a provider that is paused, and not what has
+    times of its own: subscriptions, the whole of a drip-feed, one whose runs are farther apart.
 
     :returns: for each its number, when it moved last, and its provider's name; None by hand.
     """
@@ -123,6 +124,7 @@ def unmoved(since: int, limit: int) -> list[tuple[int, int, str | None]]:
             Order.restored == 0,
             Order.dispatch_state.not_in((state.IN_REVIEW, state.IN_PARTS)),
             Order.interval.is_null() | (Order.updated_at + Order.interval * 60 < since),
+            Provider.paused_at.is_null() | (Order.dispatch_state != state.WAITING),
         )
         .limit(limit)
     )
@@ -131,6 +133,8 @@ def unmoved(since: int, limit: int) -> list[tuple[int, int, str | None]]:
 
 def waiting_long(since: int) -> list[tuple[str, int, int, str]]:
     """The providers for which orders wait that were placed before a time, and are not held.
+
+    Not those that are stopped or paused.
 
     :returns: for each its name, how many wait, the oldest, and the warning of that one.
     """
@@ -141,7 +145,7 @@ def waiting_long(since: int) -> list[tuple[str, int, int, str]]:
         Provider.select(*columns)
         .join(warned, on=warned.c.provider_id == Provider.id)
         .join(Order, on=warned.c.first_order == Order.id)
-        .where(Provider.stopped_because == "")
+        .where(Provider.stopped_because == "", Provider.paused_at.is_null())
         .order_by(Provider.name)
     )
     return rows(query.tuples())
@@ -198,7 +202,7 @@ def refills_to_settle(limit: int) -> list[dict[str, Any]]:
     Those of orders that no provider has as one order, and those that a provider gave no number.
     """
     # As the index refills_open has it: in the order of their numbers, until there are enough.
-    is_open = Refill.status.not_in([literal(status) for status in ENDED_REFILLS])
+    is_open = unindexed(Refill.status).in_([literal(status) for status in OPEN_REFILLS])
     query = (
         Refill.select(Refill.id, Refill.order, Refill.status, Refill.warning)
         .join(Order)
