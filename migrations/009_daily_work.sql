@@ -268,3 +268,10 @@ WHEN OLD.outcome <> 'begun' OR OLD.operator <> NEW.operator OR OLD.address <> NE
 BEGIN
     SELECT RAISE(ABORT, 'an audit line is never changed');
 END;
+
+-- Indexes of the lists.
+DROP INDEX orders_with_warning;
+CREATE INDEX orders_with_warning ON orders (id, status, provider_id, dispatch_state, held_because)
+WHERE warning <> '';
+CREATE INDEX refills_restored ON refills (id) WHERE restored = 1;
+CREATE INDEX cancels_restored ON cancels (id) WHERE restored = 1;
