@@ -1,6 +1,6 @@
 """The lists of customers, of their ledgers, and of the audit."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from database.compiled_query import rows
@@ -17,6 +17,12 @@ def account_page(text: str = "", before: int | None = None) -> Page:
     if text:
         query = query.where(Account.name >= text, Account.name < text + "\U0010ffff")
     return newest_first(query, Account, before)
+
+
+def names(account_ids: Collection[int]) -> dict[int, str]:
+    """The names of accounts by number."""
+    query = Account.select(Account.id, Account.name).where(Account.id.in_(list(account_ids)))
+    return dict(rows(query.tuples()))
 
 
 def ledger_page(account_id: int, before: int | None = None) -> Page:

@@ -14,6 +14,7 @@ from panel import ledger_check
 from panel.alerts import notify
 from panel.alerts.book import Pace
 from panel.alerts.rounds import Teller
+from panel.orders import link_index
 from settings import Settings
 from worker import ping
 from worker.ping import Pinger
@@ -23,6 +24,10 @@ log = logging.getLogger("panel.worker")
 
 CHECK_EVERY_S = 300
 """How often it is looked whether the nightly check is due."""
+INDEX_EVERY_S = 5
+"""How often it is looked which links the search does not have yet."""
+INDEX_PAUSE_S = 0.05
+"""For so long others write between two batches of links: there are many after an upgrade."""
 AFTER_ERROR_S = 60
 LOWEST_PRIORITY = 19
 
@@ -39,7 +44,7 @@ def beside(
     ping_every_s: float = ping.EVERY_S,
     late_s: float = ping.LATE_S,
 ) -> Iterator[None]:
-    """Tell alerts, ping, and check the ledger at night, until `stop` is set.
+    """Tell alerts, ping, index links, and check the ledger at night, until `stop` is set.
 
     :param late_s: a loop that did not turn for longer hangs, beside the time of one request.
     """
@@ -48,6 +53,7 @@ def beside(
     # A message under way is finished and recorded, or it would be sent again.
     tell = _start("alerts", Teller(settings, pace).run_round, stop)
     _start("ledger check", partial(_check_ledger, settings.database), stop)
+    index = _start("link search", _index_links, stop)
     if settings.ping_url:
         problem = partial(vitals.problem, late_s + settings.provider_timeout)
         _start("ping", Pinger(settings.ping_url, problem, ping_every_s).turn, stop)
@@ -56,6 +62,7 @@ def beside(
     finally:
         stop.set()
         tell.join()
+        index.join()
         ledger_check.remove_copy(settings.database)
 
 
@@ -86,3 +93,8 @@ def _check_ledger(database: Path, stop: threading.Event) -> float:
     ledger_check.remove_copy(database)
     ledger_check.run_if_due(database)
     return CHECK_EVERY_S
+
+
+def _index_links(stop: threading.Event) -> float:
+    """Add links to the search's index; soon again where more of them wait."""
+    return INDEX_PAUSE_S if link_index.index_next() else INDEX_EVERY_S

@@ -105,6 +105,20 @@ def release(order_id: int) -> None:
             raise OperatorError(f"nothing of order {order_id} waits since a restore")
 
 
+def released(order: StoredOrder) -> Change:
+    """What release() changes of an order's row.
+
+    :raises OperatorError: as release() does.
+    """
+    waits = any(
+        table.select().where(table.order == order.id, waiting).exists()
+        for table, waiting in ((Refill, _REFILLS), (Cancel, _CANCELS))
+    )
+    if not order.restored and not waits:
+        raise OperatorError(f"nothing of order {order.id} waits since a restore")
+    return _released(order) if order.restored else {}
+
+
 def _released(order: StoredOrder) -> Change:
     """How an order goes on: a drip-feed with its next part, any other is to be sent.
 
