@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from werkzeug.security import generate_password_hash
@@ -177,7 +177,7 @@ def _once(tidy: Tidy, north_url: str) -> Story:
 
 
 def _add(sold: Sold) -> int:
-    values = {"name": sold.name, "category": sold.category, "type": sold.type}
+    values: dict[str, Any] = {"name": sold.name, "category": sold.category, "type": sold.type}
     package = sold.type == "Package"
     service_id = catalogue.add(
         OLGA, **values, rate_micros=sold.rate_micros, min=1 if package else 5,
