@@ -1,4 +1,4 @@
-"""Secrets: read from a pipe, or asked for on a terminal, where what was typed ahead is dropped.
+"""Secrets: from the environment, from a pipe, or asked for, where what was typed ahead is dropped.
 
 Whoever pastes several lines into a terminal sends all of them at once. What follows a command that
 asks for a key is no key, so it is dropped before the question, and said to be.
@@ -35,12 +35,18 @@ class Secret(NamedTuple):
     repeated: bool = False
 
 
-def read_secret(secret: Secret) -> str:
+def read_secret(secret: Secret, variable: str | None = None) -> str:
     """One line of the standard input; from a terminal without showing it.
 
-    :raises OperatorError: for several lines at a terminal, of which any may be the secret.
+    :param variable: the environment variable that has it instead.
+    :raises OperatorError: for several lines at a terminal, of which any may be the secret; or if
+        the variable is not set.
     :raises click.Abort: at Ctrl-C, or at the end of the input.
     """
+    if variable is not None:
+        if not os.environ.get(variable):
+            raise OperatorError(f"the environment variable {variable} is not set")
+        return os.environ[variable]
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     try:

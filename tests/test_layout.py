@@ -93,7 +93,8 @@ def circle(imported: dict[str, set[str]]) -> list[str]:
 
 
 def test_every_module_has_a_floor() -> None:
-    assert {top(module) for module in MODULES} - FLOORS.keys() == {"gunicorn"}  # gunicorn.conf.py
+    without = {top(module) for module in MODULES} - FLOORS.keys()
+    assert without == {"conftest", "gunicorn"}  # gunicorn.conf.py
     assert {"app", "models", "actions.add", "panel.orders", "cli"} <= MODULES
 
 
@@ -238,8 +239,8 @@ def test_no_sql_changes_a_table_behind_the_models() -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
         if node.value.lstrip().startswith(words)
     }
-    # A renumbering is one statement, and SQLite's own table of numbers has no model.
-    assert found == {"panel.services", "database.numbers"}
+    # A renumbering is one statement; SQLite's own tables of numbers and trigrams have no model.
+    assert found == {"panel.services", "database.numbers", "database.link_index"}
 
 
 # How the code is written

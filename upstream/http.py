@@ -26,7 +26,7 @@ from panel.orders.refills import ProviderRefill
 from panel.providers.currency import Exchange
 from panel.providers.listing import Listing
 from panel.providers.registry import ProviderAccount
-from upstream import answers, connection, redirects, requests, statuses, vocabulary
+from upstream import answers, connection, redirects, requests, statuses, tape, vocabulary
 from upstream.provider import (
     NotUnderstood,
     OutcomeUnknown,
@@ -151,6 +151,7 @@ class HttpProvider:
         headers = {**pool.headers, "Accept": "application/json", "User-Agent": "panel"}
         if idempotency_key is not None:
             headers["Idempotency-Key"] = idempotency_key
+        status, body = None, b""
         try:
             response = pool.request(
                 "POST",
@@ -162,12 +163,15 @@ class HttpProvider:
                 redirect=False,
                 preload_content=False,
             )
+            status = response.status
             self._date = response.headers.get("Date", "")
             if response.status < 400:  # the error page of a proxy tells nothing of the panel
                 self.idempotent = IDEMPOTENT_HEADER in response.headers
             body = self._hide_key(_read_body(response))
         except (HTTPError, OSError) as error:
             raise _connection_error(error, self._timeout_s) from None
+        finally:
+            tape.note(params, status, body, self._key)
         if response.status in redirects.STATUSES:
             location = self._hide_key(response.headers.get("Location", "").encode(), b"KEY")
             raise redirects.read_redirect(self._url, response.status, location.decode())

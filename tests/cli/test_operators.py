@@ -29,6 +29,32 @@ def test_operators_are_added_listed_and_removed_by_command(runner: FlaskCliRunne
     ]
 
 
+def test_a_password_comes_from_the_environment_and_what_was_typed_ahead_is_not_read(
+    runner: FlaskCliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*args: str) -> tuple[int, str]:
+        named = ("operator", *args, "--password-env", "OLGAS")
+        result = runner.invoke(args=named, input="the next line of a paste\n")
+        return result.exit_code, result.output
+
+    monkeypatch.setenv("OLGAS", PASSWORD)
+    code, told = run("add", "olga")
+    assert (code, PASSWORD in told) == (0, False)
+    assert operators.sign_in("olga", PASSWORD) is not None
+    monkeypatch.setenv("OLGAS", "another password")
+    assert run("password", "olga")[0] == 0
+    assert operators.sign_in("olga", "another password") is not None
+    for nothing in (lambda: monkeypatch.setenv("OLGAS", ""), lambda: monkeypatch.delenv("OLGAS")):
+        nothing()
+        for args in (("add", "otto"), ("password", "olga")):
+            code, told = run(*args)
+            assert (code, "the environment variable OLGAS is not set" in told) == (2, True)
+    monkeypatch.setenv("OLGAS", "short")
+    code, told = run("password", "olga")
+    assert (code, "at least 10 characters" in told) == (2, True)
+    assert operators.sign_in("olga", "another password") is not None
+
+
 @pytest.mark.parametrize(
     ("args", "typed", "why"),
     [
@@ -70,8 +96,8 @@ def test_a_role_is_given_and_changed_by_command(runner: FlaskCliRunner) -> None:
 @pytest.mark.parametrize(
     ("args", "why"),
     [
-        (("add", "olga", "--role", "admin"), "'admin' is not one of"),
-        (("role", "otto", "admin"), "'admin' is not one of"),
+        (("add", "olga", "--role", "admin"), "there is no 'admin', only"),
+        (("role", "otto", "admin"), "there is no 'admin', only"),
         (("role", "olga", "viewer"), "no operator olga"),
         (("sessions", "olga"), "no operator olga"),
         (("sign-out", "olga"), "no operator olga"),
@@ -79,7 +105,7 @@ def test_a_role_is_given_and_changed_by_command(runner: FlaskCliRunner) -> None:
         (("totp", "off", "olga"), "no operator olga"),
         (("totp", "show", "olga"), "no operator olga"),
         (("totp", "off", "otto"), "one-time passwords are off"),
-        (("totp", "on", "otto"), "'on' is not one of"),
+        (("totp", "on", "otto"), "there is no 'on', only"),
     ],
 )
 def test_what_cannot_be_done_with_an_operator_is_refused_in_one_line(

@@ -15,10 +15,16 @@ from web.dashboard import (
     catalogue,
     common,
     customers,
+    ledger,
+    operators,
+    order_list,
     orders,
     overview,
+    own_tasks,
     provider_holds,
     providers,
+    reports,
+    requests,
     restored,
     service_acts,
     services,
@@ -26,8 +32,9 @@ from web.dashboard import (
 )
 
 __all__ = [
-    "account", "attention", "audit", "catalogue", "customers", "orders", "overview",
-    "provider_holds", "providers", "register", "restored", "service_acts", "services",
+    "account", "attention", "audit", "catalogue", "customers", "ledger", "operators",
+    "order_list", "orders", "overview", "own_tasks", "provider_holds", "providers",
+    "register", "reports", "requests", "restored", "service_acts", "services",
 ]  # fmt: skip
 
 
@@ -43,5 +50,6 @@ def register(app: Flask) -> None:
     app.login_manager = signin.manager  # type: ignore[attr-defined]
     app.jinja_env.globals["current_user"] = current_user
     common.add_filters(app)
+    app.jinja_env.globals.update(waiting_badge=requests.waiting_badge, waited=requests.waited)
     app.url_map.converters["number"] = common.NumberConverter
     app.register_blueprint(common.bp)

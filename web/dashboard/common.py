@@ -1,9 +1,10 @@
 """What the dashboard's pages share: access, headers, messages, operations and their outcome."""
 
+import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from flask import (
     Blueprint,
@@ -38,6 +39,7 @@ from panel.providers.explain import describe_pending
 from panel.providers.listing import Listing
 from panel.providers.pending import AMOUNTS
 from panel.providers.registry import ProviderAccount
+from panel.submitted import MAX_TOKEN, SubmittedError
 from upstream import ask
 from web import headers
 from web.dashboard import amounts
@@ -62,10 +64,15 @@ OWN_AFFAIRS = {
 
 
 class Outcome(NamedTuple):
-    """Whether an operation was done, and what it returned."""
+    """Whether an operation was done, and what it returned.
+
+    repeated: where it was not done because the form was submitted before, the number of what it
+        made then; 0 otherwise.
+    """
 
     done: bool
     value: Any = None
+    repeated: int = 0
 
 
 @bp.before_request
@@ -153,7 +160,10 @@ def perform(
     :param form: the form that asked for it: a field that is refused shows why beside itself.
     """
     try:
-        value = operation(signed_in(), *args, **values)
+        value = operation(actor(), *args, **values)
+    except SubmittedError as error:
+        tell(f"{str(error).capitalize()}.", "warning")
+        return Outcome(False, repeated=error.made)
     except (OperatorError, RequestRejected) as error:
         tell(str(error), "error")
         field = getattr(error, "field", "")
@@ -165,7 +175,17 @@ def perform(
     return Outcome(True, value)
 
 
-def signed_in() -> Actor:
+def form_token() -> str:
+    """The token of the form that was sent, by which it is known if it is sent again."""
+    return request.form.get("form_token", "")[:MAX_TOKEN]
+
+
+def _new_form_token() -> str:
+    """A form's own token: a new one, or the one that a refused form was sent with."""
+    return (form_token() if request.method == "POST" else "") or secrets.token_hex(16)
+
+
+def actor() -> Actor:
     """Who is signed in, as operations are told it."""
     return Actor(current_user.name, request.remote_addr or "")
 
@@ -265,12 +285,18 @@ def when(seconds: int | None) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def is_web(link: str) -> bool:
+    """Whether a link is one that a page may lead to: of the web, and no script."""
+    return link.lower().startswith(("http://", "https://"))
+
+
 def _with_args(**changes: Any) -> str:
     """This page's address with other query arguments; None takes one away."""
-    args = {**request.args.to_dict(), **changes}
-    kept = {name: value for name, value in args.items() if value not in (None, "")}
+    args = {**request.args.to_dict(flat=False), **changes}
+    kept = {name: value for name, value in args.items() if value not in (None, "", [""])}
     endpoint, values = _shown()
-    return url_for(endpoint, **values, **kept)
+    page = url_for(endpoint, **values)
+    return f"{page}?{urlencode(kept, doseq=True)}" if kept else page
 
 
 def _shown() -> tuple[str, dict[str, Any]]:
@@ -305,6 +331,7 @@ def add_filters(app: Flask) -> None:
         ratio=money.format_ratio,
         when=when,
         as_called=_as_called,
+        is_web=is_web,
         describe=describe,
         describe_pending=describe_pending,
         pending_value=_pending_value,
@@ -312,5 +339,9 @@ def add_filters(app: Flask) -> None:
         reason=lambda stored: REASONS.get(stored, stored),
     )
     app.jinja_env.globals.update(
-        csrf_token=generate_csrf, with_args=_with_args, here=_here, is_ticked=is_ticked
+        csrf_token=generate_csrf,
+        with_args=_with_args,
+        here=_here,
+        is_ticked=is_ticked,
+        new_form_token=_new_form_token,
     )

@@ -1,59 +1,22 @@
-"""Orders: found, looked at, and changed by hand, one or several."""
+"""One order: all that is known of it, and what can be done by hand.
 
-from collections.abc import Callable
-from datetime import UTC, date, datetime
-from functools import partial
-from typing import Any, NamedTuple
+order_list.py has the list and the bulk acts, order_view.py the words of the page.
+"""
 
-from flask import render_template, request
+from typing import Any
 
-from panel import accounts, queries
-from panel.errors import OperatorError
+from flask import Response, render_template, request
+
+from database.compiled_query import rows
+from models import LedgerEntry
+from panel import queries, request_queries
 from panel.operations import orders as operations
-from panel.operations import requests, restored
-from panel.operations.audit import Actor
-from panel.orders import dispatch, history, refills, state
-from panel.paging import Page
+from panel.orders import dispatch, history, lookup, parts, state
+from panel.orders.lookup import StoredOrder
 from panel.providers import words
-from panel.reports import DAY_S
-from web.dashboard import forms
-from web.dashboard.common import (
-    back_to,
-    bp,
-    chosen_numbers,
-    explain_form,
-    number,
-    perform,
-    tell,
-)
+from web.dashboard import forms, order_view
+from web.dashboard.common import back_to, bp, explain_form, form_token, number, perform, tell
 
-
-class Act(NamedTuple):
-    """Something that can be done with an order: its label, and the operation that does it."""
-
-    label: str
-    operation: Callable[[Actor, int], Any]
-
-
-ACTS = {
-    "processing": Act("Set Processing", partial(operations.change, status="Processing")),
-    "in-progress": Act("Set In progress", partial(operations.change, status="In progress")),
-    "completed": Act("Set Completed", partial(operations.change, status="Completed")),
-    "cancel": Act("Cancel, refund what remains", partial(operations.change, status="Canceled")),
-    "refund": Act("Cancel, refund everything", operations.refund),
-    "partial": Act(
-        "Set Partial, refund what remains", partial(operations.change, status="Partial")
-    ),
-    "resend": Act("Send again", operations.resend),
-    "fail": Act("Give up and refund", operations.fail),
-    "release": Act("Release after the restore", restored.release),
-}
-"""What can be done with one order and with several."""
-
-IN_REVIEW = (
-    "Nobody knows whether the provider has it. Look it up there, by its link and time: attach the "
-    "provider's number, or send it again if they do not have it, or give it up."
-)
 RESTORED = (
     "The database was restored from a copy, and what is done about it since is not known. Look at "
     "the provider: set what is settled there, and release the rest."
@@ -62,6 +25,8 @@ HELD = {
     "refusal": "The provider refused it with words that are not known. It is canceled and paid "
     "back when its time is over, unless you decide otherwise.",
     "funds": "It waits for funds at the provider, and goes out when our balance there has risen.",
+    "cost": "It would cost more than it was sold for. It waits until you send it all the same, or "
+    "give it up.",
     "word": "The provider tells a status that is not known. Say what it means, or set the order "
     "by hand.",
     "status": "What the provider says is not clear, and nothing is paid back on a guess. Look it "
@@ -72,112 +37,71 @@ HELD = {
 """Why an order waits, and what to do, by its column `held_because`."""
 
 
-@bp.get("/orders")
-def order_list() -> str:
-    """Orders by status, customer, service, provider, day, number or link."""
-    try:
-        page = queries.order_page(_filter(), number("before"))
-    except OperatorError as error:
-        tell(str(error), "error")
-        page = Page([], None)
-    return render_template(
-        "dashboard/orders.html",
-        page=page,
-        acts=ACTS,
-        statuses=list(state.FOLLOWS),
-        providers=queries.provider_names(),
-    )
-
-
-def _filter() -> queries.OrderFilter:
-    args = request.args
-    customer = args.get("customer", "").strip()
-    status = args.get("status", "")
-    until = _day("to")
-    return queries.OrderFilter(
-        status=status if status in state.FOLLOWS else "",
-        account_id=accounts.get(customer).id if customer else None,
-        service_id=number("service"),
-        provider_id=number("provider"),
-        since=_day("from"),
-        until=None if until is None else until + DAY_S,
-        text=args.get("q", "").strip()[:2048],
-        only=args["only"] if args.get("only") in ("held", "warning") else "",
-    )
-
-
-def _day(name: str) -> int | None:
-    """The beginning of a day of the query, in UTC."""
-    text = request.args.get(name, "")
-    if not text:
-        return None
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise OperatorError(f"{text!r} is not a day such as 2026-01-31") from None
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
-
-
 @bp.get("/orders/<number:order_id>")
 def order_page(order_id: int) -> str:
-    """One order with its ledger entries, history and requests."""
-    order = queries.order_details(order_id)
-    records = queries.order_records(order_id)
-    waits = _waits_since_a_restore(order, records)
-    form = forms.ChangeOrder(data=order)
-    form.status.choices = [order["status"], *state.FOLLOWS[order["status"]]]
+    """One order: what was ordered, where it is, its story, its money, and what can be done."""
+    row = queries.order_details(order_id)
+    order = order_view.stored(row)
+    requests = request_queries.of_order(order_id)
+    provider = order_view.provider_of(order)
+    story = history.history(order_id)
+    form = forms.ChangeOrder(data=row)
+    form.status.choices = [order.status, *state.FOLLOWS[order.status]]
+    in_review = order.dispatch_state == state.IN_REVIEW
     return render_template(
         "dashboard/order.html",
-        order=order,
+        order=row,
+        service_type=(service_type := order_view.service_type(order.service_id)),
+        ordered=order_view.ordered(order.parameters, service_type),
+        idempotency_key=order_view.idempotency_key(order_id),
         form=form,
         post=forms.Post() if _takes_posts(order) else None,
-        acts=_possible(order) | ({"release": ACTS["release"]} if waits else {}),
-        events=history.history(order_id),
-        provider=queries.provider_names().get(order["provider"], ""),
-        refill_follows=refills.REFILL_FOLLOWS,
-        held=_why_it_waits(order) or (RESTORED if waits else ""),
+        offers=order_view.offers(order, provider),
+        undecided=in_review or order.held_because in dispatch.REFUSED,
+        known=order_view.known(order, provider, story.lines) if in_review else None,
+        held=HELD.get(order.held_because, ""),
+        restored=RESTORED if order.restored or any(one.restored for one in requests) else "",
         meanings=_meanings(order),
-        **records,
+        provider=provider,
+        story=story,
+        requests=requests,
+        entries=_entries(order_id),
+        **_parts(order),
     )
 
 
-def _waits_since_a_restore(
-    order: dict[str, Any], records: dict[str, list[dict[str, Any]]]
-) -> bool:
-    """Whether the order, its refill or its cancel request waits until it is released."""
-    return any(row["restored"] for row in (order, *records["refills"], *records["cancels"]))
+def _entries(order_id: int) -> list[dict[str, Any]]:
+    query = LedgerEntry.select().where(LedgerEntry.order == order_id).order_by(LedgerEntry.id)
+    return rows(query.dicts())
 
 
-def _why_it_waits(order: dict[str, Any]) -> str:
-    """Why an order waits for the operator, and what to do; or ''."""
-    if order["dispatch_state"] == state.IN_REVIEW and state.is_open(order["status"]):
-        return IN_REVIEW
-    return HELD.get(order["held_because"], "")
+def _parts(order: StoredOrder) -> dict[str, Any]:
+    """The parts or posts of an order, as far as it can have some."""
+    if order.runs is None and not state.is_subscription(order.quantity):
+        return {"parts": None, "sums": None}
+    page = parts.part_page(order.id, number("before"))
+    return {"parts": page, "sums": parts.part_sums(order.id)}
 
 
-def _takes_posts(order: dict[str, Any]) -> bool:
-    is_open = state.is_subscription(order["quantity"]) and state.is_open(order["status"])
-    return is_open and (order["dispatch_state"] == "" or order["held_because"] == "posts")
+def _takes_posts(order: StoredOrder) -> bool:
+    is_open = state.is_subscription(order.quantity) and state.is_open(order.status)
+    return is_open and (order.dispatch_state == "" or order.held_because == "posts")
 
 
-def _meanings(order: dict[str, Any]) -> list[str]:
+def _meanings(order: StoredOrder) -> list[str]:
     """What the words that an order is held for can be taught to mean."""
-    if order["held_because"] == "refusal":
+    if order.held_because == "refusal":
         return list(words.REFUSALS)
-    return list(state.FOLLOWS) if order["held_because"] == "word" else []
+    return list(state.FOLLOWS) if order.held_because == "word" else []
 
 
-def _possible(order: dict[str, Any]) -> dict[str, Act]:
-    """The acts that the order's state allows, as far as that is plain."""
-    names = []
-    if order["status"] in state.OPEN:
-        names = ["cancel", "refund"]
-    elif order["status"] == "Completed":
-        names = ["refund"]
-    is_refused = order["held_because"] in dispatch.REFUSED
-    if order["dispatch_state"] == state.IN_REVIEW or is_refused:
-        names += ["resend", "fail"]
-    return {name: ACTS[name] for name in names}
+@bp.get("/orders/<number:order_id>/ordered/<name>.txt")
+def order_text(order_id: int, name: str) -> Response:
+    """All of one parameter of an order, such as its comments, as a file."""
+    text = order_view.whole_text(lookup.get(order_id), name)
+    answer = Response(text, mimetype="text/plain")
+    answer.headers["Content-Disposition"] = f'attachment; filename="order-{order_id}-{name}.txt"'
+    return answer
 
 
 @bp.post("/orders/<number:order_id>/change")
@@ -201,7 +125,7 @@ def order_change(order_id: int) -> Any:
 def order_attach(order_id: int) -> Any:
     """Link an order in review to the provider's order."""
     theirs = request.form.get("provider_order", "").strip()
-    said = f"Order {order_id} is the provider's order {theirs}."
+    said = f"Order {order_id} is the provider's order {theirs}: its status is followed now."
     perform(operations.attach, order_id, theirs, said=said)
     return back_to("admin.order_page", order_id=order_id)
 
@@ -214,37 +138,7 @@ def order_post(order_id: int) -> Any:
         explain_form(form)
         return back_to("admin.order_page", order_id=order_id)
     theirs = (form.theirs.data or "").strip() or None
-    done = perform(operations.add_post, order_id, form.quantity.data, theirs)
+    done = perform(operations.add_post, order_id, form.quantity.data, theirs, form_token())
     if done.done:
         tell(f"The post is order {done.value}.", "done")
     return back_to("admin.order_page", order_id=order_id)
-
-
-@bp.post("/orders/act")
-def order_act() -> Any:
-    """Do one thing with each of the selected orders."""
-    act, selected = ACTS.get(request.form.get("act", "")), chosen_numbers("order")
-    if act is None or not selected:
-        tell("Select orders and an action first.", "error")
-        return back_to("admin.order_list")
-    done = [order_id for order_id in selected if perform(act.operation, order_id).done]
-    if done:
-        numbers = ", ".join(map(str, done[:10])) + (" …" if len(done) > 10 else "")
-        tell(f"{act.label}: done with {len(done)} of {len(selected)} ({numbers}).", "done")
-    return back_to("admin.order_list")
-
-
-@bp.post("/refills/<number:refill_id>")
-def refill_set(refill_id: int) -> Any:
-    """Set the status of a refill."""
-    status = request.form.get("status", "")
-    perform(requests.set_refill, refill_id, status, said=f"Refill {refill_id} is {status}.")
-    return back_to("admin.order_list")
-
-
-@bp.post("/cancels/<number:cancel_id>/<any(accept,reject):answer>")
-def cancel_answer(cancel_id: int, answer: str) -> Any:
-    """Accept or reject a cancel request."""
-    operation = requests.accept_cancel if answer == "accept" else requests.reject_cancel
-    perform(operation, cancel_id, said=f"Cancel request {cancel_id} is {answer}ed.")
-    return back_to("admin.order_list")

@@ -13,6 +13,7 @@ from panel.providers import explain, policy
 from panel.providers.changes import CatalogueChange, describe, names_kept
 from web.dashboard import forms
 from web.dashboard.common import (
+    actor,
     back_to,
     bp,
     chosen_numbers,
@@ -20,7 +21,6 @@ from web.dashboard.common import (
     inside,
     perform,
     show_again,
-    signed_in,
     tell,
 )
 
@@ -106,7 +106,7 @@ def _disable(selected: list[int]) -> list[Result]:
 def _one(operation: Callable[..., None], service_id: int, done: str) -> Result:
     """What came of an operation on one service."""
     try:
-        operation(signed_in(), service_id)
+        operation(actor(), service_id)
     except OperatorError as error:
         return Result(service_id, str(error), "error")
     return Result(service_id, done)

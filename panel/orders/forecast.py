@@ -1,0 +1,86 @@
+"""What an operator's act would do with orders, before it is done: by the rules that will do it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+from panel.errors import OperatorError
+from panel.orders import dispatch, lookup, restored
+from panel.orders.lookup import StoredOrder
+from panel.orders.transition import Change, foresee
+
+
+class Forecast(NamedTuple):
+    """What an act would do with an order as it is now.
+
+    why_not: why it would be refused; "" if it would be done.
+    refund_micros: what would be paid back.
+    """
+
+    order: StoredOrder
+    why_not: str
+    refund_micros: int
+
+
+STATUSES = {
+    "processing": "Processing",
+    "in-progress": "In progress",
+    "completed": "Completed",
+    "cancel": "Canceled",
+    "partial": "Partial",
+}
+"""The acts that set a status."""
+
+
+def _set(status: str, order: StoredOrder) -> Change:
+    if order.status == status:
+        raise OperatorError(f"order {order.id} is {status} already")
+    return {"status": status}
+
+
+def _refund(order: StoredOrder) -> Change:
+    return {"status": "Canceled", "remains": order.quantity}
+
+
+CHANGES: dict[str, Callable[[StoredOrder], Change]] = {
+    **{act: partial(_set, status) for act, status in STATUSES.items()},
+    "refund": _refund,
+    "resend": dispatch.resent,
+    "fail": dispatch.failed,
+    "release": restored.released,
+}
+"""What each act changes of an order's row."""
+
+
+def forecast(act: str, order_ids: Iterable[int]) -> list[Forecast]:
+    """What an act would do with orders, in the order given; one that is not there is left out.
+
+    :param act: one of CHANGES.
+    """
+    wanted = list(dict.fromkeys(order_ids))
+    found = {order.id: order for order in lookup.get_many(wanted)} if wanted else {}
+    return [of_order(act, found[number]) for number in wanted if number in found]
+
+
+def of_order(act: str, order: StoredOrder) -> Forecast:
+    """What an act would do with one order."""
+    try:
+        values = foresee(order, CHANGES[act](order))
+    except OperatorError as error:
+        return Forecast(order, str(error), 0)
+    return Forecast(order, "", values.get("refunded_micros", 0))
+
+
+def is_so(act: str, order: StoredOrder) -> bool:
+    """Whether an order has the status already that an act sets."""
+    return order.status == STATUSES.get(act)
+
+
+def possible(row: Mapping[str, Any]) -> list[str]:
+    """The acts that an order allows, as far as its row tells.
+
+    :param row: an order as the lists of panel/ have it.
+    """
+    order = StoredOrder(*(row[name.removesuffix("_id")] for name in StoredOrder._fields))
+    acts = [act for act in CHANGES if act != "release" or order.restored]
+    return [act for act in acts if not of_order(act, order).why_not]
