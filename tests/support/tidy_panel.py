@@ -177,10 +177,10 @@ def _once(tidy: Tidy, north_url: str) -> Story:
 
 
 def _add(sold: Sold) -> int:
-    values = {"name": sold.name, "category": sold.category, "type": sold.type}
     package = sold.type == "Package"
     service_id = catalogue.add(
-        OLGA, **values, rate_micros=sold.rate_micros, min=1 if package else 5,
+        OLGA, name=sold.name, category=sold.category, type=sold.type,
+        rate_micros=sold.rate_micros, min=1 if package else 5,
         max=1 if package else 500_000, refill=sold.refill, cancel=not package,
         dripfeed=sold.category == "Traffic",
     )  # fmt: skip
