@@ -4,7 +4,13 @@ from typing import Any
 
 import click
 
-from cli.common import Group, as_json, limit, show_rows, when
+from cli.common import (
+    Group,
+    as_list,
+    limit,
+    show_rows,
+    when,
+)
 from panel import accounts, ledger, ledger_check
 from panel.money import format_exact
 
@@ -30,7 +36,7 @@ def _row(entry: dict[str, Any]) -> dict[str, Any]:
 @group.command("list")
 @click.argument("user", required=False)
 @limit()
-@as_json
+@as_list
 def list_(user: str | None, limit: int, as_json: bool) -> None:
     """List the newest entries, of one customer or of all."""
     account_id = accounts.get(user).id if user is not None else None

@@ -7,7 +7,11 @@ from typing import Any
 
 import click
 
-from cli.common import Command, as_json, show_rows
+from cli.common import (
+    Command,
+    as_list,
+    show_rows,
+)
 from command_line import Day, OneOf
 from panel import reports
 from panel.money import format_exact
@@ -28,7 +32,7 @@ SUMS = ("revenue", "refunds", "cost", "profit")
     show_default=True,
     help="What to group the rows by.",
 )
-@as_json
+@as_list
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 def command(since: datetime | None, by: str, as_json: bool, as_csv: bool) -> None:
     """Report orders, revenue, refunds, cost and profit.
