@@ -76,11 +76,25 @@ def is_so(act: str, order: StoredOrder) -> bool:
     return order.status == STATUSES.get(act)
 
 
-def possible(row: Mapping[str, Any]) -> list[str]:
-    """The acts that an order allows, as far as its row tells.
+def possible(found: Iterable[Mapping[str, Any]]) -> dict[int, list[str]]:
+    """The acts that each of many orders allows, as far as its row tells.
 
-    :param row: an order as the lists of panel/ have it.
+    :param found: orders as the lists of panel/ have them.
     """
+    known: dict[tuple[Any, ...], list[str]] = {}
+    acts = {}
+    for row in found:
+        alike = (
+            *(row[name] for name in ("status", "dispatch_state", "held_because", "restored")),
+            *(row["quantity"] == 0, row["remains"] == 0),
+        )
+        if alike not in known:
+            known[alike] = _possible(row)
+        acts[row["id"]] = known[alike]
+    return acts
+
+
+def _possible(row: Mapping[str, Any]) -> list[str]:
     order = StoredOrder(*(row[name.removesuffix("_id")] for name in StoredOrder._fields))
     acts = [act for act in CHANGES if act != "release" or order.restored]
     return [act for act in acts if not of_order(act, order).why_not]
