@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from panel.errors import OperatorError
-from panel.orders import dispatch, lookup, restored
+from panel.orders import dispatch, lookup, restored, state
 from panel.orders.lookup import StoredOrder
 from panel.orders.transition import Change, foresee
 
@@ -22,16 +22,6 @@ class Forecast(NamedTuple):
     refund_micros: int
 
 
-STATUSES = {
-    "processing": "Processing",
-    "in-progress": "In progress",
-    "completed": "Completed",
-    "cancel": "Canceled",
-    "partial": "Partial",
-}
-"""The acts that set a status."""
-
-
 def _set(status: str, order: StoredOrder) -> Change:
     if order.status == status:
         raise OperatorError(f"order {order.id} is {status} already")
@@ -39,12 +29,18 @@ def _set(status: str, order: StoredOrder) -> Change:
 
 
 def _refund(order: StoredOrder) -> Change:
+    if state.is_refunded(order.status):
+        raise OperatorError(f"order {order.id} is {order.status}, which is final")
     return {"status": "Canceled", "remains": order.quantity}
 
 
 CHANGES: dict[str, Callable[[StoredOrder], Change]] = {
-    **{act: partial(_set, status) for act, status in STATUSES.items()},
+    "processing": partial(_set, "Processing"),
+    "in-progress": partial(_set, "In progress"),
+    "completed": partial(_set, "Completed"),
+    "cancel": partial(_set, "Canceled"),
     "refund": _refund,
+    "partial": partial(_set, "Partial"),
     "resend": dispatch.resent,
     "fail": dispatch.failed,
     "release": restored.released,
@@ -66,14 +62,9 @@ def of_order(act: str, order: StoredOrder) -> Forecast:
     """What an act would do with one order."""
     try:
         values = foresee(order, CHANGES[act](order))
-    except OperatorError as error:
+    except (OperatorError, RuntimeError) as error:  # one row that cannot be breaks no list
         return Forecast(order, str(error), 0)
     return Forecast(order, "", values.get("refunded_micros", 0))
-
-
-def is_so(act: str, order: StoredOrder) -> bool:
-    """Whether an order has the status already that an act sets."""
-    return order.status == STATUSES.get(act)
 
 
 def possible(found: Iterable[Mapping[str, Any]]) -> dict[int, list[str]]:
