@@ -17,7 +17,7 @@ QUICK := not server and not browser
 # The servers that the tests start find their modules compiled.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run check test setup lint quick-tests all-tests format clean bench bench-sync bench-faults
+.PHONY: run check test setup lint quick-tests all-tests format clean bench bench-sync bench-pages bench-faults
 
 # `exec`: no shell stands between make and what has to notice its end.
 run: setup
@@ -51,6 +51,10 @@ bench: setup
 # The worker's speed, and what it costs the customers (bench/sync.py).
 bench-sync: setup
 	@$(BIN)/python -m bench.sync $(ARGS)
+
+# How long the server takes for each page of the dashboard (bench/pages.py).
+bench-pages: setup
+	@$(BIN)/python -m bench.pages $(ARGS)
 
 # What customers notice of slow clients, a held database and restarts (bench/faults.py).
 bench-faults: $(VENV)/tests-ready

@@ -62,6 +62,7 @@ class Service(Table):
     one_per_link = BooleanField(default=False)
     sort_order = IntegerField(default=1_000_000_000)
     held = BooleanField(default=False)
+    description = TextField(default="")
 
     class Meta:
         table_name = "services"
@@ -111,6 +112,7 @@ class Provider(Table):
     prices_at = IntegerField(null=True)
     failing_because = TextField(default="")
     failing_since = IntegerField(null=True)
+    paused_at = IntegerField(null=True)
 
     class Meta:
         table_name = "providers"
@@ -252,6 +254,27 @@ class OrderEvent(Table):
 
     class Meta:
         table_name = "order_events"
+
+
+class KeptExchange(Table):
+    """What was sent to a provider about an order, and what came back."""
+
+    id = AutoField()
+    order = ForeignKeyField(Order)
+    order_id: int
+    event = ForeignKeyField(OrderEvent, null=True)
+    event_id: int | None
+    provider = ForeignKeyField(Provider, null=True)
+    provider_id: int | None
+    action = TextField()
+    sent = TextField(default="")
+    http_status = IntegerField(null=True)
+    answer = TextField(default="")
+    understood = TextField(default="")
+    created_at = IntegerField(default=now)
+
+    class Meta:
+        table_name = "exchanges"
 
 
 class LedgerEntry(Table):
@@ -479,6 +502,7 @@ class AuditLine(Table):
     act = TextField()
     outcome = TextField(default="begun")
     created_at = IntegerField(default=now)
+    order_id = IntegerField(null=True)
 
     class Meta:
         table_name = "audit_lines"
@@ -497,6 +521,7 @@ TABLES = (
     Order,
     IdempotencyKey,
     OrderEvent,
+    KeptExchange,
     LedgerEntry,
     Refill,
     Cancel,

@@ -41,6 +41,8 @@ CREATE TABLE services (
     sort_order INTEGER NOT NULL DEFAULT 1000000000 CHECK (sort_order >= 0),
     -- Whether it is not sold until an operator confirms a pending change of its first source.
     held INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, 1)),
+    -- What customers read of it on the reference page; '' for nothing.
+    description TEXT NOT NULL DEFAULT '' CHECK (length(description) <= 10000),
     CHECK (min <= max)
 ) STRICT;
 
@@ -104,7 +106,9 @@ CREATE TABLE providers (
     prices_at INTEGER,
     -- What it does not answer, and since when; '' and NULL while it answers.
     failing_because TEXT NOT NULL DEFAULT '',
-    failing_since INTEGER
+    failing_since INTEGER,
+    -- Since when an operator has it paused: nothing new is sent there; NULL while it is not.
+    paused_at INTEGER
 ) STRICT;
 
 -- Where a service is bought: first at the source of rank 1, after a clear refusal at rank 2.
@@ -290,6 +294,25 @@ CREATE TABLE order_events (
 
 CREATE INDEX order_events_by_order ON order_events (order_id);
 
+-- What was sent to a provider and what came back, bounded and without keys; old rows are deleted
+-- (panel/orders/exchanges.py).
+CREATE TABLE exchanges (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    order_id INTEGER NOT NULL REFERENCES orders (id),
+    event_id INTEGER REFERENCES order_events (id),
+    provider_id INTEGER REFERENCES providers (id),
+    action TEXT NOT NULL,
+    -- A JSON object of texts, or '' where another row tells it.
+    sent TEXT NOT NULL DEFAULT '' CHECK (length(sent) <= 20000),
+    http_status INTEGER,
+    answer TEXT NOT NULL DEFAULT '' CHECK (length(answer) <= 2100),
+    -- What it meant, where no event says that.
+    understood TEXT NOT NULL DEFAULT '',
+    created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX exchanges_by_order ON exchanges (order_id, id);
+
 CREATE TABLE ledger_entries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     account_id INTEGER NOT NULL REFERENCES accounts (id),
@@ -362,6 +385,12 @@ CREATE TABLE refills (
 
 CREATE INDEX refills_with_warning ON refills (id) WHERE warning <> '';
 CREATE INDEX refills_by_order ON refills (order_id);
+-- "+" hides refills_by_status, which would have to be sorted, from the queries of these two.
+CREATE INDEX refills_open ON refills (id) WHERE +status IN ('pending', 'in progress');
+-- The open ones that no provider has, or of which an operator should know something.
+CREATE INDEX refills_by_hand ON refills (id)
+WHERE +status IN ('pending', 'in progress')
+    AND (provider_refill IS NULL OR warning <> '' OR restored = 1);
 CREATE UNIQUE INDEX refills_one_open ON refills (order_id)
 WHERE status IN ('pending', 'in progress');
 
@@ -579,14 +608,18 @@ CREATE TABLE audit_lines (
     act TEXT NOT NULL,
     -- begun until the act is over; then done, or refused and why.
     outcome TEXT NOT NULL DEFAULT 'begun',
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    -- The order that it was done to; one that does not exist, too, where it was refused for that.
+    order_id INTEGER
 ) STRICT;
 
 CREATE INDEX audit_lines_by_operator ON audit_lines (operator, id);
+CREATE INDEX audit_lines_by_order ON audit_lines (order_id, id) WHERE order_id IS NOT NULL;
 
 CREATE TRIGGER audit_lines_are_not_changed BEFORE UPDATE ON audit_lines
 WHEN OLD.outcome <> 'begun' OR OLD.operator <> NEW.operator OR OLD.address <> NEW.address
     OR OLD.act <> NEW.act OR OLD.created_at <> NEW.created_at
+    OR OLD.order_id IS NOT NEW.order_id
 BEGIN
     SELECT RAISE(ABORT, 'an audit line is never changed');
 END;

@@ -149,6 +149,11 @@ def _providers() -> Iterator[Metric]:
         "Whether a provider fails to answer something, or was stopped.",
         labels=["provider"],
     )
+    paused = GaugeMetricFamily(
+        "panel_provider_paused",
+        "Whether an operator has a provider paused: nothing new is sent there.",
+        labels=["provider"],
+    )
     waiting = figures.oldest_waiting_ages_s()
     for provider in registry.listing():
         ages.add_metric([provider.name], waiting.get(provider.id, 0))
@@ -157,7 +162,8 @@ def _providers() -> Iterator[Metric]:
             balances.add_metric([provider.name, provider.currency], micros / money.MICROS)
         fails = bool(provider.failing_because or provider.stopped_because)
         failing.add_metric([provider.name], fails)
-    yield from (ages, balances, failing)
+        paused.add_metric([provider.name], provider.paused_at is not None)
+    yield from (ages, balances, failing, paused)
 
 
 def _times() -> Iterator[Metric]:

@@ -88,3 +88,20 @@ def rest(figures: Figures) -> str:
         shown = [f"{spread[name]:.0f}" for name in ("median", "min", "max")]
         rows.append(["SQLite alone, one connection: orders a second", *shown, ""])
     return table(("what", "median", "min", "max", "wanted"), rows)
+
+
+def pages(figures: list[Any]) -> str:
+    """The pages of the dashboard, and which take too long."""
+    lines = [
+        [figure.address, figure.status, _kilobytes(figure.bytes),
+         *(f"{ms:.1f}" for ms in (figure.cold, figure.least, figure.median, figure.most,
+                                  figure.cpu)),
+         f"≤ {figure.limit}", "" if figure.is_good else "OVER"]
+        for figure in figures
+    ]  # fmt: skip
+    head = ("page", "status", "kB", "cold ms", "min ms", "median ms", "max ms", "cpu ms", "wanted")
+    return table((*head, ""), lines)
+
+
+def _kilobytes(count: int) -> str:
+    return f"{count / 1000:.1f}"

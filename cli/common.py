@@ -100,6 +100,14 @@ class Percent(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
+class Markup(Percent):
+    """A percentage, or "none": None."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the text."""
+        return None if value == "none" else super().convert(value, param, ctx)
+
+
 class Ratio(click.ParamType):
     """A rate of exchange such as 83.20, read as parts per trillion."""
 
@@ -130,6 +138,7 @@ AMOUNT = Amount()
 RATIO = Ratio()
 CURRENCY = Currency()
 PERCENT = Percent()
+MARKUP = Markup()
 NUMBER = click.IntRange(1, 10**18)
 """The number of an order, a service, a refill or a cancel request."""
 ROUND_HELP = "Round rates up to a multiple of this, such as 0.01; without it they are exact."
@@ -190,8 +199,8 @@ def show_one(row: dict[str, Any], as_json: bool) -> None:
         click.echo(tabulate(shown, disable_numparse=True, tablefmt="plain"))
 
 
-def show_changes(changes: list[CatalogueChange]) -> None:
-    """Print what an import, a markup or a sync changed, as a table."""
+def show_changes(changes: list[CatalogueChange], as_json: bool = False) -> None:
+    """Print what an import, a markup or a sync changed, as a table or a JSON array."""
     rows = [
         {
             "service": change.service_id,
@@ -201,7 +210,7 @@ def show_changes(changes: list[CatalogueChange]) -> None:
         }
         for change in changes
     ]
-    show_rows(rows, False, "Nothing has changed.")
+    show_rows(rows, as_json, "Nothing has changed.")
 
 
 def _cell(value: Any) -> Any:

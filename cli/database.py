@@ -13,6 +13,7 @@ from cli.common import (
     FailedError,
     as_json,
     ask_catalogue,
+    show_one,
     show_rows,
     when,
 )
@@ -47,7 +48,8 @@ def init_db() -> None:
     is_flag=True,
     help="For a timer: an alert tells of a wrong FILE, too.",
 )
-def backup_command(file: Path, nightly: bool) -> None:
+@as_json
+def backup_command(file: Path, nightly: bool, as_json: bool) -> None:
     """Write a consistent copy of the database to FILE, and check it.
 
     The panel may be serving meanwhile. A FILE that exists is never overwritten.
@@ -56,7 +58,11 @@ def backup_command(file: Path, nightly: bool) -> None:
         backups.back_up(file, nightly)
     except TaskFailedError as error:
         raise FailedError(str(error)) from None
-    click.echo(f"Wrote {file} ({file.stat().st_size} bytes), checked.")
+    size = file.stat().st_size
+    if as_json:
+        show_one({"file": str(file), "bytes": size}, True)
+    else:
+        click.echo(f"Wrote {file} ({size} bytes), checked.")
 
 
 SHOWN = 20
@@ -152,19 +158,40 @@ LOST = {
 """What is lost with a restore, in words."""
 
 
+NOT_EMPTY = "Nothing is added: there are customers or services already."
+
+
 @click.command("demo", cls=Command)
-def demo() -> None:
+@click.option("--quiet", is_flag=True, help="Say nothing where nothing is added.")
+@as_json
+def demo(quiet: bool, as_json: bool) -> None:
     """Fill an empty database with a few services and a customer.
 
     Does nothing if there is any customer or service.
     """
     if accounts.any_exists() or services.listing():
+        if as_json:
+            show_one({"added": False}, True)
+        elif not quiet:
+            click.echo(NOT_EMPTY)
         return
-    sandbox = providers.add(COMMAND_LINE, "sandbox", SANDBOX_URL, "", SANDBOX_REQUESTS_PER_MINUTE)
+    sandbox = providers.add(
+        COMMAND_LINE,
+        "sandbox",
+        SANDBOX_URL,
+        "",
+        SANDBOX_REQUESTS_PER_MINUTE,
+        ask=None,
+        ours=current_settings().currency,
+    )
     added = providers.import_services(
         COMMAND_LINE, sandbox.name, ask_catalogue(sandbox), providers.Import(DEMO_MARKUP_PPM)
     )
     key = customers.add(COMMAND_LINE, "demo", DEMO_BALANCE_MICROS)
+    if as_json:
+        numbers = [change.service_id for change in added]
+        show_one({"added": True, "services": numbers, "user": "demo", "key": key}, True)
+        return
     amount = f"{format_exact(DEMO_BALANCE_MICROS)} {current_settings().currency}"
     click.echo(
         f"The database was empty: {len(added)} demo services were added, and the "

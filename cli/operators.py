@@ -1,11 +1,11 @@
 """flask operator: who may sign in to the dashboard at /admin."""
 
-import sys
 from typing import Any
 
 import click
 
-from cli.common import COMMAND_LINE, Group, as_json, show_rows, when
+from cli.common import COMMAND_LINE, Group, as_json, show_one, show_rows, when
+from cli.prompts import Secret, read_secret
 from models import Operator
 from panel import operators
 from panel.operations import operators as operations
@@ -18,13 +18,12 @@ def group() -> None:
     """Who may sign in to the dashboard; without an operator it is off."""
 
 
-def _password() -> str:
-    """The password, asked for or read from stdin: no process list shows it there."""
-    if sys.stdin.isatty():
-        return click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    return sys.stdin.readline().rstrip("\r\n")
+PASSWORD = Secret("password", "In a script, give --password-env VARIABLE.", repeated=True)
 
 
+password_env = click.option(
+    "--password-env", help="Read the password from this environment variable."
+)
 ROLE = click.Choice([str(role) for role in Role])
 
 
@@ -37,14 +36,19 @@ ROLE = click.Choice([str(role) for role in Role])
     show_default=True,
     help="A viewer sees everything and changes nothing.",
 )
-def add(name: str, role: str) -> None:
+@password_env
+@as_json
+def add(name: str, role: str, password_env: str | None, as_json: bool) -> None:
     """Add an operator; the password is asked for.
 
-    Example: flask operator add alice
+    Example: flask operator add alice --password-env PASSWORD
     """
     operators.check_name(name)
-    operations.add(COMMAND_LINE, name, _password(), Role(role))
-    click.echo(f"Operator {name} is added and can sign in at /admin.")
+    operations.add(COMMAND_LINE, name, read_secret(PASSWORD, password_env), Role(role))
+    if as_json:
+        show_one(_row(operators.get(name)), True)
+    else:
+        click.echo(f"Operator {name} is added and can sign in at /admin.")
 
 
 @group.command("list")
@@ -135,10 +139,11 @@ def totp_(act: str, name: str) -> None:
 
 @group.command("password")
 @click.argument("name")
-def password(name: str) -> None:
+@password_env
+def password(name: str, password_env: str | None) -> None:
     """Give an operator a new password; all sessions end, one-time passwords stay on."""
     operators.get(name)
-    operations.set_password(COMMAND_LINE, name, _password())
+    operations.set_password(COMMAND_LINE, name, read_secret(PASSWORD, password_env))
     click.echo(f"Operator {name} has a new password.")
 
 

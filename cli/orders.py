@@ -21,6 +21,7 @@ from panel import accounts, queries
 from panel.money import format_exact
 from panel.operations import orders as operations
 from panel.orders import history, state
+from panel.orders.history import Line
 
 
 @click.group("order", cls=Group)
@@ -99,18 +100,36 @@ def list_(
 @as_json
 def show(id: int, as_json: bool) -> None:
     """Show one order, and what happened to it: requests, and what its provider said."""
-    happened = [
-        {"at": when(event["created_at"]), "what": event["kind"], "text": event["text"]}
-        for event in history.history(id)
-    ]
     row = _row(queries.order_details(id))
+    story = history.history(id)
     if as_json:
-        show_one({**row, "events": happened}, as_json)
+        show_one({**row, "events": [_line(line) for line in story.lines]}, as_json)
         return
     show_one(_headed(row), as_json)
-    if happened:
+    if story.lines:
         click.echo()
-        show_rows(happened, as_json, "")
+        show_rows([_short(line) for line in story.lines], as_json, "")
+
+
+def _short(line: Line) -> dict[str, Any]:
+    """A line of an order's story; what was sent and answered word for word is in --json."""
+    return {
+        "at": when(line.created_at), "what": line.kind, "who": line.who, "text": line.text,
+    }  # fmt: skip
+
+
+def _line(line: Line) -> dict[str, Any]:
+    exchange = line.exchange
+    if exchange is None:
+        return _short(line)
+    return {
+        **_short(line),
+        "provider": exchange["provider_name"],
+        "action": exchange["action"],
+        "sent": exchange["sent"],
+        "http_status": exchange["http_status"],
+        "answer": exchange["answer"],
+    }
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -190,12 +209,17 @@ def set_(
 @click.argument("id", type=NUMBER)
 @click.argument("quantity", type=click.IntRange(1))
 @click.option("--theirs", help="The provider's number of a post that could not be charged.")
-def post(id: int, quantity: int, theirs: str | None) -> None:
+@as_json
+def post(id: int, quantity: int, theirs: str | None, as_json: bool) -> None:
     """Charge one post of a subscription that is fulfilled by hand.
 
     With --theirs, one at its provider. Prints the number of the post's own order.
     """
-    click.echo(operations.add_post(COMMAND_LINE, id, quantity, theirs))
+    number = operations.add_post(COMMAND_LINE, id, quantity, theirs)
+    if as_json:
+        show_one(_row(queries.order_details(number)), True)
+    else:
+        click.echo(number)
 
 
 @group.command("review")

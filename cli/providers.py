@@ -1,7 +1,5 @@
 """flask provider: the panels that we buy from."""
 
-import os
-import sys
 from typing import Any
 
 import click
@@ -25,15 +23,19 @@ from cli.common import (
     sync_policy,
     when,
 )
+from cli.prompts import Secret, read_secret
 from models import Provider
-from panel.errors import OperatorError, ProviderFailed
+from panel.errors import OperatorError
 from panel.money import format_exact, format_ratio
 from panel.operations import providers
 from panel.providers import currency, pending, registry
+from panel.providers import offered as catalogues
+from panel.providers.edit import ProviderEdit
 from panel.providers.explain import commands_for, describe_pending
-from panel.providers.listing import Listing
+from panel.providers.offered import Offered, Search
 from upstream import ask
 
+KEY = Secret("key", "In a script or a block to paste, use --key-env.")
 CURRENCY_HELP = "The currency of its prices, where the provider does not name it."
 
 
@@ -67,6 +69,10 @@ def _note(provider: Provider) -> str:
     if provider.stopped_because:
         moved = f" --url {provider.moved_to}" if provider.moved_to else ""
         notes.append(f"{provider.stopped_because}: flask provider resume {provider.name}{moved}")
+    if provider.paused_at is not None:
+        notes.append(
+            f"paused since {when(provider.paused_at)}: flask provider resume {provider.name}"
+        )
     if not currency.exchange(provider, settings.currency).theirs:
         notes.append(f"its currency is not known: flask provider currency {provider.name} CODE")
     if currency.is_old(provider, settings.currency, settings.exchange_days):
@@ -90,6 +96,8 @@ def _note(provider: Provider) -> str:
 )
 @click.option("--currency", "code", type=CURRENCY, help=CURRENCY_HELP)
 @click.option("--exchange", "ratio", type=RATIO, help="Units of ours for one of theirs.")
+@click.option("--unchecked", is_flag=True, help="Add it without asking it first.")
+@as_json
 def add(
     name: str,
     url: str,
@@ -97,39 +105,119 @@ def add(
     requests_per_minute: int,
     code: str | None,
     ratio: int | None,
+    unchecked: bool,
+    as_json: bool,
 ) -> None:
     """Add a provider; its API key is asked for, and never shown.
 
-    Example: flask provider add upstream https://panel.example/api/v2
+    The provider is asked for our balance: where it does not answer, it is not added.
+
+    Example: flask provider add upstream https://panel.example/api/v2 --key-env UPSTREAM_KEY
 
     The address "sandbox:" adds the built-in sandbox, which needs no key.
     """
     registry.check(name, url, requests_per_minute)
-    key = "" if url == registry.SANDBOX_URL else _key(key_env)
-    row = providers.add(COMMAND_LINE, name, url, key, requests_per_minute, code or "", ratio)
-    click.echo(f"Provider {name} is added.")
+    key = "" if url == registry.SANDBOX_URL else read_secret(KEY, key_env).strip()
+    ask_first = None if unchecked and url != registry.SANDBOX_URL else ask_account
     ours = current_settings().currency
     try:
-        balance_there = providers.test(COMMAND_LINE, name, ask_account, ours)
-    except ProviderFailed as error:
-        click.echo(f"Its balance could not be read: {error.why}", err=True)
-        return
-    click.echo(f"Our balance there: {balance_there}")
+        row = providers.add(
+            COMMAND_LINE,
+            name,
+            url,
+            key,
+            requests_per_minute,
+            code or "",
+            ratio,
+            ask=ask_first,
+            ours=ours,
+        )
+    except providers.NotAdded as error:
+        raise FailedError(f"{error} (--unchecked adds it without asking)") from None
+    if as_json:
+        show_one(_row(row), True)
+    elif ask_first is None:
+        click.echo(f"Provider {name} is added. {unasked(name)}")
+    else:
+        click.echo(f"Provider {name} is added.\nOur balance there: {row.balance}")
+    if ask_first is not None:
+        _warn_of_currency(row, ours, "yet")
+
+
+def unasked(name: str) -> str:
+    """What is not known of a provider that was added unchecked."""
+    return (
+        "It was not asked: whether its address and key are right, our balance there and its "
+        f"currency are not known. To ask it: flask provider balance {name}"
+    )
+
+
+def _warn_of_currency(row: Provider, ours: str, until: str) -> None:
+    """Warn where a provider's prices cannot be told in our currency."""
     try:
         currency.require(row.id, ours)
     except OperatorError as error:
-        raise FailedError(f"nothing can be bought there yet: {error}") from None
+        click.echo(f"Nothing can be bought there {until}: {error}", err=True)
 
 
-def _key(variable: str | None) -> str:
-    """The key, from the environment or stdin: no process list shows it there."""
-    if variable is not None:
-        if not os.environ.get(variable):
-            raise OperatorError(f"the environment variable {variable} is not set")
-        return os.environ[variable].strip()
-    if sys.stdin.isatty():
-        return click.prompt("API key", hide_input=True)
-    return sys.stdin.readline().strip()
+@group.command("edit")
+@click.argument("name")
+@click.option("--name", "new_name", help="Another name.")
+@click.option("--url", help="Another address.")
+@click.option("--key-env", help="Read another key from this environment variable.")
+@click.option("--key", "ask_key", is_flag=True, help="Ask for another key.")
+@click.option("--requests-per-minute", type=int, help="Another rate limit.")
+@click.option("--unchecked", is_flag=True, help="Take address and key without asking it first.")
+@click.option(
+    "--same-panel",
+    is_flag=True,
+    help="Another host is the same panel, with the same orders and services.",
+)
+@as_json
+def edit(
+    name: str,
+    new_name: str | None,
+    url: str | None,
+    key_env: str | None,
+    ask_key: bool,
+    requests_per_minute: int | None,
+    unchecked: bool,
+    same_panel: bool,
+    as_json: bool,
+) -> None:
+    """Change a provider's name, address, key or rate limit.
+
+    With another address or key the provider is asked for our balance: where it does not answer,
+    nothing is changed. A running worker uses what is new within seconds.
+
+    Example: flask provider edit upstream --key-env UPSTREAM_KEY
+    """
+    if ask_key and key_env is not None:
+        raise click.UsageError("Give --key-env or --key, not both.")
+    registry.get(name)
+    key = read_secret(KEY, key_env).strip() if ask_key or key_env is not None else None
+    wanted = ProviderEdit(new_name, url, key, requests_per_minute)
+    ours = current_settings().currency
+    try:
+        edited = providers.edit(
+            COMMAND_LINE,
+            name,
+            wanted,
+            ask_account,
+            ours,
+            unchecked=unchecked,
+            same_panel=same_panel,
+        )
+    except providers.NotChanged as error:
+        raise FailedError(f"{error} (--unchecked changes it without asking)") from None
+    row = registry.get(edited.name)
+    if as_json:
+        show_one(_row(row), True)
+        return
+    click.echo(f"Provider {edited.name} is changed.")
+    if edited.balance is not None:
+        click.echo(f"Our balance there: {edited.balance}")
+        _warn_of_currency(row, ours, "for now")
 
 
 @group.command("list")
@@ -149,14 +237,16 @@ def show(name: str, as_json: bool) -> None:
 
 @group.command("balance")
 @click.argument("name")
-def balance(name: str) -> None:
+@as_json
+def balance(name: str, as_json: bool) -> None:
     """Ask for our balance there; this also tests the connection."""
     ours = current_settings().currency
-    click.echo(providers.test(COMMAND_LINE, name, ask_account, ours))
-    try:
-        currency.require(registry.get(name).id, ours)
-    except OperatorError as error:
-        click.echo(f"Nothing can be bought there for now: {error}", err=True)
+    found = providers.test(COMMAND_LINE, name, ask_account, ours)
+    if as_json:
+        show_one({"name": name, "balance": found}, True)
+    else:
+        click.echo(found)
+    _warn_of_currency(registry.get(name), ours, "for now")
 
 
 @group.command("remove")
@@ -173,36 +263,45 @@ def remove(name: str) -> None:
 @group.command("services")
 @click.argument("name")
 @click.argument("words", nargs=-1)
+@click.option("--category", default="", help="Only this category of theirs.")
+@click.option(
+    "--only", type=click.Choice(list(catalogues.ONLY)), help="Only what is imported, or is not."
+)
 @as_json
-def services(name: str, words: tuple[str, ...], as_json: bool) -> None:
+def services(
+    name: str, words: tuple[str, ...], category: str, only: str | None, as_json: bool
+) -> None:
     """List the services that a provider offers, at its own prices.
 
-    With WORDS, only those that have all of them in number, name or category.
+    With WORDS, only those that have all of them in number, name or category. COST is the price in
+    our currency, and OURS are the numbers of our services that are bought as this one.
     """
     provider = registry.get(name)
-    offered = ask.browse(provider, current_settings())
-    found = [item for item in offered if _matches(item, words)]
-    rows = [
-        {
-            "service": item.service,
-            "name": item.name,
-            "category": item.category,
-            "type": item.type,
-            "rate": format_exact(item.rate_micros),
-            "currency": currency.exchange(provider, current_settings().currency).theirs,
-            "min": item.min,
-            "max": item.max,
-            "refill": item.refill,
-            "cancel": item.cancel,
-        }
-        for item in found
-    ]
+    ours = current_settings().currency
+    catalogue = catalogues.offered(provider, ask.browse(provider, current_settings()), ours)
+    theirs = currency.exchange(provider, ours).theirs
+    wanted = Search(" ".join(words), category, only or "")
+    rows = [_offered_row(item, theirs) for item in catalogues.search(catalogue, wanted)]
     show_rows(rows, as_json, "No such services.")
 
 
-def _matches(item: Listing, words: tuple[str, ...]) -> bool:
-    text = f"{item.service} {item.name} {item.category}".casefold()
-    return all(word.casefold() in text for word in words)
+def _offered_row(item: Offered, theirs: str) -> dict[str, Any]:
+    listing = item.listing
+    return {
+        "service": listing.service,
+        "name": listing.name,
+        "category": listing.category,
+        "type": listing.type,
+        "rate": format_exact(listing.rate_micros),
+        "currency": theirs,
+        "cost": None if item.cost_micros is None else format_exact(item.cost_micros),
+        "min": listing.min,
+        "max": listing.max,
+        "refill": listing.refill,
+        "cancel": listing.cancel,
+        "dripfeed": listing.dripfeed,
+        "ours": ", ".join(map(str, item.ours)),
+    }
 
 
 @group.command("import")
@@ -212,6 +311,7 @@ def _matches(item: Listing, words: tuple[str, ...]) -> bool:
 @click.option("--markup", type=PERCENT, required=True, help="The markup on the cost, such as 25%.")
 @click.option("--round", "step", type=AMOUNT, help=ROUND_HELP)
 @click.option("--dry-run", is_flag=True, help="Only show what would be imported.")
+@as_json
 def import_(
     name: str,
     categories: tuple[str, ...],
@@ -219,31 +319,37 @@ def import_(
     markup: int,
     step: int | None,
     dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Import a provider's services, or update imported ones.
+
+    With --json, "service" is our number of a service and "theirs" the provider's.
 
     Example: flask provider import upstream --category Telegram --markup 25% --round 0.01
     """
     listings = ask_catalogue(registry.get(name))
     wanted = providers.Import(markup, step, categories, ids, sync_policy())
     if dry_run:
-        show_changes(providers.preview_import(name, listings, wanted))
+        changes = providers.preview_import(name, listings, wanted)
     else:
-        show_changes(providers.import_services(COMMAND_LINE, name, listings, wanted))
+        changes = providers.import_services(COMMAND_LINE, name, listings, wanted)
+    show_changes(changes, as_json)
 
 
 @group.command("sync")
 @click.argument("name")
-def sync(name: str) -> None:
+@as_json
+def sync(name: str, as_json: bool) -> None:
     """Read a provider's prices and ranges again, and follow them."""
-    show_changes(providers.sync(COMMAND_LINE, name, ask_catalogue, sync_policy()))
+    show_changes(providers.sync(COMMAND_LINE, name, ask_catalogue, sync_policy()), as_json)
 
 
 @group.command("confirm")
 @click.argument("name")
-def confirm(name: str) -> None:
+@as_json
+def confirm(name: str, as_json: bool) -> None:
     """Confirm that services vanished at a provider, or moved to other numbers."""
-    show_changes(providers.confirm(COMMAND_LINE, name, ask_catalogue, sync_policy()))
+    show_changes(providers.confirm(COMMAND_LINE, name, ask_catalogue, sync_policy()), as_json)
 
 
 @group.command("exchange")
@@ -279,11 +385,22 @@ def currency_(name: str, code: str) -> None:
     click.echo(f"The prices of {name} are in {code}.")
 
 
+@group.command("pause")
+@click.argument("name")
+def pause(name: str) -> None:
+    """Send nothing new to a provider: orders, refills and cancel requests wait.
+
+    The orders that it has are followed, and so are its prices. Customers can still order.
+    """
+    providers.pause(COMMAND_LINE, name)
+    click.echo(f"Provider {name} is paused; to send again: flask provider resume {name}")
+
+
 @group.command("resume")
 @click.argument("name")
 @click.option("--url", help="Its new address, where it has moved.")
 def resume(name: str, url: str | None) -> None:
-    """Use a provider again that was stopped, and send now what waits for funds there.
+    """Use a provider again that was stopped or paused, and send now what waits for funds there.
 
     Example: flask provider resume upstream --url https://new.example/api/v2
     """

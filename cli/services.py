@@ -1,5 +1,6 @@
 """flask service: the catalogue."""
 
+import json
 from typing import Any
 
 import click
@@ -8,8 +9,8 @@ from api.context import current_settings
 from cli.common import (
     AMOUNT,
     COMMAND_LINE,
+    MARKUP,
     NUMBER,
-    PERCENT,
     ROUND_HELP,
     Group,
     as_json,
@@ -24,10 +25,13 @@ from models import Service
 from panel import services
 from panel.money import format_exact
 from panel.operations import services as operations
+from panel.operations.services import SourceChange
 from panel.providers import pending, registry, sources
 from panel.providers.changes import names_kept
 from panel.providers.explain import commands_for, describe_pending, why_held
 from panel.providers.pending import Pending
+
+DESCRIPTION_HELP = "What customers read of it on the reference page; lines may be broken."
 
 
 @click.group("service", cls=Group)
@@ -92,25 +96,70 @@ def _waiting() -> dict[int, list[Pending]]:
 @click.option("--cancel", is_flag=True, help="Open orders can be canceled.")
 @click.option("--dripfeed", is_flag=True, help="Orders can be delivered in runs.")
 @click.option("--one-per-link", is_flag=True, help="Only one open order per link.")
-def add(rate: int, **fields: Any) -> None:
+@click.option("--description", default="", help=DESCRIPTION_HELP)
+@click.option(
+    "--source",
+    nargs=2,
+    metavar="PROVIDER NUMBER",
+    help="Where it is bought, with the provider's number of it; without it, by hand.",
+)
+@click.option(
+    "--second-source",
+    nargs=2,
+    metavar="PROVIDER NUMBER",
+    help="Where it is bought after the first source clearly refuses.",
+)
+@as_json
+def add(
+    rate: int,
+    source: tuple[str, str] | None,
+    second_source: tuple[str, str] | None,
+    as_json: bool,
+    **fields: Any,
+) -> None:
     """Add a service and print its number.
+
+    Its providers are asked for the costs; if one does not answer, nothing is added.
 
     Example: flask service add --name "Channel members" --category Telegram
     --rate 1.20 --min 10 --max 50000 --refill --cancel
     """
-    click.echo(operations.add(COMMAND_LINE, rate_micros=rate, **fields))
+    chosen = ((1, source), (2, second_source))
+    bought_from = [SourceChange(rank, *place) for rank, place in chosen if place is not None]
+    number = operations.add(
+        COMMAND_LINE, bought_from=bought_from, ask=ask_catalogue, rate_micros=rate, **fields
+    )
+    if as_json:
+        show_one(_row(services.get(number), sources.costs().get(number), []), True)
+    else:
+        click.echo(number)
 
 
 @group.command("list")
+@click.option("--provider", help="Only services that are bought at this provider.")
+@click.option("--their-id", help="With --provider: only what has this number there.")
+@click.option("--ids", "ids_alone", is_flag=True, help="Print the numbers alone, one a line.")
 @as_json
-def list_(as_json: bool) -> None:
-    """List all services, disabled ones too."""
+def list_(provider: str | None, their_id: str | None, ids_alone: bool, as_json: bool) -> None:
+    """List all services, disabled ones too.
+
+    Example: flask service list --provider upstream --their-id 1204 --ids
+    """
+    if their_id is not None and provider is None:
+        raise click.UsageError("--their-id goes with --provider.")
+    if ids_alone and as_json:
+        raise click.UsageError("Give --ids or --json, not both.")
+    found = services.listing()
+    if provider is not None:
+        bought = sources.bought_at(registry.get(provider).id, their_id)
+        found = [service for service in found if service.id in bought]
+    if ids_alone:
+        for service in found:
+            click.echo(service.id)
+        return
     costs, waiting = sources.costs(), _waiting()
-    rows = [
-        _row(service, costs.get(service.id), waiting.get(service.id, []))
-        for service in services.listing()
-    ]
-    show_rows(rows, as_json, "No services yet.")
+    rows = [_row(service, costs.get(service.id), waiting.get(service.id, [])) for service in found]
+    show_rows(rows, as_json, "No services yet." if provider is None else "No such services.")
 
 
 @group.command("show")
@@ -138,17 +187,31 @@ def show(id: int, as_json: bool) -> None:
 
 @group.command("source")
 @click.argument("id", type=NUMBER)
-@click.argument("provider")
-@click.argument("their_service")
+@click.argument("provider", required=False)
+@click.argument("their_service", required=False)
 @click.option("--second", is_flag=True, help="The source to use after the first clearly refuses.")
-def source(id: int, provider: str, their_service: str, second: bool) -> None:
-    """Choose the provider that a service is bought from.
+@click.option("--remove", is_flag=True, help="Buy it there no longer.")
+def source(
+    id: int, provider: str | None, their_service: str | None, second: bool, remove: bool
+) -> None:
+    """Choose the provider that a service is bought from, or remove a source.
 
-    THEIR_SERVICE is the provider's number of the service; its catalogue tells the cost.
+    THEIR_SERVICE is the provider's number of the service; its catalogue tells the cost. A rate
+    with a markup follows the cost. Where the first source is removed, the second takes its place;
+    a service without any is fulfilled by hand.
 
     Example: flask service source 3 upstream 1204 --second
     """
     rank = 2 if second else 1
+    if remove:
+        if provider is not None:
+            raise click.UsageError("--remove needs no provider: give --second for the second one.")
+        operations.remove_source(COMMAND_LINE, id, rank)
+        click.echo(f"Service {id} is {_bought_from(id)} now.")
+        return
+    if provider is None or their_service is None:
+        missing = "PROVIDER" if provider is None else "THEIR_SERVICE"
+        raise click.UsageError(f"Missing argument '{missing}'.")
     found = operations.set_source(
         COMMAND_LINE, id, provider, their_service, ask_catalogue, source_rank=rank
     )
@@ -156,10 +219,18 @@ def source(id: int, provider: str, their_service: str, second: bool) -> None:
     click.echo(f"Service {id} is bought from {provider}, service {their_service}, at {cost}.")
 
 
+def _bought_from(id: int) -> str:
+    """Where a service is bought first, as a part of a sentence."""
+    for item in sources.sources(id):
+        return f"bought from {item['provider_name']}, service {item['provider_service']},"
+    return "fulfilled by hand"
+
+
 @group.command("confirm")
 @click.argument("ids", type=NUMBER, nargs=-1)
 @click.option("--provider", help="All services of this provider that wait for you.")
-def confirm(ids: tuple[int, ...], provider: str | None) -> None:
+@as_json
+def confirm(ids: tuple[int, ...], provider: str | None, as_json: bool) -> None:
     """Take over what a provider changed of services, where that waits for you.
 
     The new cost is followed by the rate, where the service has a markup. Our own name of the
@@ -172,9 +243,9 @@ def confirm(ids: tuple[int, ...], provider: str | None) -> None:
     if provider is not None:
         chosen |= set(pending.to_decide(registry.get(provider).id))
     changes = operations.confirm(COMMAND_LINE, sorted(chosen), sync_policy())
-    show_changes(changes)
+    show_changes(changes, as_json)
     if kept := names_kept(changes):
-        click.echo(kept)
+        click.echo(kept, err=as_json)
 
 
 @group.command("edit")
@@ -193,6 +264,7 @@ def confirm(ids: tuple[int, ...], provider: str | None) -> None:
     default=None,
     help="Only one open order per link.",
 )
+@click.option("--description", help=f"{DESCRIPTION_HELP} '' takes it away.")
 @click.option(
     "--position",
     "sort_order",
@@ -216,19 +288,33 @@ def move(id: int, before: int | None) -> None:
 
 
 @group.command("markup")
-@click.argument("percent", type=PERCENT)
+@click.argument("percent", type=MARKUP)
 @click.option("--id", "ids", type=NUMBER, multiple=True, help="This service; repeatable.")
 @click.option("--category", help="All services of this category.")
 @click.option("--round", "step", type=AMOUNT, help=ROUND_HELP)
-def markup(percent: int, ids: tuple[int, ...], category: str | None, step: int | None) -> None:
+@as_json
+def markup(
+    percent: int | None,
+    ids: tuple[int, ...],
+    category: str | None,
+    step: int | None,
+    as_json: bool,
+) -> None:
     """Set rates to cost plus markup, and let them follow the cost.
+
+    With "none" in place of PERCENT the rates stay as they are now, whatever the costs do.
 
     Example: flask service markup 25% --category Telegram --round 0.01
     """
     chosen = set(ids)
     if category is not None:
         chosen |= {item.id for item in services.listing() if item.category == category}
-    show_changes(operations.mark_up(COMMAND_LINE, sorted(chosen), percent, step))
+    if percent is None:
+        operations.fix_rates(COMMAND_LINE, sorted(chosen))
+        text = f"Services with a fixed rate now: {len(chosen)}."
+        click.echo(json.dumps([]) if as_json else text)
+        return
+    show_changes(operations.mark_up(COMMAND_LINE, sorted(chosen), percent, step), as_json)
 
 
 @group.command("disable")

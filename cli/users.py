@@ -28,8 +28,11 @@ def group() -> None:
     """Customers, their keys and their funds."""
 
 
-def _print_key(key: str) -> None:
-    click.echo(key)
+def _print_key(name: str, key: str, as_json: bool) -> None:
+    if as_json:
+        show_one({**_row(accounts.get(name)), "key": key}, True)
+    else:
+        click.echo(key)
     click.echo("This key is shown only now; the panel keeps only its hash.", err=True)
 
 
@@ -48,12 +51,13 @@ def _row(account: Account) -> dict[str, Any]:
 @group.command("add")
 @click.argument("name")
 @click.option("--balance", type=AMOUNT, default=0, help="A first deposit.")
-def add(name: str, balance: int) -> None:
+@as_json
+def add(name: str, balance: int, as_json: bool) -> None:
     """Add a customer and print its key, once.
 
     Example: flask user add alice --balance 25
     """
-    _print_key(customers.add(COMMAND_LINE, name, balance))
+    _print_key(name, customers.add(COMMAND_LINE, name, balance), as_json)
 
 
 @group.command("list")
@@ -93,9 +97,10 @@ def activate(name: str) -> None:
 
 @group.command("rotate-key")
 @click.argument("name")
-def rotate_key(name: str) -> None:
+@as_json
+def rotate_key(name: str, as_json: bool) -> None:
     """Replace a customer's key and print the new one, once."""
-    _print_key(customers.rotate_key(COMMAND_LINE, name))
+    _print_key(name, customers.rotate_key(COMMAND_LINE, name), as_json)
 
 
 @group.command("dialect")
@@ -153,10 +158,14 @@ def _warn_of_losses(losses: list[Loss]) -> None:
 @click.argument("name")
 @click.argument("amount", type=AMOUNT)
 @click.option("--note", default="", help="A note for the ledger entry.")
-def fund(name: str, amount: int, note: str) -> None:
+@as_json
+def fund(name: str, amount: int, note: str, as_json: bool) -> None:
     """Deposit an amount for a customer; a negative amount withdraws.
 
     Example: flask user fund alice 25.50 --note "invoice 17"
     """
     balance = customers.fund(COMMAND_LINE, name, amount, note)
-    click.echo(f"{name} now has {format_exact(balance)}.")
+    if as_json:
+        show_one({"name": name, "balance": format_exact(balance)}, True)
+    else:
+        click.echo(f"{name} now has {format_exact(balance)}.")

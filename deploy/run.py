@@ -26,7 +26,7 @@ PATIENCE_S = 60
 
 SERVER = ["gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"]
 WORKER = ["flask", "worker"]
-DEMO = ["flask", "demo"]
+DEMO = ["flask", "demo", "--quiet"]
 
 
 class Parent:

@@ -87,15 +87,24 @@ class RequestRejected(Exception):
 
 
 class OperatorError(Exception):
-    """What the operator asked cannot be done, and nothing was changed; the text says why."""
+    """What the operator asked cannot be done, and nothing was changed; the text says why.
+
+    field: the value that is to blame, by the name of the argument that it came as; "" for none.
+    """
+
+    def __init__(self, text: str, field: str = "") -> None:
+        super().__init__(text)
+        self.field = field
 
 
 class ProviderFailed(OperatorError):
     """A provider did not answer what an operator asked it for.
 
-    Its text names the provider and says why; `why` is the reason alone.
+    Its text names the provider and says why; `why` is the reason alone, and `advice` a sentence
+    of what may be tried, or "".
     """
 
-    def __init__(self, provider: str, why: str) -> None:
+    def __init__(self, provider: str, why: str, advice: str = "") -> None:
         super().__init__(f"{provider}: {why}")
         self.why = why
+        self.advice = advice

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from database.compiled_query import rows
 from database.connection import database
 from database.transactions import immediate
 from models import Service, Source
@@ -11,6 +12,7 @@ from panel.service_types import SERVICE_TYPES
 
 MAX_TEXT = 500
 """The most characters of a name or a category."""
+MAX_DESCRIPTION = 10_000
 MAX_QUANTITY = 10**9
 MAX_RATE_MICROS = 10**12
 MAX_SORT_ORDER = 10**9
@@ -20,7 +22,13 @@ IN_ORDER = (Service.sort_order, Service.id)
 """The order of the catalogue."""
 
 
-def add(
+def add(**values: Any) -> int:
+    """Add a service, as insert() does, in a transaction of its own."""
+    with immediate():
+        return insert(**values)
+
+
+def insert(
     *,
     name: str,
     category: str,
@@ -32,10 +40,12 @@ def add(
     cancel: bool = False,
     dripfeed: bool = False,
     one_per_link: bool = False,
+    description: str = "",
 ) -> int:
-    """Add a service.
+    """Add a service; to be called inside immediate().
 
     :param rate_micros: per 1000, or per package.
+    :param description: what customers read of it; lines may be broken.
     :returns: its number.
     :raises OperatorError: naming the value that is not allowed.
     """
@@ -50,16 +60,27 @@ def add(
         "cancel": cancel,
         "dripfeed": dripfeed,
         "one_per_link": one_per_link,
+        "description": plain_description(description),
     }
     _check(values)
-    with immediate():
-        return Service.create(**values).id
+    return Service.create(**values).id
+
+
+def plain_description(text: str) -> str:
+    """A description as it is kept: its lines end alike, and nothing stands around it."""
+    return "\n".join(text.splitlines()).strip()
 
 
 def edit(service_id: int, **changes: Any) -> None:
+    """Change some fields of a service, as update() does, in a transaction of its own."""
+    with immediate():
+        update(service_id, **changes)
+
+
+def update(service_id: int, **changes: Any) -> None:
     """Change some fields of a service; orders that exist keep what they were charged.
 
-    A rate that is set here no longer follows the cost.
+    A rate that is set here no longer follows the cost. To be called inside immediate().
 
     :raises OperatorError: for no such service, nothing to change, or a value that is not allowed.
     """
@@ -69,11 +90,12 @@ def edit(service_id: int, **changes: Any) -> None:
         changes.setdefault("markup_ppm", None)
     if "active" in changes:
         changes.setdefault("inactive_because", "")
-    with immediate():
-        service = get(service_id)
-        _check({**service.__data__, **changes})
-        check_not_given_away(service_id, changes.get("rate_micros"))
-        Service.update(**changes).where(Service.id == service_id).execute()
+    if "description" in changes:
+        changes["description"] = plain_description(changes["description"])
+    service = get(service_id)
+    _check({**service.__data__, **changes})
+    check_not_given_away(service_id, changes.get("rate_micros"))
+    Service.update(**changes).where(Service.id == service_id).execute()
 
 
 def check_not_given_away(service_id: int, rate_micros: int | None) -> None:
@@ -83,7 +105,9 @@ def check_not_given_away(service_id: int, rate_micros: int | None) -> None:
     """
     costs_something = (Source.service == service_id) & (Source.cost_micros > 0)
     if rate_micros == 0 and Source.select().where(costs_something).exists():
-        raise OperatorError(f"service {service_id} costs something, and is not sold at 0")
+        raise OperatorError(
+            f"service {service_id} costs something, and is not sold at 0", "rate_micros"
+        )
 
 
 def move(service_id: int, before: int | None = None) -> None:
@@ -127,6 +151,12 @@ def listing() -> list[Service]:
     return list(Service.select().order_by(*IN_ORDER))
 
 
+def descriptions() -> dict[int, str]:
+    """What customers read of the services that have a description, by number."""
+    query = Service.select(Service.id, Service.description).where(Service.description != "")
+    return dict(rows(query.tuples()))
+
+
 def _check(values: dict[str, Any]) -> None:
     """Refuse values that a service cannot have.
 
@@ -135,22 +165,37 @@ def _check(values: dict[str, Any]) -> None:
     for field in ("name", "category"):
         text = values[field]
         if not text.strip() or len(text) > MAX_TEXT or not text.isprintable():
-            raise OperatorError(f"the {field} must be 1 to {MAX_TEXT} printable characters")
+            raise OperatorError(f"the {field} must be 1 to {MAX_TEXT} printable characters", field)
     _check_type(values)
+    _check_description(values["description"])
     if not 0 <= values["rate_micros"] <= MAX_RATE_MICROS:
-        raise OperatorError(f"the rate must be from 0 to {MAX_RATE_MICROS // money.MICROS}")
+        raise OperatorError(
+            f"the rate must be from 0 to {MAX_RATE_MICROS // money.MICROS}", "rate_micros"
+        )
     if not 1 <= values["min"] <= values["max"] <= MAX_QUANTITY:
-        raise OperatorError(f"min and max must be 1 <= min <= max <= {MAX_QUANTITY}")
+        at_fault = "max" if values["min"] >= 1 else "min"
+        raise OperatorError(f"min and max must be 1 <= min <= max <= {MAX_QUANTITY}", at_fault)
     if not 0 <= values.get("sort_order", 0) <= MAX_SORT_ORDER:
-        raise OperatorError(f"the position must be from 0 to {MAX_SORT_ORDER}")
+        raise OperatorError(f"the position must be from 0 to {MAX_SORT_ORDER}", "sort_order")
+
+
+def _check_description(text: str) -> None:
+    if len(text) > MAX_DESCRIPTION:
+        raise OperatorError(
+            f"the description must be at most {MAX_DESCRIPTION} characters", "description"
+        )
+    if not text.replace("\n", "").replace("\t", "").isprintable():
+        raise OperatorError("the description must be printable characters", "description")
 
 
 def _check_type(values: dict[str, Any]) -> None:
     """Refuse an unknown type, and what services of a type cannot offer."""
     name = values["type"]
     if name not in SERVICE_TYPES:
-        raise OperatorError(f"there is no type {name!r}; there are: {', '.join(SERVICE_TYPES)}")
+        raise OperatorError(
+            f"there is no type {name!r}; there are: {', '.join(SERVICE_TYPES)}", "type"
+        )
     if values["dripfeed"] and not SERVICE_TYPES[name].dripfeed:
-        raise OperatorError(f"services of type {name} have no drip-feed")
+        raise OperatorError(f"services of type {name} have no drip-feed", "dripfeed")
     if values["one_per_link"] and "link" not in SERVICE_TYPES[name].parameters:
-        raise OperatorError(f"services of type {name} have no link")
+        raise OperatorError(f"services of type {name} have no link", "one_per_link")

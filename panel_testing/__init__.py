@@ -42,8 +42,8 @@ class PanelServer:
         self.services: dict[str, int] = line["services"]
         self._control: str = line["control"]
 
-    def do(self, name: str, /, **parameters: Any) -> Any:
-        """Have the remote control follow an instruction.
+    def do(self, name: str, /, **parameters: Any) -> dict[str, Any]:
+        """Have the remote control follow an instruction: its answer.
 
         :raises ValueError: with the server's words, if it cannot.
         """
@@ -72,7 +72,7 @@ class Panel:
 
     def add_funds(self, amount: str) -> str:
         """Deposit an amount such as "12.50"; a negative one withdraws. The new balance."""
-        return self._server.do("fund", account=self._account, amount=amount)
+        return self._server.do("fund", account=self._account, amount=amount)["balance"]
 
     def suspend(self) -> None:
         """Lock the customer out."""
@@ -99,7 +99,7 @@ class Panel:
 
         :raises ValueError: if it is over the subscription's limits or the customer's funds.
         """
-        return self._server.do("post", order=order, quantity=quantity)
+        return self._server.do("post", order=order, quantity=quantity)["order"]
 
     def move_refill(self, refill: int, status: str) -> None:
         """Bring a refill to a status: in progress, completed, rejected or error.

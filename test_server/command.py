@@ -19,6 +19,7 @@ from werkzeug.serving import make_server
 from api.context import current_settings
 from api.dialects import DIALECTS
 from command_line import PlainCommand
+from database.migrate import open_database
 from settings import Settings
 from test_server.control import Control
 
@@ -82,6 +83,7 @@ def _serve(create_app: CreateApp, port: int, dialect: str, rate_limit: str) -> N
             rate_limit=rate_limit,
             public_url=url,
         )
+        open_database(settings.database, settings.synchronous)  # the app says that it created one
         control = Control(create_app(settings).wsgi_app, dialect)
         server.app = control
         line = {

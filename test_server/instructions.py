@@ -1,6 +1,7 @@
 """What a test can have the test server do to the panel, beside calling its API.
 
-INSTRUCTIONS names them; each function's keyword arguments are the instruction's parameters.
+INSTRUCTIONS names them; each function's keyword arguments are the instruction's parameters, with
+their types (parameters.py), and what it returns is the answer: a JSON object.
 """
 
 import re
@@ -14,12 +15,16 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from actions.add import DETAILS, IDEMPOTENCY_KEY
 from api.dialects import DIALECTS
+from models import Order
 from panel import accounts, errors, money, service_types, services
-from panel.errors import Problem
+from panel.errors import OperatorError, Problem
 from panel.orders import refills, subscriptions, transition
+from test_server.parameters import BadInstruction, Micros
 
-BALANCE = "1000"
+BALANCE_MICROS = Micros(1000 * money.MICROS)
 """What a new customer has."""
+
+MAX_TIMES = 10_000
 
 FIRST_CUSTOMER = "sandbox"
 """The customer whose key the command prints."""
@@ -63,24 +68,35 @@ def add_services() -> dict[str, int]:
     }
 
 
+def add_first_customer(state: State) -> str:
+    """Add the customer whose key the command prints: its key."""
+    key = accounts.add(FIRST_CUSTOMER, BALANCE_MICROS)
+    accounts.set_dialect(FIRST_CUSTOMER, state.dialect)
+    return key
+
+
 def add_customer(
-    state: State, balance: str = BALANCE, dialect: str | None = None, name: str | None = None
-) -> dict[str, str]:
+    state: State, balance: Micros = BALANCE_MICROS, dialect: str | None = None
+) -> dict[str, Any]:
     """Add a customer with funds: its name and key.
 
     A new customer means a new test: failures that are still due are forgotten, and the catalogue
     is restored.
     """
+    dialect = _dialect(state, dialect)
+    if balance < 0:
+        raise BadInstruction("'balance' must not be negative")
     state.failures.clear()
     for type_name, number in state.services.items():
         if number in state.edited:
             fields = _service_fields(type_name)
             services.edit(number, type=type_name, active=True, one_per_link=False, **fields)
     state.edited.clear()
-    name = name or f"test-{secrets.token_hex(6)}"
-    key = accounts.add(name, money.parse(balance))
-    accounts.set_dialect(name, dialect or state.dialect)
-    return {"account": name, "key": key}
+    name = f"test-{secrets.token_hex(6)}"
+    key = accounts.add(name, balance)
+    accounts.set_dialect(name, dialect)
+    shown = money.format_exact(balance)
+    return {"account": name, "key": key, "balance": shown, "dialect": dialect}
 
 
 def fail(
@@ -89,37 +105,63 @@ def fail(
     silence: str | None = None,
     times: int = 1,
     dialect: str | None = None,
-) -> None:
-    """Make the next calls of the API fail, whichever customer makes them.
+) -> dict[str, Any]:
+    """Make the next calls of the API fail, whichever customer makes them: how many are to fail.
 
     :param error: a text of the contract's error table.
     :param silence: instead, give no answer: "before" the call is done, or "after".
-    :raises ValueError: for any other error or silence, or for both.
+    :raises BadInstruction: for any other error or silence, or for both.
     """
     if (error is None) == (silence is None) or silence not in (None, "before", "after"):
-        raise ValueError('either an error, or a silence "before" or "after"')
+        raise BadInstruction('either an error, or a silence "before" or "after"')
+    if not 1 <= times <= MAX_TIMES:
+        raise BadInstruction(f"'times' is {times}, and must be from 1 to {MAX_TIMES}")
+    dialect = _dialect(state, dialect)
     failure = Failure(silence=silence)
     if error is not None:
-        failure = _failure(_find_problem(error), dialect or state.dialect)
+        failure = _failure(_find_problem(error), dialect)
     state.failures.extend([failure] * times)
+    return {"failures": len(state.failures)}
 
 
-def edit_service(state: State, service: int, **changes: Any) -> None:
-    """Change a service until the next customer is added."""
-    if "rate" in changes:
-        changes["rate_micros"] = money.parse(changes.pop("rate"))
-    services.edit(service, **changes)
+def edit_service(
+    state: State,
+    service: int,
+    name: str | None = None,
+    category: str | None = None,
+    type: str | None = None,
+    rate: Micros | None = None,
+    min: int | None = None,
+    max: int | None = None,
+    active: bool | None = None,
+    refill: bool | None = None,
+    cancel: bool | None = None,
+    dripfeed: bool | None = None,
+    one_per_link: bool | None = None,
+) -> dict[str, Any]:
+    """Change a service until the next customer is added: what it is then."""
+    given = {
+        "name": name, "category": category, "type": type, "rate_micros": rate, "min": min,
+        "max": max, "active": active, "refill": refill, "cancel": cancel, "dripfeed": dripfeed,
+        "one_per_link": one_per_link,
+    }  # fmt: skip
+    services.edit(service, **{field: value for field, value in given.items() if value is not None})
     state.edited.add(service)
+    row = services.get(service)
+    shown = {field: getattr(row, field) for field in given if field != "rate_micros"}
+    return {"service": service, **shown, "rate": money.format_exact(row.rate_micros)}
 
 
-def fund(state: State, amount: str, account: str = FIRST_CUSTOMER) -> str:
-    """Deposit an amount, or withdraw a negative one; the new balance."""
-    return money.format_exact(accounts.fund(account, money.parse(amount)))
+def fund(state: State, amount: Micros, account: str = FIRST_CUSTOMER) -> dict[str, Any]:
+    """Deposit an amount, or withdraw a negative one: the new balance."""
+    balance = money.format_exact(accounts.fund(account, amount))
+    return {"account": account, "balance": balance}
 
 
-def suspend(state: State, account: str = FIRST_CUSTOMER) -> None:
+def suspend(state: State, account: str = FIRST_CUSTOMER) -> dict[str, Any]:
     """Lock a customer out."""
     accounts.set_status(account, "suspended")
+    return {"account": account, "status": "suspended"}
 
 
 def set_order(
@@ -128,22 +170,49 @@ def set_order(
     status: str,
     start_count: int | None = None,
     remains: int | None = None,
-) -> None:
-    """Bring an order to a status."""
+) -> dict[str, Any]:
+    """Bring an order to a status: what it is then, and how much was paid back of it."""
+    _check_order(order)
     transition.change(order, status=status, start_count=start_count, remains=remains)
+    row = Order.get_by_id(order)
+    return {
+        "order": order,
+        "status": row.status,
+        "start_count": row.start_count,
+        "remains": row.remains,
+        "refunded": money.format_exact(row.refunded_micros),
+    }
 
 
-def add_post(state: State, order: int, quantity: int) -> int:
-    """Add a post to a subscription; the number of the post's order."""
-    return subscriptions.add_post(order, quantity)
+def add_post(state: State, order: int, quantity: int) -> dict[str, Any]:
+    """Add a post to a subscription: the number of the post's order."""
+    _check_order(order)
+    return {"order": subscriptions.add_post(order, quantity), "subscription": order}
 
 
-def set_refill(state: State, refill: int, status: str) -> None:
+def set_refill(state: State, refill: int, status: str) -> dict[str, Any]:
     """Bring a refill to a status."""
     refills.set_status(refill, status)
+    return {"refill": refill, "status": status}
 
 
-INSTRUCTIONS: dict[str, Callable[..., Any]] = {
+def _check_order(order: int) -> None:
+    """:raises OperatorError: if there is no such order, with how to come to one."""
+    if not Order.select().where(Order.id == order).exists():
+        raise OperatorError(
+            f"there is no order {order}: place one first, with action=add, and take the number of "
+            "the answer"
+        )
+
+
+def _dialect(state: State, dialect: str | None) -> str:
+    if dialect is not None and dialect not in DIALECTS:
+        only = ", ".join(DIALECTS)
+        raise BadInstruction(f"there is no dialect {dialect!r}, only: {only}")
+    return dialect or state.dialect
+
+
+INSTRUCTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "account": add_customer,
     "fail": fail,
     "service": edit_service,
@@ -164,7 +233,7 @@ def _failure(problem: Problem, dialect: str) -> Failure:
 def _find_problem(text: str) -> Problem:
     """The problem with this text: of the error table, a parameter's, or the framework's own.
 
-    :raises ValueError: if there is none.
+    :raises BadInstruction: if there is none.
     """
     # A limit is any number, or N as in the table.
     plain = re.sub(r"(?<=minimal |maximum )[0-9]+$", "N", text)
@@ -172,7 +241,9 @@ def _find_problem(text: str) -> Problem:
     for problem in [*errors.catalogue(), *of_parameters, *FRAMEWORK_ERRORS]:
         if problem.text == plain:
             return Problem(problem.status, text)
-    raise ValueError(f"{text!r} is no error of the API")
+    raise BadInstruction(
+        f"{text!r} is no error of the API; its errors are listed at the panel's address"
+    )
 
 
 def _service_fields(type_name: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from panel.providers import amounts
 from panel.providers.currency import currency_code
 from panel.providers.listing import NO_CATEGORY, Listing
 from upstream.fields import amount, first_text, flag, integer, printable, text
-from upstream.provider import OutcomeUnknown
+from upstream.provider import NotUnderstood, OutcomeUnknown
 
 MAX_ID_LENGTH = 64
 MAX_ERROR_LENGTH = 300
@@ -195,9 +195,9 @@ def _contents(answer: Any, numbers: Sequence[str]) -> Any:
     return next((value for value in inner if isinstance(value, dict | list)), answer)
 
 
-def not_understood(answer: Any) -> OutcomeUnknown:
+def not_understood(answer: Any) -> NotUnderstood:
     """The error that shows the beginning of such an answer."""
-    return OutcomeUnknown(f"an answer that was not understood: {json.dumps(answer)[:200]}")
+    return NotUnderstood(f"an answer that was not understood: {json.dumps(answer)[:200]}")
 
 
 def _read_listing(entry: Any, ratio_ppt: int) -> Listing | None:

@@ -11,6 +11,7 @@ from panel.providers.listing import Listing
 from panel.providers.registry import ProviderAccount
 from settings import Settings
 from upstream import PROVIDER_ERRORS, connect
+from upstream.advice import advice
 from upstream.provider import ProviderRejected
 
 
@@ -19,7 +20,7 @@ def ask_account(row: Provider, settings: Settings) -> ProviderAccount:
 
     :raises ProviderFailed: if the provider does not answer.
     """
-    with _named(row.name):
+    with _named(row.name, row.url):
         return connect(row, settings).account()
 
 
@@ -31,12 +32,12 @@ def ask_catalogue(row: Provider, settings: Settings) -> list[Listing]:
     :raises ProviderFailed: if the provider does not answer.
     :raises OperatorError: if its prices cannot be converted, naming both currencies.
     """
-    with _named(row.name):
+    with _named(row.name, row.url):
         account = _account_if_any(row, settings)
     if account is not None:
         registry.record_account(row.id, account, settings.currency)
     priced = currency.require(row.id, settings.currency)
-    with _named(row.name):
+    with _named(row.name, row.url):
         return connect(priced, settings).services()
 
 
@@ -58,13 +59,13 @@ def browse(row: Provider, settings: Settings) -> list[Listing]:
 
     :raises ProviderFailed: if the provider does not answer.
     """
-    with _named(row.name):
+    with _named(row.name, row.url):
         return connect(row, replace(settings, currency=row.currency)).services()
 
 
 @contextmanager
-def _named(name: str) -> Iterator[None]:
+def _named(name: str, url: str) -> Iterator[None]:
     try:
         yield
     except PROVIDER_ERRORS as error:
-        raise ProviderFailed(name, str(error)) from None
+        raise ProviderFailed(name, str(error), advice(error, url)) from None

@@ -10,7 +10,14 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueError, SSLError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationValueError,
+    NameResolutionError,
+    ReadTimeoutError,
+    SSLError,
+)
 from urllib3.exceptions import NewConnectionError as NoConnectionError
 
 from panel.orders.dispatch import Outgoing
@@ -19,8 +26,13 @@ from panel.orders.refills import ProviderRefill
 from panel.providers.currency import Exchange
 from panel.providers.listing import Listing
 from panel.providers.registry import ProviderAccount
-from upstream import answers, connection, redirects, requests, statuses, vocabulary
-from upstream.provider import OutcomeUnknown, ProviderRejected, ProviderUnreachable
+from upstream import answers, connection, redirects, requests, statuses, tape, vocabulary
+from upstream.provider import (
+    NotUnderstood,
+    OutcomeUnknown,
+    ProviderRejected,
+    ProviderUnreachable,
+)
 
 CONNECT_TIMEOUT_S = 10
 ANSWER_TIMEOUT_S = 30
@@ -118,19 +130,19 @@ class HttpProvider:
         """
         status, body = self._post(params, pool or self._pool, idempotency_key)
         if status >= 500:
-            raise OutcomeUnknown(f"HTTP {status}")
+            raise OutcomeUnknown(f"HTTP {status}", status)
         try:
             # ValueError covers bytes that are not UTF-8; numbers stay as they were written.
             answer = json.loads(body, parse_int=str, parse_float=str, parse_constant=str)
         except (ValueError, RecursionError):
-            raise OutcomeUnknown(f"HTTP {status} without readable JSON") from None
+            raise NotUnderstood(f"HTTP {status} without readable JSON", status) from None
         adding = params["action"] == "add"
         error = answers.read_error(answer, status, about_order, adding)
         if error is None:
             return answer
         if vocabulary.leaves_outcome_unknown(error):
-            raise OutcomeUnknown(error)
-        raise ProviderRejected(error)
+            raise OutcomeUnknown(error, status)
+        raise ProviderRejected(error, status)
 
     def _post(
         self, params: dict[str, str], pool: urllib3.PoolManager, idempotency_key: str | None
@@ -139,6 +151,7 @@ class HttpProvider:
         headers = {**pool.headers, "Accept": "application/json", "User-Agent": "panel"}
         if idempotency_key is not None:
             headers["Idempotency-Key"] = idempotency_key
+        status, body = None, b""
         try:
             response = pool.request(
                 "POST",
@@ -150,12 +163,15 @@ class HttpProvider:
                 redirect=False,
                 preload_content=False,
             )
+            status = response.status
             self._date = response.headers.get("Date", "")
             if response.status < 400:  # the error page of a proxy tells nothing of the panel
                 self.idempotent = IDEMPOTENT_HEADER in response.headers
             body = self._hide_key(_read_body(response))
         except (HTTPError, OSError) as error:
-            raise _connection_error(error) from None
+            raise _connection_error(error, self._timeout_s) from None
+        finally:
+            tape.note(params, status, body, self._key)
         if response.status in redirects.STATUSES:
             location = self._hide_key(response.headers.get("Location", "").encode(), b"KEY")
             raise redirects.read_redirect(self._url, response.status, location.decode())
@@ -182,18 +198,29 @@ def _seconds(date: str) -> int | None:
 
 
 def _connection_error(
-    error: HTTPError | OSError,
+    error: HTTPError | OSError, timeout_s: float
 ) -> ProviderUnreachable | OutcomeUnknown:
     """Whether it is certain that a request which failed like this did not arrive."""
     if isinstance(error, LocationValueError):
         return ProviderUnreachable("the provider's address cannot be used")
     if isinstance(error, NoConnectionError | ConnectTimeoutError):
-        return ProviderUnreachable(f"the provider cannot be reached ({type(error).__name__})")
+        return ProviderUnreachable(f"the provider cannot be reached: {_why_no_connection(error)}")
+    if isinstance(error, ReadTimeoutError | TimeoutError):
+        return OutcomeUnknown(f"no whole answer within {timeout_s:g} s")
     if not isinstance(error, SSLError):
         return OutcomeUnknown(f"no whole answer ({type(error).__name__})")
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in error.args):
         return ProviderUnreachable("the provider's certificate is not valid")
     return OutcomeUnknown("the encrypted connection broke")
+
+
+def _why_no_connection(error: NoConnectionError | ConnectTimeoutError) -> str:
+    if isinstance(error, NameResolutionError):
+        return "its name cannot be resolved"
+    if isinstance(error, NoConnectionError):  # which is a ConnectTimeoutError, too
+        strerror = getattr(error.__cause__, "strerror", None)
+        return strerror.lower() if strerror else "no connection"
+    return f"no connection within {CONNECT_TIMEOUT_S} s"
 
 
 def _read_body(response: urllib3.BaseHTTPResponse) -> bytes:

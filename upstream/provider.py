@@ -9,7 +9,15 @@ from panel.providers.listing import Listing
 from panel.providers.registry import ProviderAccount
 
 
-class ProviderUnreachable(Exception):
+class _Answered(Exception):
+    """An error of a request; `http_status` is that of the answer, None without one."""
+
+    def __init__(self, text: str, http_status: int | None = None) -> None:
+        super().__init__(text)
+        self.http_status = http_status
+
+
+class ProviderUnreachable(_Answered):
     """It is certain that the request did not reach the provider: it may be sent again."""
 
 
@@ -24,12 +32,16 @@ class ProviderMoved(ProviderUnreachable):
         self.address = address
 
 
-class ProviderRejected(Exception):
+class ProviderRejected(_Answered):
     """The provider answered clearly that it did not do it; the text is the provider's."""
 
 
-class OutcomeUnknown(Exception):
+class OutcomeUnknown(_Answered):
     """Nobody knows whether the provider did it; the text says what was seen."""
+
+
+class NotUnderstood(OutcomeUnknown):
+    """What answered does not speak as this API does: maybe it is something else."""
 
 
 class RedirectedUnclear(OutcomeUnknown):

@@ -6,7 +6,9 @@ temporary error), anywhere in the link; every other order is completed. A subscr
 posts one after the other, and each is delivered like an order.
 """
 
+import json
 import time
+from typing import Any
 
 from peewee import PeeweeException
 
@@ -19,6 +21,7 @@ from panel.orders.provider_status import ProviderStatus
 from panel.orders.refills import ProviderRefill
 from panel.providers.listing import Listing
 from panel.providers.registry import ProviderAccount
+from upstream import tape
 from upstream.provider import ProviderRejected, ProviderUnreachable
 
 START_COUNT = 1000
@@ -62,24 +65,24 @@ class SandboxProvider:
     def add(self, order: Outgoing) -> str:
         """Accept the order, or reject it where its link says so."""
         wanted = order.parameters
-        link = wanted.get("link", "")
-        if "sandbox=fail" in link:
-            raise ProviderRejected("Incorrect link")
-        if "sandbox=busy" in link:
-            raise ProviderRejected(
-                "You have active order with this link. Please wait until order being completed."
-            )
+        if why := _refusal(wanted.get("link", "")):
+            _note({"action": "add", **wanted}, {"error": why})
+            raise ProviderRejected(why)
         posts = int(wanted.get("posts", POSTS)) if "delay" in wanted else 0
         try:
             with immediate():
                 row = SandboxOrder.create(
-                    link=link, quantity=_quantity(wanted), added_at_ms=_now_ms(), posts=posts
+                    link=wanted.get("link", ""),
+                    quantity=_quantity(wanted),
+                    added_at_ms=_now_ms(),
+                    posts=posts,
                 )
         except PeeweeException as error:
             # Its orders are in the panel's own database: then it has certainly not taken this.
             if reason := unavailable.reason(error):
                 raise ProviderUnreachable(reason) from None
             raise
+        _note({"action": "add", **wanted}, {"order": str(row.id)})
         return str(row.id)
 
     def statuses(
@@ -89,11 +92,14 @@ class SandboxProvider:
         wanted = {number: number.partition("p") for number in provider_orders}
         ids = {order for order, _, _ in wanted.values()}
         found = {str(row.id): row for row in SandboxOrder.select().where(SandboxOrder.id.in_(ids))}
-        return {
+        statuses = {
             number: self._status(found[order], int(post or 0))
             for number, (order, _, post) in wanted.items()
             if order in found
         }
+        told = {number: _told(status) for number, status in statuses.items()}
+        _note({"action": "status", "orders": ",".join(provider_orders)}, told)
+        return statuses
 
     def cancel(self, provider_orders: list[str], alone: bool = False) -> dict[str, bool]:
         """Cancel the orders that are not over; one that was canceled before is accepted again."""
@@ -109,23 +115,28 @@ class SandboxProvider:
                         SandboxOrder.id == row.id
                     ).execute()
                 answers[number] = stops or row.canceled_at_ms is not None
+        told = {n: {"cancel": 1} if yes else {"error": "over"} for n, yes in answers.items()}
+        _note({"action": "cancel", "orders": ",".join(provider_orders)}, told)
         return answers
 
     def refill(self, provider_order: str, listed: bool = False) -> str:
         """Accept the refill; its number is the time, which is all that its progress needs."""
-        return str(_now_ms())
+        number = str(_now_ms())
+        _note({"action": "refill", "order": provider_order}, {"refill": number})
+        return number
 
     def refill_statuses(
         self, provider_refills: list[str], alone: bool = False
     ) -> dict[str, ProviderRefill]:
         """Refills take as long as orders."""
         now = _now_ms()
-        return {
-            refill: ProviderRefill(
-                "completed" if now - int(refill) >= self._life_ms else "in progress"
-            )
+        statuses = {
+            refill: "completed" if now - int(refill) >= self._life_ms else "in progress"
             for refill in provider_refills
         }
+        told = {refill: {"status": status} for refill, status in statuses.items()}
+        _note({"action": "refill_status", "refills": ",".join(provider_refills)}, told)
+        return {refill: ProviderRefill(status) for refill, status in statuses.items()}
 
     def _status(self, row: SandboxOrder, post: int) -> ProviderStatus:
         """The status of an order, or of the post of this number of a subscription."""
@@ -154,6 +165,30 @@ class SandboxProvider:
             status = "Canceled"
         posts = tuple((f"{row.id}p{n}", row.quantity) for n in range(1, count + 1))
         return ProviderStatus(status, posts=posts)
+
+
+def _refusal(link: str) -> str:
+    """Why an order is rejected, where its link says so; or ''."""
+    if "sandbox=fail" in link:
+        return "Incorrect link"
+    if "sandbox=busy" in link:
+        return "You have active order with this link. Please wait until order being completed."
+    return ""
+
+
+def _note(params: dict[str, str], answer: dict[str, Any]) -> None:
+    """Let a request be seen as one over HTTP is, though none was made."""
+    tape.note(params, None, json.dumps(answer).encode())
+
+
+def _told(status: ProviderStatus) -> dict[str, Any]:
+    """A status as /api/v2 would tell it."""
+    told: dict[str, Any] = {"status": status.status}
+    if status.start_count is not None:
+        told |= {"start_count": status.start_count, "remains": status.remains}
+    if status.posts:
+        told["posts"] = [{"order": number, "quantity": many} for number, many in status.posts]
+    return told
 
 
 def _remains(row: SandboxOrder, per_mille: int) -> int:

@@ -199,6 +199,16 @@ _OUTCOME_UNKNOWN = _any_of(
 )
 """Errors that do not say whether the provider did what it was asked for."""
 
+_KEY = _any_of(
+    (
+        r"\b(api|access|secret) ?(key|token)\b",
+        r"\b(invalid|incorrect|wrong|bad|no such) (key|token)\b",
+        r"\b(key|token) (is )?(invalid|incorrect|wrong|not (valid|found|correct))\b",
+        r"unauthori[sz]ed|unauthenticated|authentication|access denied|forbidden",
+    )
+)
+"""Refusals of whoever asks, whatever is asked for."""
+
 _OTHER_FORM = _any_of(
     (
         r"(incorrect|bad|invalid|wrong|unknown) (request|parameters?|action|method)",
@@ -254,6 +264,11 @@ def is_temporary(error: str) -> bool:
 def refuses_the_form(error: str) -> bool:
     """Whether an error may be about how a request was written: another form may be understood."""
     return _OTHER_FORM.search(_plain_sentence(error)) is not None
+
+
+def refuses_the_key(error: str) -> bool:
+    """Whether an error says that our key there is wrong, or that we may not do anything there."""
+    return _KEY.search(_plain_sentence(error)) is not None
 
 
 def key_was_used(error: str) -> bool:

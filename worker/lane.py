@@ -87,6 +87,9 @@ class Kind(StrEnum):
 STOPPED_BY_REDIRECT = (Kind.ADD, Kind.BALANCE)
 """What every provider answers, and without a redirect: where one stands, all of it is in doubt."""
 
+NEW = (Kind.ADD, Kind.CANCEL, Kind.REFILL)
+"""What waits while an operator has the provider paused."""
+
 Task = Callable[[], bool]
 """A share of the work of one kind; whether more may be due."""
 
@@ -148,6 +151,7 @@ class Lane:
         self._everything = Backoff()
         self._outage = Backoff()
         self._is_stopped = False
+        self._is_paused = row.paused_at is not None
         self._sync_wanted = False
         self._add_answers = False
         self._refresh_at = 0.0
@@ -204,7 +208,7 @@ class Lane:
             self._stop.wait(wait_s)
 
     def _refresh(self) -> None:
-        """Read again whether an operator stopped or resumed the provider."""
+        """Read again whether the provider was stopped, paused or resumed."""
         if time.monotonic() < self._refresh_at:
             return
         self._refresh_at = time.monotonic() + IDLE_S
@@ -212,6 +216,7 @@ class Lane:
         with self._lock:  # not between the two halves of a stop
             row = ProviderRow.get_by_id(self.row.id)
             self._is_stopped = bool(row.stopped_because)
+            self._is_paused = row.paused_at is not None
             self._sync_wanted = row.sync_wanted
 
     def _may_ask(self, kind: Kind) -> bool:
@@ -220,6 +225,8 @@ class Lane:
         if waits and kind is not Kind.BALANCE:
             return False
         if kind is Kind.ADD and self._in_doubt_since is not None:
+            return False
+        if self._is_paused and kind in NEW:
             return False
         all_rest = self._everything.is_paused() or self._outage.is_paused()
         rests = all_rest or self._rounds[kind].backoff.is_paused()
@@ -443,8 +450,9 @@ class Lane:
             self._add_answers = False
             if self._is_stopped:
                 return
-            registry.stop(self.row.id, why, address)
             self._is_stopped = True
+            if not registry.stop(self.row.id, why, address, self.row.url):
+                return  # it has another address by now: another lane begins
         resume = f"flask provider resume {self.row.name}" + (
             f" --url {address}" if address else ""
         )

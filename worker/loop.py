@@ -7,6 +7,7 @@ import fcntl
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
@@ -16,7 +17,7 @@ from typing import IO
 from database import driver, unavailable
 from models import Provider as ProviderRow
 from panel import heartbeat
-from panel.orders import dispatch, dripfeed
+from panel.orders import dispatch, dripfeed, exchanges
 from panel.providers import registry
 from upstream.provider import Provider
 from worker import outages
@@ -32,6 +33,9 @@ OpenLane = tuple[Lane, threading.Event]
 LOOP_S = 2
 """How often new and removed providers are looked for, drip-feeds moved on, and orders given up
 whose refusal nobody decided on in time."""
+
+FORGET_EVERY_S = 3600
+"""How often what was sent and answered long ago is deleted."""
 
 Beside = Callable[[threading.Event, Vitals], AbstractContextManager[None]]
 """Does things beside the lanes, until the event is set or the context ends."""
@@ -68,6 +72,7 @@ def run(
             "lanes": partial(_open_and_close, lanes, open_lane),
             "drip-feeds": partial(dripfeed.run_due, pace.poll_every_s),
             "held orders": dispatch.expire_held,
+            "old answers": Seldom(exchanges.forget_old, FORGET_EVERY_S),
         }
         log.info("the worker is ready")
         try:
@@ -83,6 +88,24 @@ def run(
             for lane, _ in lanes.values():
                 lane.join()
         log.info("the worker has stopped")
+
+
+class Seldom:
+    """A step of the loop that is taken now and then, and at once again until nothing is left."""
+
+    def __init__(self, step: Callable[[], int], every_s: int) -> None:
+        """Begin.
+
+        :param step: tells how much it did.
+        """
+        self._step = step
+        self._every_s = every_s
+        self._next_at = 0.0
+
+    def __call__(self) -> None:
+        """Take the step if it is time."""
+        if time.monotonic() >= self._next_at and not self._step():
+            self._next_at = time.monotonic() + self._every_s
 
 
 def _try(name: str, step: Callable[[], object], pulse: Pulse) -> bool:
@@ -125,7 +148,7 @@ def _open_and_close(
 
 
 def _differ(row: ProviderRow, other: ProviderRow) -> bool:
-    fields = ("url", "key", "requests_per_minute", "currency", "exchange_ppt")
+    fields = ("name", "url", "key", "requests_per_minute", "currency", "exchange_ppt")
     return any(getattr(row, name) != getattr(other, name) for name in fields)
 
 

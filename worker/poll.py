@@ -3,6 +3,7 @@
 from panel.orders import lookup, refills, state, status_sync, subscriptions
 from panel.orders.provider_status import ProviderStatus
 from panel.orders.refills import ProviderRefill
+from upstream.tape import Tape, recorded_on
 from worker.contact import Contact, inquire
 from worker.inquiry import Inquiry
 
@@ -19,13 +20,16 @@ def poll_statuses(contact: Contact, batch: list[tuple[int, str]], poll_every_s: 
     :raises ProviderUnreachable, ProviderRejected, OutcomeUnknown: where nothing was answered,
         with the orders put off, so that a batch that always fails does not stay the first.
     """
-    inquiry = _ask(contact, [number for _, number in batch])
-    found = _with_children(contact, batch, inquiry)
-    status_sync.apply_statuses(found, poll_every_s)
+    tape = Tape(contact.provider_id)
+    with recorded_on(tape):
+        inquiry = _ask(contact, [number for _, number in batch])
+        found = _with_children(contact, batch, inquiry)
+    status_sync.apply_statuses(found, poll_every_s, tape.about)
     odd = _odd_words(inquiry)
     status_sync.apply_statuses(
         {order: ProviderStatus(odd=odd[number]) for order, number in batch if number in odd},
         poll_every_s * ODD_SLOWER,
+        tape.about,
     )
     unanswered = [
         order for order, number in batch if number not in inquiry.found and number not in odd
@@ -122,14 +126,16 @@ def poll_refills(contact: Contact, poll_every_s: int) -> int:
         return 0
     refills.poll_later([refill_id for refill_id, _ in waiting], poll_every_s)
     numbers = [number for _, number in waiting]
-    inquiry = inquire(contact, "refill_status", contact.provider.refill_statuses, numbers)
+    tape = Tape(contact.provider_id)
+    with recorded_on(tape):
+        inquiry = inquire(contact, "refill_status", contact.provider.refill_statuses, numbers)
     answers = dict(inquiry.found)
     for number, why in inquiry.refused.items():
         answers[number] = ProviderRefill(None, f"the provider says: {why}")
     for number, why in inquiry.unclear.items():
         answers[number] = ProviderRefill(None, why)
     refills.apply_statuses(
-        {refill: answers[number] for refill, number in waiting if number in answers}
+        {refill: answers[number] for refill, number in waiting if number in answers}, tape.about
     )
     if inquiry.failure is not None:
         raise inquiry.failure

@@ -28,9 +28,16 @@ class Kind(StrEnum):
 
 NOT_TOLD = {
     attention.Kind.FAILING: "told as unreachable, prices old and waiting, each by its own setting",
+    attention.Kind.PAUSED: "an operator's own act: shown, so that it is not forgotten",
     attention.Kind.WARNING: "to look at, not to settle: the order goes on by itself",
 }
 """The kinds of attention that are no alerts, and why. Every other one is."""
+
+NOT_OF_PROVIDERS = (
+    Kind.WORKER, Kind.DISK, Kind.LEDGER, Kind.BACKUP, Kind.REPLICA, Kind.UNIT, Kind.BELOW_COST,
+    Kind.VANISHED, Kind.PRICE,
+)  # fmt: skip
+"""The kinds whose subject is no provider's name."""
 
 ALL = (*Kind, *(kind for kind in attention.Kind if kind not in NOT_TOLD))
 

@@ -10,7 +10,7 @@ from database.clock import AHEAD_S, now
 from database.compiled_query import rows
 from database.transactions import immediate
 from models import Alert, AlertTelling
-from panel.alerts import book, things
+from panel.alerts import book, kinds, things
 from panel.alerts.book import Changes, News, Pace, Report, Telling
 
 KEPT_S = 90 * 86400
@@ -53,6 +53,20 @@ def known(pace: Pace) -> list[book.Alert]:
 def _read(*row: Any) -> book.Alert:
     alert = book.Alert(*row)
     return alert._replace(things=things.read(row[book.Alert._fields.index("things")]))
+
+
+def rename_provider(before: str, after: str) -> None:
+    """Keep what stands about a provider under its new name; to be called inside immediate().
+
+    Else each alert would be over, and another begin.
+    """
+    other = Alert.alias()
+    there = other.select(other.kind).where(other.subject == after, other.ended_at.is_null())
+    Alert.update(subject=after).where(
+        Alert.subject == before,
+        Alert.kind.not_in(kinds.NOT_OF_PROVIDERS),
+        Alert.ended_at.is_null(False) | Alert.kind.not_in(there),
+    ).execute()
 
 
 def standing() -> list[Standing]:

@@ -13,6 +13,7 @@ class Kind(StrEnum):
 
     RESTORED = "restored"
     STOPPED = "stopped"
+    PAUSED = "paused"
     FAILING = "failing"
     CURRENCY = "currency"
     PROVIDER = "provider"
@@ -71,6 +72,12 @@ def orders_that(count: int, first_order: int, waits: str, wait: str) -> str:
     if count == 1:
         return f"Order {first_order} {waits}"
     return f"{count} orders, the oldest of them {first_order}, {wait}"
+
+
+def listed(parts: list[str]) -> str:
+    """Several things as a part of a sentence: with commas, and "and" before the last."""
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def is_are(count: int) -> str:

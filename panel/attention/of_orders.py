@@ -6,7 +6,17 @@ from typing import Any
 
 from database.clock import now
 from panel import queries
-from panel.attention.items import Item, Kind, count_of, is_are, line, moment, orders_that, said
+from panel.attention.items import (
+    Item,
+    Kind,
+    count_of,
+    is_are,
+    line,
+    listed,
+    moment,
+    orders_that,
+    said,
+)
 from panel.orders import restored, waiting
 from panel.orders.waiting import WaitingWord
 
@@ -38,17 +48,12 @@ def since_a_restore() -> Iterator[Item]:
     verb = is_are(sum(counts))
     yield Item(
         Kind.RESTORED,
-        f"The database was restored from a copy, and {_listed(parts)} {verb} in doubt: "
+        f"The database was restored from a copy, and {listed(parts)} {verb} in doubt: "
         "what waited then may have been sent since. Look at the provider first: what it has is "
         "to be attached or set, and the rest released.",
         ("flask restored list", "flask restored release --all"),
         sum(counts),
     )
-
-
-def _listed(parts: list[str]) -> str:
-    *first, last = parts
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def funds() -> Iterator[Item]:

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 
 from database.clock import now, past
 from models import Provider, Service, Source
-from panel.attention.items import Item, Kind, count_of, day, moment, orders_that, said
+from panel import provider_queries
+from panel.attention.items import Item, Kind, count_of, day, listed, moment, orders_that, said
 from panel.orders import waiting
+from panel.provider_queries import count_text
 from panel.providers import currency, explain, pending, registry
 from panel.providers.pending import Pending, PendingKind
 from settings import Settings
@@ -28,6 +30,8 @@ def _providers(settings: Settings) -> Iterator[Item]:
     for provider in registry.listing():
         if provider.stopped_because:
             yield _stopped(provider)
+        if provider.paused_at is not None:
+            yield _paused(provider, provider.paused_at)
         if text := _currency_problem(provider, settings):
             commands = explain.commands_for_currency(
                 provider.name, provider.currency, settings.currency
@@ -88,6 +92,25 @@ def _stopped(provider: Provider) -> Item:
         text += f" It may have moved to {provider.moved_to}: confirm that address, or keep ours."
         commands.insert(0, f"{commands[0]} --url {shlex.quote(provider.moved_to)}")
     return Item(Kind.STOPPED, text, tuple(commands), provider=name)
+
+
+def _paused(provider: Provider, since: int) -> Item:
+    """That an operator has a provider paused, so that nobody forgets it, and what waits."""
+    work = provider_queries.work_of(provider.id)
+    named = (
+        (work.waiting, "order", "orders"),
+        (work.cancels, "cancel request", "cancel requests"),
+        (work.refills, "refill", "refills"),
+    )
+    parts = [f"{count_text(n)} {one if n == 1 else many}" for n, one, many in named if n]
+    waits = "wait" if work.waiting + work.cancels + work.refills > 1 else "waits"
+    text = (
+        f"{provider.name} is paused since {moment(since)} UTC, and nothing new is sent there. "
+        f"{listed(parts) if parts else 'Nothing'} {waits}."
+    )
+    return Item(
+        Kind.PAUSED, text, (f"flask provider resume {provider.name}",), provider=provider.name
+    )
 
 
 def _currency_problem(provider: Provider, settings: Settings) -> str:

@@ -30,8 +30,6 @@ def of_providers(settings: Settings, ask_account: Ask) -> Iterator[Finding]:
 
 def _look(row: Provider, settings: Settings, ask_account: Ask) -> Finding:
     name = f"provider {row.name}"
-    if not row.active:
-        return Finding(Mark.WARN, name, "it is paused")
     try:
         account = ask_account(row)
     except ProviderFailed as error:
@@ -42,6 +40,10 @@ def _look(row: Provider, settings: Settings, ask_account: Ask) -> Finding:
     is_low = funds_micros is not None and funds_micros < settings.low_balance
     if finding.mark is Mark.OK and settings.low_balance and is_low:
         return Finding(Mark.WARN, name, f"only {account.balance} of ours left: add funds there")
+    if finding.mark is Mark.OK and row.paused_at is not None:
+        return Finding(
+            Mark.WARN, name, f"it is paused, nothing new is sent: flask provider resume {row.name}"
+        )
     return finding
 
 

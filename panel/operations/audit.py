@@ -33,7 +33,7 @@ class Actor(NamedTuple):
 
 
 @contextmanager
-def audited(actor: Actor, act: str) -> Iterator[None]:
+def audited(actor: Actor, act: str, order_id: int | None = None) -> Iterator[None]:
     """Write an audit line before the act begins, and its outcome when it has ended.
 
     The line is committed first, so nothing is done without a trace. The outcome is "done",
@@ -41,10 +41,13 @@ def audited(actor: Actor, act: str) -> Iterator[None]:
     line keeps saying "begun". To be called outside a transaction.
 
     :param act: what is done to what, such as "order 17: refund"; never a secret.
+    :param order_id: the order that it is done to: its own page shows the line.
     """
-    act = _CONTROL.sub(" ", act)
+    act = _CONTROL.sub(" ", act)[:MAX_TEXT]
     with immediate():
-        line = AuditLine.create(operator=actor.name, address=actor.address, act=act[:MAX_TEXT])
+        line = AuditLine.create(
+            operator=actor.name, address=actor.address, act=act, order_id=order_id
+        )
     try:
         yield
     except ProviderFailed as error:

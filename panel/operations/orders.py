@@ -33,7 +33,7 @@ def change(
     """
     given = {"status": status, "start count": start_count, "remains": remains}
     shown = ", ".join(f"{name} {value}" for name, value in given.items() if value is not None)
-    with audited(actor, f"order {order_id}: set {shown}"):
+    with audited(actor, f"order {order_id}: set {shown}", order_id):
         transition.change(order_id, status=status, start_count=start_count, remains=remains)
     return queries.order_details(order_id)
 
@@ -71,7 +71,7 @@ def refund(actor: Actor, order_id: int) -> None:
 
     :raises OperatorError: for no such order, or one that was refunded already.
     """
-    with audited(actor, f"order {order_id}: refund"):
+    with audited(actor, f"order {order_id}: refund", order_id):
         transition.change(order_id, status="Canceled", remains=lookup.get(order_id).quantity)
 
 
@@ -84,7 +84,7 @@ def add_post(actor: Actor, order_id: int, quantity: int, provider_order: str | N
         limits, or funds that do not cover it.
     """
     theirs = f", the provider's {provider_order}" if provider_order else ""
-    with audited(actor, f"order {order_id}: charge a post of {quantity}{theirs}"):
+    with audited(actor, f"order {order_id}: charge a post of {quantity}{theirs}", order_id):
         return subscriptions.add_post(order_id, quantity, provider_order)
 
 
@@ -93,7 +93,7 @@ def resend(actor: Actor, order_id: int) -> None:
 
     :raises OperatorError: for an order that is neither, or that is not to be sent any more.
     """
-    with audited(actor, f"order {order_id}: resend"):
+    with audited(actor, f"order {order_id}: resend", order_id):
         dispatch.resend(order_id)
 
 
@@ -102,7 +102,7 @@ def attach(actor: Actor, order_id: int, provider_order: str) -> None:
 
     :raises OperatorError: for an order that is not in review, or a number that cannot be its.
     """
-    with audited(actor, f"order {order_id}: attach {provider_order}"):
+    with audited(actor, f"order {order_id}: attach {provider_order}", order_id):
         dispatch.attach(order_id, provider_order)
 
 
@@ -113,7 +113,7 @@ def attach_part(actor: Actor, order_id: int, part: int, provider_order: str) -> 
     :raises OperatorError: for an order that is no such drip-feed, another part than its next one,
         or a number that cannot be the part's.
     """
-    with audited(actor, f"order {order_id}: attach {provider_order} as part {part}"):
+    with audited(actor, f"order {order_id}: attach {provider_order} as part {part}", order_id):
         return dripfeed.attach_part(order_id, part, provider_order)
 
 
@@ -123,6 +123,6 @@ def fail(actor: Actor, order_id: int) -> dict[str, Any]:
     :returns: the order as it is now, with the names of its customer and service.
     :raises OperatorError: for an order that is neither.
     """
-    with audited(actor, f"order {order_id}: fail"):
+    with audited(actor, f"order {order_id}: fail", order_id):
         dispatch.fail(order_id)
     return queries.order_details(order_id)

@@ -3,14 +3,19 @@
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
+from database.transactions import immediate
 from models import Provider
+from panel.alerts import record
+from panel.errors import OperatorError, ProviderFailed
 from panel.money import format_percent, format_ratio
 from panel.operations.audit import Actor, audited
 from panel.operations.services import AskCatalogue
 from panel.orders import dispatch
+from panel.providers import edit as edits
 from panel.providers import exchange_rates, price_sync, registry
 from panel.providers import import_services as imports
 from panel.providers.changes import CatalogueChange
+from panel.providers.edit import ProviderEdit
 from panel.providers.listing import Listing
 from panel.providers.policy import USUAL, SyncPolicy
 from panel.providers.registry import ProviderAccount
@@ -20,6 +25,27 @@ AskAccount = Callable[[Provider], ProviderAccount]
 
 Called outside any transaction; it raises ProviderFailed where the provider does not answer.
 """
+
+
+class NotAdded(ProviderFailed):
+    """A provider that did not answer as one, and was not added."""
+
+    done = "added"
+
+    def __init__(self, provider: str, failed: ProviderFailed, field: str = "") -> None:
+        OperatorError.__init__(
+            self,
+            f"{provider} is not {self.done}: {failed.why.rstrip('.')}. {failed.advice}".rstrip(),
+            field,
+        )
+        self.why = failed.why
+        self.advice = failed.advice
+
+
+class NotChanged(NotAdded):
+    """A provider that did not answer with its new address or key, and was not changed."""
+
+    done = "changed"
 
 
 class Import(NamedTuple):
@@ -46,12 +72,21 @@ def add(
     requests_per_minute: int,
     currency: str = "",
     exchange_ppt: int | None = None,
+    *,
+    ask: AskAccount | None,
+    ours: str,
 ) -> Provider:
     """Add a provider, or bring a removed one back with a new address and key.
+
+    It is asked for our balance first: where it does not answer, nothing is kept.
 
     :param key: kept as it is; it is never shown or written to the audit.
     :param currency: the currency of its prices, where it does not name it itself; or "".
     :param exchange_ppt: units of ours for one of theirs, in parts per trillion.
+    :param ask: None to add it unchecked.
+    :param ours: our currency.
+    :returns: the provider, with what it said.
+    :raises NotAdded: if it does not answer.
     :raises OperatorError: for a name, address, key or number that cannot be used, or a name
         that is taken.
     """
@@ -59,8 +94,23 @@ def add(
     shown = f" {url}" if registry.is_address(url) else ""
     priced = f", currency {currency}" if currency else ""
     priced += f", exchange {format_ratio(exchange_ppt)}" if exchange_ppt else ""
-    with audited(actor, f"provider {name}: add{shown}{priced}"):
-        return registry.add(name, url, key, requests_per_minute, currency, exchange_ppt)
+    unchecked = ", unchecked" if ask is None and url != registry.SANDBOX_URL else ""
+    with audited(actor, f"provider {name}: add{shown}{priced}{unchecked}"):
+        registry.check(name, url, requests_per_minute)
+        registry.check_key(url, key)
+        account = None if ask is None else _ask_before(ask, Provider(name=name, url=url, key=key))
+        row = registry.add(name, url, key, requests_per_minute, currency, exchange_ppt)
+        if account is not None:
+            registry.record_account(row.id, account, ours)
+    return registry.get(name)
+
+
+def _ask_before(ask: AskAccount, provider: Provider) -> ProviderAccount:
+    """Ask a provider that is not in the database yet."""
+    try:
+        return ask(provider)
+    except ProviderFailed as error:
+        raise NotAdded(provider.name, error, "url") from None
 
 
 def test(actor: Actor, name: str, ask: AskAccount, ours: str) -> str:
@@ -78,6 +128,91 @@ def test(actor: Actor, name: str, ask: AskAccount, ours: str) -> str:
         account = ask(provider)
         registry.record_account(provider.id, account, ours)
     return account.balance
+
+
+class Edited(NamedTuple):
+    """A provider that was changed: its name, and our balance there where it was asked."""
+
+    name: str
+    balance: str | None
+
+
+def edit(
+    actor: Actor,
+    name: str,
+    wanted: ProviderEdit,
+    ask: AskAccount,
+    ours: str,
+    *,
+    unchecked: bool = False,
+    same_panel: bool = False,
+) -> Edited:
+    """Change a provider's name, address, key or rate limit; the worker follows by itself.
+
+    A new address or key is taken only if the provider answers with it, and tells our balance.
+
+    :param ours: our currency.
+    :param unchecked: take the address and the key without asking.
+    :param same_panel: another host is the same panel, with the same orders and services.
+    :raises NotChanged: if the provider does not answer.
+    :raises OperatorError: for no such provider, nothing to change, or what cannot be used.
+    """
+    shown = _shown(wanted, unchecked, same_panel)
+    with audited(actor, f"provider {name}: edit {shown}".rstrip()):
+        provider = registry.get(name)
+        changes = edits.changes_of(provider, wanted)
+        if not changes:
+            raise OperatorError("nothing to change was given")
+        edits.check(provider, changes, same_panel)
+        account = None
+        if not unchecked and {"url", "key"} & changes.keys():
+            account = _ask_for_changed(provider, changes, ask)
+        with immediate():
+            edits.apply(provider.id, changes, same_panel, answered=account is not None)
+            if "name" in changes:
+                record.rename_provider(name, changes["name"])
+        if account is not None:
+            registry.record_account(provider.id, account, ours)
+    return Edited(changes.get("name", name), account and account.balance)
+
+
+def _shown(wanted: ProviderEdit, unchecked: bool, same_panel: bool) -> str:
+    """What is changed, for the audit: of a key, only that there is another one."""
+    parts = [] if wanted.name is None else [f"name {wanted.name}"]
+    if wanted.url is not None:
+        # As in add(): an address that cannot be used may be a key.
+        parts.append(f"address {wanted.url}" if registry.is_address(wanted.url) else "address")
+    parts += ["another key"] if wanted.key is not None else []
+    if wanted.requests_per_minute is not None:
+        parts.append(f"{wanted.requests_per_minute} requests per minute")
+    parts += ["the same panel"] if same_panel else []
+    parts += ["unchecked"] if unchecked else []
+    return ", ".join(parts)
+
+
+def _ask_for_changed(
+    provider: Provider, changes: edits.Changes, ask: AskAccount
+) -> ProviderAccount:
+    """Our account at a provider as it would be.
+
+    :raises NotChanged: if it does not answer.
+    """
+    try:
+        return ask(edits.as_changed(provider, changes))
+    except ProviderFailed as error:
+        field = "url" if "url" in changes else "key"
+        raise NotChanged(provider.name, error, field) from None
+
+
+def pause(actor: Actor, name: str) -> None:
+    """Send nothing new to a provider: orders, refills and cancel requests wait.
+
+    The orders that it has are followed, and so are its prices.
+
+    :raises OperatorError: for no such provider, or one that is paused already.
+    """
+    with audited(actor, f"provider {name}: pause"):
+        registry.pause(name)
 
 
 def remove(actor: Actor, name: str) -> int:
@@ -182,7 +317,7 @@ def set_currency(actor: Actor, name: str, currency: str, ours: str) -> None:
 
 
 def resume(actor: Actor, name: str, url: str | None = None) -> int:
-    """Let a provider that was stopped work again, and send now what waits for funds there.
+    """Let a provider that was stopped or paused work again, and send now what waits for funds.
 
     :param url: its new address, where it has moved.
     :returns: how many orders waited for funds.

@@ -9,7 +9,7 @@ def set_refill(actor: Actor, refill_id: int, status: str) -> None:
 
     :raises OperatorError: for no such refill, or a status that cannot follow.
     """
-    with audited(actor, f"refill {refill_id}: set {status}"):
+    with audited(actor, f"refill {refill_id}: set {status}", refills.order_of(refill_id)):
         refills.set_status(refill_id, status)
 
 
@@ -18,7 +18,7 @@ def accept_cancel(actor: Actor, cancel_id: int) -> None:
 
     :raises OperatorError: for no such request, or one that was answered already.
     """
-    with audited(actor, f"cancel request {cancel_id}: accept"):
+    with audited(actor, f"cancel request {cancel_id}: accept", cancels.order_of(cancel_id)):
         cancels.accept(cancel_id)
 
 
@@ -27,5 +27,5 @@ def reject_cancel(actor: Actor, cancel_id: int) -> None:
 
     :raises OperatorError: for no such request, or one that was answered already.
     """
-    with audited(actor, f"cancel request {cancel_id}: reject"):
+    with audited(actor, f"cancel request {cancel_id}: reject", cancels.order_of(cancel_id)):
         cancels.reject(cancel_id)

@@ -9,5 +9,5 @@ def release(actor: Actor, order_id: int) -> None:
 
     :raises OperatorError: if nothing of it waits since a restore, or it cannot be sent.
     """
-    with audited(actor, f"order {order_id}: release after a restore"):
+    with audited(actor, f"order {order_id}: release after a restore", order_id):
         restored.release(order_id)

@@ -1,8 +1,10 @@
 """What an operator does with services: add, edit, order, mark up, and choose their source."""
 
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from textwrap import shorten
+from typing import Any, NamedTuple
 
+from database.transactions import immediate
 from models import Provider, Service
 from panel import services
 from panel.errors import OperatorError
@@ -21,26 +23,121 @@ Called outside any transaction; it raises ProviderFailed where the provider does
 OperatorError where its prices are in a currency that cannot be converted.
 """
 
+MAX_SHOWN = 100
+"""So much of a description stands in the audit."""
 
-def add(actor: Actor, **values: Any) -> int:
-    """Add a service; the values are those of panel.services.add().
 
+class SourceChange(NamedTuple):
+    """Where a service is to be bought, first (1) or second (2); no provider: there no longer."""
+
+    source_rank: int
+    provider: str = ""
+    provider_service: str = ""
+
+    @property
+    def field(self) -> str:
+        """What the forms call it."""
+        return "second" if self.source_rank == 2 else "source"
+
+    def __str__(self) -> str:
+        """As the audit has it."""
+        what = sources.RANKS[self.source_rank]
+        if not self.provider:
+            return f"no {what}"
+        return f"{what} {self.provider}, service {self.provider_service}"
+
+
+def add(
+    actor: Actor,
+    *,
+    bought_from: Sequence[SourceChange] = (),
+    ask: AskCatalogue | None = None,
+    **values: Any,
+) -> int:
+    """Add a service; the values are those of panel.services.insert().
+
+    :param bought_from: its sources; their providers are asked for the costs.
     :returns: its number.
+    :raises ProviderFailed: if a provider does not answer; then nothing is added.
     :raises OperatorError: naming the value that is not allowed.
     """
-    with audited(actor, f"service {values['name']}: add"):
-        return services.add(**values)
+    with audited(actor, f"service {values['name']}: {', '.join(['add', *map(str, bought_from)])}"):
+        found = _listings(bought_from, ask)
+        with immediate():
+            number = services.insert(**values)
+            _put_sources(number, bought_from, found)
+        return number
 
 
-def edit(actor: Actor, service_id: int, changes: dict[str, Any]) -> None:
-    """Change some columns of a service; orders keep what they were charged.
+def edit(
+    actor: Actor,
+    service_id: int,
+    changes: dict[str, Any],
+    bought_from: Sequence[SourceChange] = (),
+    ask: AskCatalogue | None = None,
+) -> None:
+    """Change some columns of a service, and where it is bought; all of it or nothing.
 
+    Orders keep what they were charged.
+
+    :param bought_from: the sources that change; their providers are asked for the costs.
+    :raises ProviderFailed: if a provider does not answer.
     :raises OperatorError: for no such service, nothing to change, or a value that is not allowed.
     """
-    if not changes:
+    if not changes and not bought_from:
         raise OperatorError("nothing to change was given")
-    with audited(actor, f"service {service_id}: set {_shown(changes)}"):
-        services.edit(service_id, **changes)
+    acts = [f"set {_shown(changes)}"] if changes else []
+    with audited(actor, f"service {service_id}: {', '.join([*acts, *map(str, bought_from)])}"):
+        services.get(service_id)
+        found = _listings(bought_from, ask)
+        with immediate():
+            _put_sources(service_id, bought_from, found)
+            if changes:
+                services.update(service_id, **changes)
+
+
+def _listings(
+    bought_from: Sequence[SourceChange], ask: AskCatalogue | None
+) -> dict[int, tuple[int, Listing]]:
+    """The providers' services that are chosen, with their providers' numbers, by rank.
+
+    :raises OperatorError: naming the field of the source that cannot be used.
+    """
+    catalogues: dict[int, list[Listing]] = {}
+    found = {}
+    for wanted in bought_from:
+        if not wanted.provider:
+            continue
+        try:
+            provider = registry.get(wanted.provider)
+            if provider.id not in catalogues:
+                assert ask is not None
+                catalogues[provider.id] = ask(provider)
+        except OperatorError as error:
+            error.field = wanted.field
+            raise
+        same = [i for i in catalogues[provider.id] if i.service == wanted.provider_service]
+        if not same:
+            text = f"{wanted.provider} has no service {wanted.provider_service}"
+            raise OperatorError(text, f"{wanted.field}_theirs")
+        found[wanted.source_rank] = (provider.id, same[0])
+    return found
+
+
+def _put_sources(
+    service_id: int,
+    bought_from: Sequence[SourceChange],
+    found: dict[int, tuple[int, Listing]],
+) -> None:
+    """Change a service's sources; inside immediate(). A second one goes before the first does."""
+    for gone in sorted((w.source_rank for w in bought_from if not w.provider), reverse=True):
+        sources.remove(service_id, gone)
+    for rank, (provider_id, listing) in sorted(found.items()):
+        try:
+            sources.put(service_id, provider_id, listing, rank)
+        except OperatorError as error:
+            error.field = error.field or SourceChange(rank).field
+            raise
 
 
 def _shown(changes: dict[str, Any]) -> str:
@@ -57,6 +154,8 @@ def _shown_value(name: str, value: Any) -> str:
         return f"position {value}"
     if isinstance(value, bool):
         return f"{name} {'yes' if value else 'no'}"
+    if name == "description":
+        return f"description {shorten(value, MAX_SHOWN, placeholder=' …')!r}"
     return f"{name} {value}"
 
 
@@ -134,13 +233,30 @@ def set_source(
     :raises ProviderFailed: if the provider does not answer.
     :raises OperatorError: for no such service at either side, or a second source without a first.
     """
-    which = "second source" if source_rank == 2 else "source"
-    act = f"service {service_id}: {which} {provider_name}, service {provider_service}"
-    with audited(actor, act):
+    wanted = (SourceChange(source_rank, provider_name, provider_service),)
+    with audited(actor, f"service {service_id}: {wanted[0]}"):
         services.get(service_id)
-        provider = registry.get(provider_name)
-        found = [item for item in ask(provider) if item.service == provider_service]
-        if not found:
-            raise OperatorError(f"{provider_name} has no service {provider_service}")
-        sources.set_source(service_id, provider.id, found[0], source_rank)
-    return found[0]
+        found = _listings(wanted, ask)
+        with immediate():
+            _put_sources(service_id, wanted, found)
+    return found[source_rank][1]
+
+
+def remove_source(actor: Actor, service_id: int, source_rank: int = 1) -> None:
+    """Buy a service there no longer: a second source takes the place of the first.
+
+    A service without any is fulfilled by hand.
+
+    :raises OperatorError: for no such service, or one that has no such source.
+    """
+    edit(actor, service_id, {}, (SourceChange(source_rank),))
+
+
+def fix_rates(actor: Actor, service_ids: Collection[int]) -> None:
+    """Let the rates of services stay as they are now, whatever their costs do.
+
+    :raises OperatorError: for no services, or no such service.
+    """
+    numbers = ", ".join(map(str, service_ids))
+    with audited(actor, f"services {numbers}: fixed rate"):
+        import_services.fix_rates(service_ids)

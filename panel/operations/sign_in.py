@@ -112,10 +112,15 @@ def _record_failure(
     record_refused(actor, "sign in", why, FAILURES_A_DAY)
 
 
-def resume(session_token: str, device_token: str) -> OperatorSession | None:
-    """The session of a cookie, with its operator, which is seen now; None if it is over."""
+def resume(
+    session_token: str, device_token: str, *, is_seen: bool = True
+) -> OperatorSession | None:
+    """The session of a cookie, with its operator; None if it is over.
+
+    :param is_seen: whether a person asks: a page that refreshes itself keeps no session alive.
+    """
     session = sessions.find(session_token)
-    if session is not None:
+    if session is not None and is_seen:
         sessions.note_seen(session, device_token)
     return session
 

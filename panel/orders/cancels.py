@@ -1,12 +1,16 @@
 """Cancel requests: what customers ask for while an order is open."""
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 from database.clock import now
 from database.compiled_query import literal, rows
 from database.transactions import immediate
 from models import Cancel, Order
 from panel.errors import CANNOT_CANCEL, INCORRECT_ORDER_ID, OperatorError, Problem
-from panel.orders import lookup, state, status_sync
+from panel.orders import lookup, purchases, state, status_sync
 from panel.orders.events import record_event
+from panel.orders.exchanges import Exchange
 from panel.orders.transition import apply_change
 
 
@@ -37,6 +41,12 @@ def _request(account_id: int, order_id: int | None, request_id: str) -> int | Pr
     if state.is_untouched(order.status) and not is_elsewhere:
         apply_change(lookup.get(order_id), {"status": "Canceled"})
     return waiting.id
+
+
+def order_of(cancel_id: int) -> int | None:
+    """The order that a cancel request is about; None if there is no such request."""
+    cancel = Cancel.get_or_none(Cancel.id == cancel_id)
+    return cancel.order_id if cancel else None
 
 
 def accept(cancel_id: int) -> None:
@@ -71,7 +81,12 @@ def _waiting(cancel_id: int) -> Cancel:
 
 
 def due_for_provider(provider_id: int, limit: int = 100) -> list[tuple[int, str]]:
-    """The waiting cancel requests that the provider has not been sent, with its order's number."""
+    """The waiting cancel requests that the provider has not been sent, with its order's number.
+
+    None while nothing new is sent there.
+    """
+    if purchases.is_stopped(provider_id):
+        return []
     query = (
         Cancel.select(Cancel.id, Order.provider_order)
         .join(Order)
@@ -84,17 +99,30 @@ def due_for_provider(provider_id: int, limit: int = 100) -> list[tuple[int, str]
     return rows(query.tuples())
 
 
-def record_answers(accepted: dict[int, bool]) -> None:
+class CancelAnswer(NamedTuple):
+    """What a provider said of a cancel request.
+
+    why: its words where it refused; "" where it gave none.
+    exchange: how it said so.
+    """
+
+    accepted: bool
+    why: str = ""
+    exchange: Exchange | None = None
+
+
+def record_answers(answers: Mapping[int, CancelAnswer]) -> None:
     """Record which cancel requests a provider accepted; one that it rejected is rejected here.
 
     What becomes of an order is told by its status, which is asked for at once.
     """
     with immediate(leaves=True):
-        for cancel_id, yes in accepted.items():
+        for cancel_id, (yes, why, exchange) in answers.items():
             values = {"passed_on": True} if yes else {"status": "rejected"}
             cancel = Cancel.get_by_id(cancel_id)
-            what = "accepted" if yes else "refused"
-            record_event(cancel.order_id, "sent", f"cancel request {cancel_id}: {what}")
+            what = "accepted" if yes else ": ".join(text for text in ("refused", why) if text)
+            text = f"cancel request {cancel_id}: {what}"
+            record_event(cancel.order_id, "sent", text, exchange)
             Cancel.update(**values, updated_at=now()).where(
                 Cancel.id == cancel_id, Cancel.status == "pending"
             ).execute()

@@ -16,6 +16,7 @@ from models import Order, PendingChange, Provider
 from panel.errors import OperatorError
 from panel.orders import lookup, purchases, rejections, state
 from panel.orders.events import events, record_event
+from panel.orders.exchanges import Exchange
 from panel.orders.lookup import StoredOrder
 from panel.orders.purchases import Purchase
 from panel.orders.refusal import Refusal
@@ -209,7 +210,10 @@ def _mark_as_sending(order: StoredOrder, purchase: Purchase, provider_id: int) -
         change |= _RELEASED
     if order.held_because == "funds" and order.send_at == RELEASED_AT:
         change["attempts"] = 0
-    apply_change(order, change, Event("sending", f"as service {purchase.provider_service}"))
+    # What is sent is on disk before it leaves, whatever becomes of the worker.
+    sent = Exchange(provider_id, "add", parameters)
+    event = Event("sending", f"as service {purchase.provider_service}", sent)
+    apply_change(order, change, event)
     return Outgoing(order.id, provider_id, parameters, key)
 
 
@@ -247,12 +251,15 @@ def _find_source_again(order: StoredOrder) -> Change:
     }
 
 
-def record_accepted(order_id: int, provider_order: str, poll_at: int) -> bool:
+def record_accepted(
+    order_id: int, provider_order: str, poll_at: int, answer: Exchange | None = None
+) -> bool:
     """The provider has accepted the order, under this number of its own.
 
     A number that another order has already says nothing of this one: it waits for a person.
 
     :param poll_at: when to ask for its status first, in seconds since 1970.
+    :param answer: how the provider said so.
     :returns: whether the number was no other order's.
     """
     with immediate():
@@ -262,14 +269,16 @@ def record_accepted(order_id: int, provider_order: str, poll_at: int) -> bool:
         other = holder(order.provider_id, provider_order)
         if other is not None and other != order_id:
             why = f"the provider gave the number of order {other}, {provider_order}"
-            _mark_in_doubt(order, why, resend=False)
+            _mark_in_doubt(order, why, resend=False, answer=answer)
             return False
-        _accept(order, provider_order, poll_at)
+        _accept(order, provider_order, poll_at, answer)
         return True
 
 
-def _accept(order: StoredOrder, provider_order: str, poll_at: int) -> None:
-    event = Event("sent", f"the provider's number is {provider_order}")
+def _accept(
+    order: StoredOrder, provider_order: str, poll_at: int, answer: Exchange | None = None
+) -> None:
+    event = Event("sent", f"the provider's number is {provider_order}", answer)
     apply_change(order, acceptance(order, provider_order, poll_at), event)
 
 
@@ -292,16 +301,19 @@ def acceptance(order: StoredOrder, provider_order: str, poll_at: int) -> Change:
     }
 
 
-def record_not_sent(order_id: int, why: str, retry_at: int) -> None:
+def record_not_sent(
+    order_id: int, why: str, retry_at: int, answer: Exchange | None = None
+) -> None:
     """It is certain that the provider was not reached: the order waits for another try.
 
     :param retry_at: in seconds since 1970.
+    :param answer: what was seen in place of one.
     """
     with immediate():
         order = lookup.get(order_id)
         if order.dispatch_state != state.SENDING:
             return
-        event = Event("refused", f"not sent: {why}")
+        event = Event("refused", f"not sent: {why}", answer)
         # Of an earlier try, whose outcome is not known, this one tells nothing.
         if not order.may_be_at_provider and rejections.is_abandoned(order):
             apply_change(order, rejections.abandonment(order, why), event)
@@ -314,16 +326,19 @@ def record_not_sent(order_id: int, why: str, retry_at: int) -> None:
             apply_change(order, change, event)
 
 
-def mark_in_doubt(order_id: int, why: str, resend: bool = True) -> None:
+def mark_in_doubt(
+    order_id: int, why: str, resend: bool = True, answer: Exchange | None = None
+) -> None:
     """Nobody knows whether the provider has the order: it waits for a person.
 
     A provider that takes an order under one key once is asked again instead, but not for an
     order that was moved by hand meanwhile.
 
     :param resend: False where asking again would tell nothing.
+    :param answer: what was seen, if anything was.
     """
     with immediate():
-        _mark_in_doubt(lookup.get(order_id), why, resend)
+        _mark_in_doubt(lookup.get(order_id), why, resend, answer)
 
 
 def recover_interrupted() -> int:
@@ -337,7 +352,9 @@ def recover_interrupted() -> int:
     return len(interrupted)
 
 
-def _mark_in_doubt(order: StoredOrder, why: str, resend: bool) -> None:
+def _mark_in_doubt(
+    order: StoredOrder, why: str, resend: bool, answer: Exchange | None = None
+) -> None:
     if order.dispatch_state != state.SENDING:
         return
     change: Change = {
@@ -350,7 +367,7 @@ def _mark_in_doubt(order: StoredOrder, why: str, resend: bool) -> None:
     if again and doubts < MAX_RESENDS and _takes_a_key_once(order.provider_id):
         pause_s = min(RESEND_S * 2**doubts, MAX_RESEND_S)
         change |= {"dispatch_state": state.WAITING, "send_at": now() + pause_s}
-    apply_change(order, change, Event("unknown", why))
+    apply_change(order, change, Event("unknown", why, answer))
 
 
 def _doubts(order_id: int) -> int:
@@ -365,12 +382,15 @@ def _takes_a_key_once(provider_id: int | None) -> bool:
     return provider is not None and provider.idempotent
 
 
-def record_rejected(order_id: int, why: str, refusal: Refusal, hold_s: int) -> Refusal:
+def record_rejected(
+    order_id: int, why: str, refusal: Refusal, hold_s: int, answer: Exchange | None = None
+) -> Refusal:
     """The provider clearly rejected: try the second source, wait, hold, or give the order up.
 
     What an operator taught of such a refusal goes before what it seems to mean.
 
     :param hold_s: how long the order waits for an operator where the refusal is not known.
+    :param answer: how the provider said so.
     :returns: what the refusal means, as far as anybody knows.
     """
     with immediate():
@@ -379,7 +399,7 @@ def record_rejected(order_id: int, why: str, refusal: Refusal, hold_s: int) -> R
             return refusal
         refusal = words.refusal_meaning(order.provider_id, why) or refusal
         change = rejections.after_rejection(order, why, refusal, hold_s)
-        apply_change(order, change, Event("refused", why))
+        apply_change(order, change, Event("refused", why, answer))
         if refusal == Refusal.RANGE and order.provider_id is not None:
             registry.want_sync(order.provider_id)
         return refusal

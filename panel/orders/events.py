@@ -5,6 +5,8 @@ from typing import Any
 from database.clock import now
 from database.compiled_query import CompiledQuery, param, rows
 from models import OrderEvent
+from panel.orders import exchanges
+from panel.orders.exchanges import Exchange
 
 _EVENT = CompiledQuery(
     lambda: OrderEvent.insert(
@@ -19,6 +21,11 @@ def events(order_id: int) -> list[dict[str, Any]]:
     return rows(query.dicts())
 
 
-def record_event(order_id: int, kind: str, text: str) -> None:
-    """Write down what happened to an order; to be called inside immediate()."""
-    _EVENT.run(order_id=order_id, kind=kind, text=text[:500], now=now())
+def record_event(order_id: int, kind: str, text: str, exchange: Exchange | None = None) -> None:
+    """Write down what happened to an order; to be called inside immediate().
+
+    :param exchange: the request and the answer that it is known by.
+    """
+    event_id = _EVENT.run(order_id=order_id, kind=kind, text=text[:500], now=now()).lastrowid
+    if exchange is not None:
+        exchanges.record(order_id, exchange, event_id=event_id)

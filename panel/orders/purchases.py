@@ -42,7 +42,9 @@ _PURCHASE = CompiledQuery(
     )
 )
 _STOPPED = CompiledQuery(
-    lambda: Provider.select(Provider.stopped_because).where(Provider.id == param("provider_id"))
+    lambda: Provider.select(Provider.stopped_because, Provider.paused_at).where(
+        Provider.id == param("provider_id")
+    )
 )
 
 
@@ -96,9 +98,9 @@ def dearer(order: StoredOrder) -> str:
 
 
 def is_stopped(provider_id: int) -> bool:
-    """Whether nothing is sent to a provider until an operator resumes it."""
+    """Whether nothing new is sent to a provider until an operator resumes it."""
     row = _STOPPED.row(provider_id=provider_id)
-    return row is not None and row[0] != ""
+    return row is not None and (row[0] != "" or row[1] is not None)
 
 
 def untrusted_change(provider_id: int, source_id: int) -> PendingChange | None:

@@ -15,8 +15,9 @@ from panel.errors import (
     Problem,
     RequestRejected,
 )
-from panel.orders import lookup, state
+from panel.orders import exchanges, lookup, purchases, state
 from panel.orders.events import record_event
+from panel.orders.exchanges import Asked, Exchange, not_known
 
 REFILL_FOLLOWS: dict[str, tuple[str, ...]] = {
     "pending": ("in progress", "completed", "rejected", "error"),
@@ -107,6 +108,12 @@ def statuses(account_id: int, refill_ids: list[int | None]) -> dict[int | None, 
     return found
 
 
+def order_of(refill_id: int) -> int | None:
+    """The order that a refill is about; None if there is no such refill."""
+    refill = Refill.get_or_none(Refill.id == refill_id)
+    return refill.order_id if refill else None
+
+
 def set_status(refill_id: int, status: str) -> None:
     """Move a refill on, as a person says; what the person should know of it is known then.
 
@@ -136,7 +143,12 @@ def set_status(refill_id: int, status: str) -> None:
 
 
 def next_for_provider(provider_id: int) -> tuple[int, str] | None:
-    """The next waiting refill that the provider does not know yet, with its order's number."""
+    """The next waiting refill that the provider does not know yet, with its order's number.
+
+    None while nothing new is sent there.
+    """
+    if purchases.is_stopped(provider_id):
+        return None
     query = (
         Refill.select(Refill.id, Order.provider_order)
         .join(Order)
@@ -154,7 +166,9 @@ def next_for_provider(provider_id: int) -> tuple[int, str] | None:
     return query.tuples().first()
 
 
-def record_accepted(refill_id: int, provider_refill: str, ask_after_s: int) -> None:
+def record_accepted(
+    refill_id: int, provider_refill: str, ask_after_s: int, answer: Exchange | None = None
+) -> None:
     """The provider has the refill, under this number of its own."""
     with immediate(leaves=True):
         Refill.update(
@@ -164,30 +178,43 @@ def record_accepted(refill_id: int, provider_refill: str, ask_after_s: int) -> N
             poll_at=now() + ask_after_s,
             updated_at=now(),
         ).where(Refill.id == refill_id, Refill.status == "pending").execute()
-        _record_passed_on(refill_id, f"the provider's number is {provider_refill}")
+        _record_passed_on(refill_id, f"the provider's number is {provider_refill}", answer)
 
 
-def _record_passed_on(refill_id: int, what: str) -> None:
+def _record_passed_on(refill_id: int, what: str, answer: Exchange | None) -> None:
     refill = Refill.get_by_id(refill_id)
-    record_event(refill.order_id, "sent", f"refill {refill_id}: {what}")
+    record_event(refill.order_id, "sent", f"refill {refill_id}: {what}", answer)
 
 
-def record_unnumbered(refill_id: int, why: str, retry_s: int) -> None:
+def record_rejected(refill_id: int, why: str, answer: Exchange | None = None) -> None:
+    """The provider refuses a refill for good: it is rejected here, too."""
+    with immediate(leaves=True):
+        _record_passed_on(refill_id, f"refused: {why}", answer)
+        Refill.update(status="rejected", warning="", restored=False, updated_at=now()).where(
+            Refill.id == refill_id, Refill.status == "pending"
+        ).execute()
+
+
+def record_unnumbered(
+    refill_id: int, why: str, retry_s: int, answer: Exchange | None = None
+) -> None:
     """The provider took a refill, as it seems, but gave no number to ask for it by.
 
     It is asked once more. From then on nothing tells what became of it: a person must see.
     """
-    _record_attempt(refill_id, why, retry_s, MAX_UNNUMBERED)
+    _record_attempt(refill_id, why, retry_s, MAX_UNNUMBERED, answer)
 
 
-def record_unclear(refill_id: int, why: str, retry_s: int) -> None:
+def record_unclear(refill_id: int, why: str, retry_s: int, answer: Exchange | None = None) -> None:
     """Nobody knows whether the provider took a refill: it is asked again, but not for ever."""
-    _record_attempt(refill_id, why, retry_s, MAX_UNCLEAR)
+    _record_attempt(refill_id, why, retry_s, MAX_UNCLEAR, answer)
 
 
-def _record_attempt(refill_id: int, why: str, retry_s: int, most: int) -> None:
+def _record_attempt(
+    refill_id: int, why: str, retry_s: int, most: int, answer: Exchange | None
+) -> None:
     with immediate(leaves=True):
-        _record_passed_on(refill_id, why)
+        _record_passed_on(refill_id, why, answer)
         attempts = Refill.get_by_id(refill_id).attempts + 1
         warning = f"asked for {attempts} times, without a number: {why}"
         Refill.update(
@@ -222,17 +249,29 @@ def poll_later(refill_ids: list[int], seconds: int) -> None:
         Refill.update(poll_at=now() + seconds).where(Refill.id.in_(refill_ids)).execute()
 
 
-def apply_statuses(reported: dict[int, ProviderRefill]) -> None:
+def apply_statuses(reported: dict[int, ProviderRefill], asked: Asked = not_known) -> None:
     """Apply what a provider said of refills; what cannot follow is late, and changes nothing.
 
     What is not understood becomes the warning of a refill that is open.
+
+    :param asked: tells the answer about a provider's number; kept where something changed.
     """
     with immediate():
         for refill_id, (status, odd) in reported.items():
             this = Refill.id == refill_id
-            Refill.update(warning=odd).where(this, _OPEN, Refill.warning != odd).execute()
+            warned = Refill.update(warning=odd).where(this, _OPEN, Refill.warning != odd).execute()
             before = [old for old, after in REFILL_FOLLOWS.items() if status in after]
-            if before:
-                Refill.update(status=status, updated_at=now()).where(
-                    this, Refill.status.in_(before)
-                ).execute()
+            moved = (
+                before
+                and Refill.update(status=status, updated_at=now())
+                .where(this, Refill.status.in_(before))
+                .execute()
+            )
+            if moved or (warned and odd):
+                _record_status(refill_id, str(status) if moved else odd, asked)
+
+
+def _record_status(refill_id: int, what: str, asked: Asked) -> None:
+    refill = Refill.get_by_id(refill_id)
+    if exchange := asked(refill.provider_refill):
+        exchanges.record(refill.order_id, exchange, f"refill {refill_id}: {what}")

@@ -10,11 +10,12 @@ from database.transactions import immediate
 from models import Order
 from panel.errors import OperatorError
 from panel.orders import charges, lookup, purchases, state, subscriptions
+from panel.orders.exchanges import Asked, not_known
 from panel.orders.interpret import hold, interpret, said
 from panel.orders.lookup import StoredOrder
 from panel.orders.provider_status import Charge as Charge
 from panel.orders.provider_status import ProviderStatus as ProviderStatus
-from panel.orders.transition import apply_change, apply_with_warning
+from panel.orders.transition import Change, apply_change, apply_with_warning
 from panel.providers import pending, registry, words
 from panel.providers.pending import PendingKind
 
@@ -73,7 +74,9 @@ def poll_later(order_ids: list[int], seconds: int) -> None:
             apply_change(order, {"poll_at": now() + seconds})
 
 
-def apply_statuses(reported: dict[int, ProviderStatus], poll_every_s: int) -> None:
+def apply_statuses(
+    reported: dict[int, ProviderStatus], poll_every_s: int, asked: Asked = not_known
+) -> None:
     """Apply what a provider said of orders, and say when to ask again.
 
     In one transaction; where one order's fault undoes it, in one for each order: then that
@@ -81,6 +84,7 @@ def apply_statuses(reported: dict[int, ProviderStatus], poll_every_s: int) -> No
 
     :param poll_every_s: the shortest time until an order's status is asked for again; it grows
         with the order's age.
+    :param asked: tells the answer about a provider's number; kept where something changed.
     """
     if not reported:
         return
@@ -89,20 +93,20 @@ def apply_statuses(reported: dict[int, ProviderStatus], poll_every_s: int) -> No
             orders = lookup.get_many(list(reported))
             meanings = _meanings(orders)
             for order in orders:
-                _apply(order, reported[order.id], meanings, poll_every_s)
+                _apply(order, reported[order.id], meanings, poll_every_s, asked)
     except Exception as error:
         if unavailable.reason(error):
             raise
         log.exception("the statuses of %d orders: applied one by one now", len(reported))
         for order_id, status in reported.items():
-            _apply_alone(order_id, status, poll_every_s)
+            _apply_alone(order_id, status, poll_every_s, asked)
 
 
-def _apply_alone(order_id: int, reported: ProviderStatus, poll_every_s: int) -> None:
+def _apply_alone(order_id: int, reported: ProviderStatus, poll_every_s: int, asked: Asked) -> None:
     try:
         with immediate():
             for order in (orders := lookup.get_many([order_id])):
-                _apply(order, reported, _meanings(orders), poll_every_s)
+                _apply(order, reported, _meanings(orders), poll_every_s, asked)
     except Exception as error:
         if unavailable.reason(error):
             raise
@@ -110,7 +114,8 @@ def _apply_alone(order_id: int, reported: ProviderStatus, poll_every_s: int) -> 
         why = f"its status cannot be applied: an internal error ({type(error).__name__})"
         with immediate():
             for order in lookup.get_many([order_id]):
-                apply_with_warning(order, {"poll_at": now() + POLL_SLOWEST_S, "warning": why})
+                put_off: Change = {"poll_at": now() + POLL_SLOWEST_S, "warning": why}
+                apply_with_warning(order, put_off, asked)
 
 
 def _meanings(orders: Iterable[StoredOrder]) -> Meanings:
@@ -119,7 +124,11 @@ def _meanings(orders: Iterable[StoredOrder]) -> Meanings:
 
 
 def _apply(
-    order: StoredOrder, reported: ProviderStatus, meanings: Meanings, poll_every_s: int
+    order: StoredOrder,
+    reported: ProviderStatus,
+    meanings: Meanings,
+    poll_every_s: int,
+    asked: Asked,
 ) -> None:
     reported = _as_taught(reported, meanings.get(order.provider_id, {}))
     change = interpret(order, reported)
@@ -130,10 +139,10 @@ def _apply(
     least_s = poll_every_s * (HELD_SLOWER if is_waiting else 1)
     poll_at = now() + min(max(least_s, age_s // 20), POLL_SLOWEST_S)
     try:
-        apply_with_warning(order, {**change, "poll_at": poll_at})
+        apply_with_warning(order, {**change, "poll_at": poll_at}, asked)
     except OperatorError as error:
         held = hold(order, "status", said(reported), str(error))
-        apply_with_warning(order, {**held, "poll_at": poll_at})
+        apply_with_warning(order, {**held, "poll_at": poll_at}, asked)
     charged = charges.too_high(order, reported)
     if charged is not None:
         _question_price(order, charged)

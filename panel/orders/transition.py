@@ -15,8 +15,9 @@ from database.transactions import immediate
 from models import Cancel, Order
 from panel import ledger, money
 from panel.errors import OperatorError
-from panel.orders import lookup, state
+from panel.orders import exchanges, lookup, state
 from panel.orders.events import record_event
+from panel.orders.exchanges import Asked, Exchange, not_known
 from panel.orders.lookup import StoredOrder
 
 
@@ -48,10 +49,14 @@ class Change(TypedDict, total=False):
 
 
 class Event(NamedTuple):
-    """What is written into an order's history: the kind (schema.sql has them all) and a text."""
+    """What is written into an order's history: the kind (schema.sql has them all) and a text.
+
+    exchange: the request and the answer that it is known by.
+    """
 
     kind: str
     text: str
+    exchange: Exchange | None = None
 
 
 _VISIBLE = ("status", "start_count", "remains")
@@ -152,7 +157,7 @@ def apply_change(order: StoredOrder, change: Change, event: Event | None = None)
         _update(tuple(sorted(values))).run(id=order.id, **values)
         _follow_up(order, values)
     if event is not None:
-        record_event(order.id, event.kind, event.text)
+        record_event(order.id, *event)
 
 
 def foresee(order: StoredOrder, change: Change) -> dict[str, Any]:
@@ -163,14 +168,23 @@ def foresee(order: StoredOrder, change: Change) -> dict[str, Any]:
     return _changed_columns(order, change)
 
 
-def apply_with_warning(order: StoredOrder, change: Change) -> None:
+def apply_with_warning(order: StoredOrder, change: Change, asked: Asked = not_known) -> None:
     """Apply a change as apply_change() does; a warning that is new goes into the history.
 
     One that differs from the last only in its numbers is not new: a provider may count requests.
+
+    :param asked: tells the answer behind the change, which is kept where it is news.
     """
     warning = change.get("warning", "")
-    is_new = warning and _without_numbers(warning) != _without_numbers(order.warning)
-    apply_change(order, change, Event("warning", warning) if is_new else None)
+    if warning and _without_numbers(warning) != _without_numbers(order.warning):
+        event = Event("warning", warning, asked(order.provider_order))
+        apply_change(order, change, event)
+        return
+    apply_change(order, change)
+    status = change.get("status", order.status)
+    if status != order.status and (exchange := asked(order.provider_order)):
+        remain = f", {change['remains']} remain" if change.get("remains") else ""
+        exchanges.record(order.id, exchange, f"{status}{remain} (before: {order.status})")
 
 
 def _without_numbers(text: str) -> str:

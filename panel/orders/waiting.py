@@ -76,7 +76,7 @@ def _merged(one: WaitingWord, other: WaitingWord) -> WaitingWord:
 
 
 def waiting_for_funds() -> list[tuple[str, str, int, int, int]]:
-    """The providers at which orders wait for funds.
+    """The providers at which orders wait for funds, but for those that an operator has paused.
 
     :returns: for each its name, our balance there as it writes it, how many orders wait, and the
         oldest and the newest of them.
@@ -87,6 +87,7 @@ def waiting_for_funds() -> list[tuple[str, str, int, int, int]]:
             Provider.name, Provider.balance, fn.COUNT(Order.id), fn.MIN(Order.id), fn.MAX(Order.id)
         )
         .join(Provider)
+        .where(Provider.paused_at.is_null())
         .group_by(Provider.id)
         .order_by(Provider.name)
     )
@@ -107,8 +108,8 @@ def unclear_orders(limit: int) -> list[dict[str, Any]]:
 def unmoved(since: int, limit: int) -> list[tuple[int, int, str | None]]:
     """Open orders that have not moved since a time; in no order, or all would have to be sorted.
 
-    Not those that wait for a person by name, and not what has times of its own: subscriptions, the
-    whole of a drip-feed, and one whose runs are farther apart than this.
+    Not those that wait for a person by name or for a provider that is paused, and not what has
+    times of its own: subscriptions, the whole of a drip-feed, one whose runs are farther apart.
 
     :returns: for each its number, when it moved last, and its provider's name; None by hand.
     """
@@ -123,6 +124,7 @@ def unmoved(since: int, limit: int) -> list[tuple[int, int, str | None]]:
             Order.restored == 0,
             Order.dispatch_state.not_in((state.IN_REVIEW, state.IN_PARTS)),
             Order.interval.is_null() | (Order.updated_at + Order.interval * 60 < since),
+            Provider.paused_at.is_null() | (Order.dispatch_state != state.WAITING),
         )
         .limit(limit)
     )
@@ -131,6 +133,8 @@ def unmoved(since: int, limit: int) -> list[tuple[int, int, str | None]]:
 
 def waiting_long(since: int) -> list[tuple[str, int, int, str]]:
     """The providers for which orders wait that were placed before a time, and are not held.
+
+    Not those that are stopped or paused.
 
     :returns: for each its name, how many wait, the oldest, and the warning of that one.
     """
@@ -141,7 +145,7 @@ def waiting_long(since: int) -> list[tuple[str, int, int, str]]:
         .join(Provider)
         .where(Order.id.in_(of_state), Order.held_because == "")
         .where(Order.provider == Provider.id, Order.created_at < since, Order.warning != "")
-        .where(Provider.stopped_because == "")
+        .where(Provider.stopped_because == "", Provider.paused_at.is_null())
         .group_by(Provider.id)
         .order_by(Provider.name)
     )

@@ -218,6 +218,19 @@ def mark_up(
     return changes
 
 
+def fix_rates(service_ids: Collection[int]) -> None:
+    """Let the rates of services follow their costs no longer.
+
+    :raises OperatorError: for no services, or no such service; then nothing is changed.
+    """
+    if not service_ids:
+        raise OperatorError("no services were given")
+    with immediate():
+        for number in service_ids:
+            services.get(number)
+            Service.update(markup_ppm=None).where(Service.id == number).execute()
+
+
 def _mark_up(service_id: int, markup_ppm: int, round_micros: int) -> CatalogueChange:
     service = services.get(service_id)
     source = Source.get_or_none(Source.service == service_id, Source.source_rank == 1)

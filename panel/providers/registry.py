@@ -41,11 +41,29 @@ def is_address(url: str) -> bool:
     return url == SANDBOX_URL or _URL.fullmatch(url) is not None
 
 
-def _check_address(url: str) -> None:
+def check_address(url: str) -> None:
+    """Refuse what cannot be a provider's address. It is not repeated: people paste keys there."""
     if not is_address(url):
         raise OperatorError(
-            f"the address {url!r} cannot be used: write https://panel.example/api/v2, "
-            f"or {SANDBOX_URL} for the built-in sandbox"
+            "the address cannot be used: write https://panel.example/api/v2, or "
+            f"{SANDBOX_URL} for the built-in sandbox",
+            "url",
+        )
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be a provider's name."""
+    if not _NAME.fullmatch(name):
+        raise OperatorError(
+            f"the name {name!r} cannot be used: 1 to 64 letters, digits and . _ -", "name"
+        )
+
+
+def check_requests_per_minute(number: int) -> None:
+    """Refuse what cannot be a rate limit."""
+    if not 1 <= number <= 10**6:
+        raise OperatorError(
+            "the requests per minute must be from 1 to 1000000", "requests_per_minute"
         )
 
 
@@ -54,13 +72,21 @@ def check(name: str, url: str, requests_per_minute: int) -> None:
 
     :raises OperatorError: naming what cannot be used, or that the name is taken.
     """
-    if not _NAME.fullmatch(name):
-        raise OperatorError(f"the name {name!r} cannot be used: 1 to 64 letters, digits and . _ -")
-    _check_address(url)
-    if not 1 <= requests_per_minute <= 10**6:
-        raise OperatorError("the requests per minute must be from 1 to 1000000")
+    check_name(name)
+    check_address(url)
+    check_requests_per_minute(requests_per_minute)
     if Provider.get_or_none(Provider.name == name, Provider.active) is not None:
-        raise OperatorError(f"there is a provider {name} already")
+        raise OperatorError(f"there is a provider {name} already", "name")
+
+
+def check_key(url: str, key: str) -> None:
+    """Refuse what cannot be the key of a provider at this address.
+
+    :raises OperatorError: if it cannot.
+    """
+    is_key = key and key.isprintable() and key.isascii() and " " not in key
+    if url != SANDBOX_URL and not is_key:
+        raise OperatorError("the key must be printable characters without blanks", "key")
 
 
 def add(
@@ -78,8 +104,7 @@ def add(
     :raises OperatorError: as check() does; or for a key that cannot be used, or none.
     """
     check(name, url, requests_per_minute)
-    if url != SANDBOX_URL and not (key and key.isprintable() and key.isascii()):
-        raise OperatorError("the key must be printable characters")
+    check_key(url, key)
     values = {
         "url": url,
         "key": key,
@@ -94,6 +119,7 @@ def add(
         "sync_wanted": False,
         "stopped_because": "",
         "moved_to": "",
+        "paused_at": None,
     }
     with immediate():
         Provider.insert(name=name, **values).on_conflict(
@@ -178,29 +204,46 @@ def want_sync(provider_id: int, wanted: bool = True) -> None:
     ).execute()
 
 
-def stop(provider_id: int, why: str, moved_to: str = "") -> None:
+def stop(provider_id: int, why: str, moved_to: str = "", url: str | None = None) -> bool:
     """Send nothing more to a provider until an operator resumes it.
 
     :param moved_to: the address that it redirects to, if it does.
+    :param url: the address that was asked: what another one does says nothing of the present one.
+    :returns: whether it is still its address.
     """
     with immediate():
-        Provider.update(stopped_because=why[:300], moved_to=moved_to[:300]).where(
+        stopped = Provider.update(stopped_because=why[:300], moved_to=moved_to[:300]).where(
             Provider.id == provider_id
-        ).execute()
+        )
+        if url is not None:
+            stopped = stopped.where(Provider.url == url)
+        return stopped.execute() > 0
+
+
+def pause(name: str) -> None:
+    """Send nothing new to a provider until an operator resumes it; what it has is followed.
+
+    :raises OperatorError: for no such provider, or one that is paused already.
+    """
+    with immediate():
+        provider = get(name)
+        if provider.paused_at is not None:
+            raise OperatorError(f"provider {name} is paused already")
+        Provider.update(paused_at=now()).where(Provider.id == provider.id).execute()
 
 
 def resume(name: str, url: str | None = None) -> Provider:
-    """Let a provider that was stopped work again.
+    """Let a provider that was stopped or paused work again.
 
     :param url: its new address, where it has moved; None for the present one.
     :returns: its row as it is then.
     :raises OperatorError: for no such provider, or an address that cannot be used.
     """
     if url is not None:
-        _check_address(url)
+        check_address(url)
     with immediate():
         provider = get(name)
-        values: dict[str, Any] = {"stopped_because": "", "moved_to": ""}
+        values: dict[str, Any] = {"stopped_because": "", "moved_to": "", "paused_at": None}
         if url is not None and url != provider.url:
             values |= {"url": url, "idempotent": False}  # until the new address says so
         Provider.update(**values).where(Provider.id == provider.id).execute()

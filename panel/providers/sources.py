@@ -5,11 +5,16 @@ from typing import Any
 from database.compiled_query import rows
 from database.transactions import immediate
 from models import Provider, Service, Source
+from panel import services
 from panel.errors import OperatorError
 from panel.money import format_exact
 from panel.providers import pending
+from panel.providers.follow import rate_at
 from panel.providers.listing import Listing
 from panel.services import MAX_RATE_MICROS
+
+RANKS = {1: "source", 2: "second source"}
+"""What each rank is called."""
 
 
 def link(service_id: int, provider_id: int, listing: Listing, source_rank: int = 1) -> None:
@@ -39,7 +44,15 @@ def link(service_id: int, provider_id: int, listing: Listing, source_rank: int =
 
 
 def set_source(service_id: int, provider_id: int, listing: Listing, source_rank: int) -> None:
-    """Say where a service is bought, first or second.
+    """Say where a service is bought, as put() does, in a transaction of its own."""
+    with immediate():
+        put(service_id, provider_id, listing, source_rank)
+
+
+def put(service_id: int, provider_id: int, listing: Listing, source_rank: int) -> None:
+    """Say where a service is bought, first or second; to be called inside immediate().
+
+    A rate with a markup follows the cost at the first source.
 
     :raises OperatorError: for a second source without a first, or a cost above MAX_RATE_MICROS.
     """
@@ -47,14 +60,46 @@ def set_source(service_id: int, provider_id: int, listing: Listing, source_rank:
         raise OperatorError(
             f"the provider's rate, {format_exact(listing.rate_micros)}, is too high"
         )
-    with immediate():
-        first = Source.get_or_none(Source.service == service_id, Source.source_rank == 1)
-        if source_rank == 2 and first is None:
-            raise OperatorError(f"service {service_id} has no first source yet")
-        link(service_id, provider_id, listing, source_rank)
-        pending.update_held([service_id])
-        # Whether it is sold depends on its cost, and the catalogue's version counts services.
-        Service.update(held=Service.held).where(Service.id == service_id).execute()
+    if source_rank == 2 and find(service_id, 1) is None:
+        raise OperatorError(f"service {service_id} has no first source yet", "source")
+    link(service_id, provider_id, listing, source_rank)
+    _settle(service_id)
+
+
+def find(service_id: int, source_rank: int) -> Source | None:
+    """Where a service is bought first (1) or second (2), if it is."""
+    return Source.get_or_none(Source.service == service_id, Source.source_rank == source_rank)
+
+
+def remove(service_id: int, source_rank: int) -> None:
+    """Buy a service there no longer; to be called inside immediate().
+
+    A second source takes the place of the first. A service without any is fulfilled by hand, and
+    its rate follows nothing any more.
+
+    :raises OperatorError: if it has no such source.
+    """
+    source = find(service_id, source_rank)
+    if source is None:
+        raise OperatorError(f"service {service_id} has no {RANKS[source_rank]}")
+    pending.remove_all_of_source(source.id)
+    Source.delete().where(Source.id == source.id).execute()
+    Source.update(source_rank=1).where(
+        Source.service == service_id, Source.source_rank == source_rank + 1
+    ).execute()
+    if find(service_id, 1) is None:
+        Service.update(markup_ppm=None).where(Service.id == service_id).execute()
+    _settle(service_id)
+
+
+def _settle(service_id: int) -> None:
+    """Bring what depends on a service's sources up to date: its rate, and whether it is held."""
+    pending.update_held([service_id])
+    service, first = services.get(service_id), find(service_id, 1)
+    rate = service.rate_micros if first is None else rate_at(service, first.cost_micros)
+    # Written though it may be the same: whether a service is sold depends on its cost, and the
+    # catalogue's version counts services that were written.
+    Service.update(rate_micros=rate).where(Service.id == service_id).execute()
 
 
 def sources(service_id: int) -> list[dict[str, Any]]:
@@ -66,6 +111,17 @@ def sources(service_id: int) -> list[dict[str, Any]]:
         .order_by(Source.source_rank)
     )
     return rows(query.dicts())
+
+
+def bought_at(provider_id: int, provider_service: str | None = None) -> set[int]:
+    """The numbers of the services that are bought at a provider, first or second.
+
+    :param provider_service: only what has this number there.
+    """
+    query = Source.select(Source.service).where(Source.provider == provider_id)
+    if provider_service is not None:
+        query = query.where(Source.provider_service == provider_service)
+    return {number for (number,) in rows(query.tuples())}
 
 
 def cost(service_id: int) -> int:

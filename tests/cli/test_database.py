@@ -175,6 +175,9 @@ def port_9123(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "9123")
 
 
+NOTHING_ADDED = "Nothing is added: there are customers or services already.\n"
+
+
 @pytest.mark.usefixtures("port_9123")
 def test_the_demo_fills_an_empty_database_once(call: Call) -> None:
     result = call("demo")
@@ -189,7 +192,9 @@ def test_the_demo_fills_an_empty_database_once(call: Call) -> None:
 
     before = everything()
     again = call("demo")
-    assert (again.exit_code, again.output) == (0, "")
+    assert (again.exit_code, again.output) == (0, NOTHING_ADDED)
+    quiet = call("demo --quiet")
+    assert (quiet.exit_code, quiet.output) == (0, "")
     assert everything() == before
 
 
@@ -207,7 +212,7 @@ def test_the_demo_leaves_an_operators_own_database_alone(call: Call, line: str) 
     assert call(line).exit_code == 0
     before = everything()
     result = call("demo")
-    assert (result.exit_code, result.output) == (0, "")
+    assert (result.exit_code, result.output) == (0, NOTHING_ADDED)
     assert everything() == before
 
 

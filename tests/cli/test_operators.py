@@ -29,6 +29,32 @@ def test_operators_are_added_listed_and_removed_by_command(runner: FlaskCliRunne
     ]
 
 
+def test_a_password_comes_from_the_environment_and_what_was_typed_ahead_is_not_read(
+    runner: FlaskCliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*args: str) -> tuple[int, str]:
+        named = ("operator", *args, "--password-env", "OLGAS")
+        result = runner.invoke(args=named, input="the next line of a paste\n")
+        return result.exit_code, result.output
+
+    monkeypatch.setenv("OLGAS", PASSWORD)
+    code, told = run("add", "olga")
+    assert (code, PASSWORD in told) == (0, False)
+    assert operators.sign_in("olga", PASSWORD) is not None
+    monkeypatch.setenv("OLGAS", "another password")
+    assert run("password", "olga")[0] == 0
+    assert operators.sign_in("olga", "another password") is not None
+    for nothing in (lambda: monkeypatch.setenv("OLGAS", ""), lambda: monkeypatch.delenv("OLGAS")):
+        nothing()
+        for args in (("add", "otto"), ("password", "olga")):
+            code, told = run(*args)
+            assert (code, "the environment variable OLGAS is not set" in told) == (2, True)
+    monkeypatch.setenv("OLGAS", "short")
+    code, told = run("password", "olga")
+    assert (code, "at least 10 characters" in told) == (2, True)
+    assert operators.sign_in("olga", "another password") is not None
+
+
 @pytest.mark.parametrize(
     ("args", "typed", "why"),
     [

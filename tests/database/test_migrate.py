@@ -458,15 +458,16 @@ def contents(path: Path) -> dict[str, list[Row]]:
 NEW_TABLES = {
     "pending_changes", "provider_words", "asked_singly", "identity", "task_runs", "alerts",
     "recovery_codes", "operator_sessions", "operator_devices", "sign_in_failures",
-    "alert_tellings",
+    "alert_tellings", "exchanges",
 }  # fmt: skip
 OF_LINKS = "order_links"
 """The index of links, and the beginning of the names of the tables that FTS5 keeps it in."""
 ADDED: dict[str, Row] = {
-    "services": {"held": 0},
+    "services": {"held": 0, "description": ""},
     "providers": {
         "exchange_ppt": None, "exchange_at": None, "sync_wanted": 0, "stopped_because": "",
         "moved_to": "", "prices_at": None, "failing_because": "", "failing_since": None,
+        "paused_at": None,
     },
     "sources": {"name": "", "category": "", "cost_before_micros": None, "risen_at": None},
     "orders": {
@@ -499,6 +500,9 @@ def added(table: str, row: Row) -> Row:
     if table == "providers":
         currency = row["balance"].partition(" ")[2]
         return {**ADDED[table], "currency": currency}
+    if table == "audit_lines":
+        of_order = re.match(r"order (\d+):", row["act"])
+        return {"order_id": int(of_order[1]) if of_order else None}
     return ADDED.get(table, {})
 
 

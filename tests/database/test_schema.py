@@ -169,8 +169,8 @@ def filled(request: pytest.FixtureRequest, schema: Sql) -> Sql:
         INSERT INTO ledger_entries VALUES (4, 2, 'refund', 50000, 0, 2, '', 0);
         INSERT INTO refills VALUES (1, 1, 'pending', 0, 0);
         INSERT INTO cancels VALUES (1, 1, 'pending', 0, 0);
-        INSERT INTO audit_lines VALUES (1, 'olga', '192.0.2.1', 'order 1: fail', 'done', 0);
-        INSERT INTO audit_lines VALUES (2, 'olga', '192.0.2.1', 'order 2: fail', 'begun', 0);
+        INSERT INTO audit_lines VALUES (1, 'olga', '192.0.2.1', 'order 1: fail', 'done', 0, 1);
+        INSERT INTO audit_lines VALUES (2, 'olga', '192.0.2.1', 'order 2: fail', 'begun', 0, 2);
         """)
     )
     return schema
@@ -252,6 +252,9 @@ REFUSED = {
     "min above max": (service(min="2"), "CHECK"),
     "an update to min above max": ("UPDATE services SET max = 9", "CHECK"),
     "max beyond all bounds": (service(max="1000000001"), "CHECK"),
+    "a description beyond all bounds": (
+        "UPDATE services SET description = printf('%10001d', 0)", "CHECK"
+    ),
     "a flag of 2": (service(flag="2"), "CHECK"),
     "an order of nobody": (order(account="9"), "FOREIGN KEY"),
     "an order of no service": (order(service="9"), "FOREIGN KEY"),
@@ -317,9 +320,12 @@ REFUSED = {
     "another act of an open audit line": (
         "UPDATE audit_lines SET act = 'x' WHERE id = 2", "never changed"
     ),
+    "another order of an open audit line": (
+        "UPDATE audit_lines SET order_id = 1 WHERE id = 2", "never changed"
+    ),
     "an audit line deleted": ("DELETE FROM audit_lines WHERE id = 2", "never deleted"),
     "an audit line replaced": (
-        "REPLACE INTO audit_lines VALUES (1, 'olga', '', 'x', 'done', 0)", "never replaced"
+        "REPLACE INTO audit_lines VALUES (1, 'olga', '', 'x', 'done', 0, 1)", "never replaced"
     ),
 }  # fmt: skip
 

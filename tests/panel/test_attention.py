@@ -15,6 +15,7 @@ from support.trouble import (
     cancel_by_hand,
     change,
     in_review,
+    paused,
     provider,
     refill_by_hand,
     refill_without_number,
@@ -100,6 +101,14 @@ CASES = {
         provider(stopped_because="an unclear redirect"),
         Kind.STOPPED,
         "Nothing is sent to up: an unclear redirect.",
+        ("flask provider resume up",),
+        "up",
+    ),
+    "a paused provider": Case(
+        paused,
+        Kind.PAUSED,
+        "up is paused since 1970-01-02 00:00 UTC, and nothing new is sent there. 2 orders and 1 "
+        "refill wait.",
         ("flask provider resume up",),
         "up",
     ),

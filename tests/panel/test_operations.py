@@ -84,6 +84,7 @@ def filled(cast: SimpleNamespace) -> SimpleNamespace:
     spare = registry.add("spare", registry.SANDBOX_URL, "", 60).id
     words.teach("spare", "Done!", "Completed")
     registry.add("dear", "https://p.example/api/v2", KEY, 60, "EUR")
+    registry.add("other", "https://o.example/api/v2", "an-old-key", 60)
     source = Source.get(Source.service == 1)
     pending.add(source.provider_id, PendingKind.FALL, "1000000", "1", source.id)
     pending.add(spare, PendingKind.LOSS, "9", "1")
@@ -97,6 +98,9 @@ SERVICE = {
 }  # fmt: skip
 ADDED = {"name": "New", "category": "Social", "type": "Default", "rate_micros": "5", "min": "1",
          "max": "9"}  # fmt: skip
+
+PACK = {"name": "Pack", "category": "Video", "type": "Package", "rate_micros": "3.9", "min": "1",
+        "max": "1", "cancel": "y"}  # fmt: skip
 
 BOTH = [
     ("user add carol --balance 25.5", ("customers", {"name": "carol", "balance": "25.5"}),
@@ -124,6 +128,27 @@ BOTH = [
      ("services/1", {**SERVICE, "rate_micros": "4.5", "min": "20", "sort_order": "7",
                      "refill": ""}),
      ["service 1: set rate 4.50, min 20, refill no, position 7"]),
+    ("service edit 1 --rate 5.5 --dripfeed --one-per-link --description Quick",
+     ("services/1", {**SERVICE, "rate_micros": "5.5", "dripfeed": "y", "one_per_link": "y",
+                     "description": " Quick\r\n"}),
+     ["service 1: set rate 5.50, dripfeed yes, one_per_link yes, description 'Quick'"]),
+    ("service add --name New --category Social --rate 5 --min 1 --max 9 --description Quick "
+     "--source spare 2 --second-source sandbox 1",
+     ("services/add", {**ADDED, "description": "Quick", "source": "spare", "source_theirs": "2",
+                       "second": "sandbox", "second_theirs": "1"}),
+     ["service New: add, source spare, service 2, second source sandbox, service 1"]),
+    ("service source 3 spare 2",
+     ("services/3", {**PACK, "source": "spare", "source_theirs": "2"}),
+     ["service 3: source spare, service 2"]),
+    ("service source 1 spare 2 --second",
+     ("services/1", {**SERVICE, "second": "spare", "second_theirs": "2"}),
+     ["service 1: second source spare, service 2"]),
+    ("service source 1 --remove", ("services/1/source/remove", {"rank": "1"}),
+     ["service 1: no source"]),
+    ("service source 1 --remove", ("services/1", {**SERVICE, "source": "", "source_theirs": ""}),
+     ["service 1: no source"]),
+    ("service markup none --id 1 --id 2",
+     ("services/act", {"service": ["1", "2"], "act": "fix"}), ["services 1, 2: fixed rate"]),
     ("service disable 1", ("services/act", {"service": "1", "act": "disable"}),
      ["service 1: disable"]),
     ("service enable 4", ("services/act", {"service": "4", "act": "enable"}),
@@ -152,9 +177,13 @@ BOTH = [
      ["refill 1: set completed"]),
     ("cancel accept 1", ("cancels/1/accept", {}), ["cancel request 1: accept"]),
     ("cancel reject 1", ("cancels/1/reject", {}), ["cancel request 1: reject"]),
-    ("provider add other sandbox:",
-     ("providers", {"name": "other", "url": "sandbox:", "requests_per_minute": "120"}),
-     ["provider other: add sandbox:", "provider other: test"]),
+    ("provider add new sandbox:",
+     ("providers", {"name": "new", "url": "sandbox:", "requests_per_minute": "120"}),
+     ["provider new: add sandbox:"]),
+    ("provider add new http://127.0.0.1:9/api/v2 --unchecked",
+     ("providers", {"name": "new", "url": "http://127.0.0.1:9/api/v2", "key": KEY,
+                    "requests_per_minute": "120", "unchecked": "y"}),
+     ["provider new: add http://127.0.0.1:9/api/v2, unchecked"]),
     ("provider balance spare", ("providers/spare/test", {}), ["provider spare: test"]),
     ("provider import spare --category Telegram --id 1 --markup 25%",
      ("providers/spare/import",
@@ -171,6 +200,18 @@ BOTH = [
      ["provider dear: exchange EUR 1.0825"]),
     ("provider currency dear usd", ("providers/dear/currency", {"currency": "usd"}),
      ["provider dear: currency USD"]),
+    ("provider edit spare --name extra --requests-per-minute 90",
+     ("providers/spare/edit", {"name": "extra", "url": "sandbox:", "requests_per_minute": "90"}),
+     ["provider spare: edit name extra, 90 requests per minute"]),
+    ("provider edit dear --url https://p.example/api/v3 --unchecked",
+     ("providers/dear/edit", {"name": "dear", "url": "https://p.example/api/v3",
+                              "requests_per_minute": "60", "unchecked": "y"}),
+     ["provider dear: edit address https://p.example/api/v3, unchecked"]),
+    ("provider edit other --key --unchecked",
+     ("providers/other/edit", {"name": "other", "url": "https://o.example/api/v2", "key": KEY,
+                               "requests_per_minute": "60", "unchecked": "y"}),
+     ["provider other: edit another key, unchecked"]),
+    ("provider pause spare", ("providers/spare/pause", {}), ["provider spare: pause"]),
     ("provider resume dear", ("providers/dear/resume", {}), ["provider dear: resume"]),
     ("provider resume dear --url https://new.example/api/v2",
      ("providers/dear/resume", {"url": "https://new.example/api/v2"}),
@@ -200,8 +241,6 @@ BOTH = [
 """A command, the form that does the same, and the audit's lines of both."""
 
 COMMAND_ONLY = {
-    "service source 3 spare 2": ["service 3: source spare, service 2"],
-    "service source 1 spare 2 --second": ["service 1: second source spare, service 2"],
     "operator add otto": ["operator otto: add"],
     "operator password olga": ["operator olga: new password"],
     "operator remove olga": ["operator olga: remove"],
@@ -236,7 +275,8 @@ def split(line: str) -> list[str]:
 def run(app: Flask, line: str) -> None:
     """Do something by command."""
     with app.app_context():  # the flask command pushes it too
-        result = app.test_cli_runner().invoke(args=split(line), input=f"{PASSWORD}\n")
+        typed = KEY if line.startswith("provider") else PASSWORD
+        result = app.test_cli_runner().invoke(args=split(line), input=f"{typed}\n")
     assert result.exit_code == 0, result.output
 
 
@@ -416,16 +456,16 @@ def test_no_provider_is_asked_inside_a_transaction(cast: SimpleNamespace) -> Non
                                  KEY])  # fmt: skip
 def test_a_key_that_was_pasted_into_the_address_is_not_audited(url: str, app: Flask) -> None:
     with pytest.raises(OperatorError):
-        providers.add(OLGA, "dear", url, KEY, 60)
+        providers.add(OLGA, "dear", url, KEY, 60, ask=None, ours="USD")
     ((_, _, act, outcome),) = audit()
-    assert act == "provider dear: add"
+    assert act == "provider dear: add, unchecked"
     assert outcome.startswith("refused: the address")
 
 
 def test_no_secret_is_audited(filled: SimpleNamespace, app: Flask) -> None:
     key = customers.add(OLGA, "carol")
     new = customers.rotate_key(OLGA, "carol")
-    providers.add(OLGA, "far", "https://p.example/api/v2", KEY, 60)
+    providers.add(OLGA, "far", "https://p.example/api/v2", KEY, 60, ask=None, ours="USD")
     run(app, "operator password olga")
     for secret in (key, new, KEY, PASSWORD):
         assert secret not in str(audit())

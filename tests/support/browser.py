@@ -66,22 +66,25 @@ def flawless_page(
 
     def note_message(message: ConsoleMessage) -> None:
         if not may_be_said(message):
-            wrong.append(message.text)
+            wrong.append(f"{page.url}: {message.text}")
 
     def note_request(request: Request) -> None:
         if urlsplit(request.url).netloc != urlsplit(url).netloc:
-            wrong.append(f"asked {request.url}")
+            wrong.append(f"{page.url}: asked {request.url}")
 
     page.on("console", note_message)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("pageerror", lambda error: wrong.append(f"{page.url}: {error}"))
     page.on("request", note_request)
     yield page
     context.close()
-    assert wrong == []
+    assert wrong == [], "\n".join(wrong)
 
 
-def keep_picture(page: Page, name: str) -> None:
-    """Take a picture of the whole page, where PANEL_SCREENSHOTS names a folder for it."""
+def keep_picture(page: Page, name: str, full_page: bool = True) -> None:
+    """Take a picture of the page, where PANEL_SCREENSHOTS names a folder for it.
+
+    :param full_page: False for what is seen of it without scrolling.
+    """
     if folder := os.environ.get("PANEL_SCREENSHOTS"):
         Path(folder).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=full_page)

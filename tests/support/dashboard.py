@@ -22,7 +22,8 @@ PAGES = (
     "/admin", "/admin/attention", "/admin?range=today", "/admin?range=90", "/admin/orders",
     "/admin/orders/1", "/admin/customers", "/admin/customers/alice", "/admin/services",
     "/admin/services/1", "/admin/services/add", "/admin/providers", "/admin/providers/sandbox",
-    "/admin/providers/sandbox/import", "/admin/audit", "/admin/sessions", "/admin/account",
+    "/admin/providers/sandbox/import", "/admin/providers/sandbox/catalogue",
+    "/admin/audit", "/admin/sessions", "/admin/account",
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The documents as the tests read them: sections, fenced blocks, tables and code spans."""
 
 import re
+import textwrap
 from collections.abc import Iterator
 
 from support.apps import ROOT
@@ -14,7 +15,7 @@ PAGES = {
 }
 """Everything that speaks of the present version, by its path."""
 
-NOT_FENCED = re.compile(r"^```.*?^```$", re.M | re.S)
+FENCED = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.M | re.S)
 
 
 def section(page: str, heading: str) -> str:
@@ -25,8 +26,8 @@ def section(page: str, heading: str) -> str:
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
-    """The fenced blocks: language and text."""
-    return re.findall(r"^```(\w+)\n(.*?)^```$", text, re.M | re.S)
+    """The fenced blocks, also those within a list: language and text."""
+    return [(language, textwrap.dedent(text)) for _, language, text in FENCED.findall(text)]
 
 
 def shell(*pages: str) -> str:
@@ -37,7 +38,7 @@ def shell(*pages: str) -> str:
 
 def prose(page: str) -> str:
     """A page without its fenced blocks."""
-    return NOT_FENCED.sub("", PAGES[page])
+    return FENCED.sub("", PAGES[page])
 
 
 def table(text: str, *head: str) -> list[list[str]]:

@@ -115,6 +115,16 @@ def waits_long(up: SimpleNamespace) -> None:
     Order.update(created_at=Order.created_at - 7200).execute()
 
 
+def paused(up: SimpleNamespace) -> None:
+    """A provider that an operator has paused, with a refill and two orders that wait."""
+    done = sent(up, "500")
+    transition.change(done, status="Completed")
+    refills.request(account_id(), [done])
+    new_order(up.followers)
+    new_order(up.followers)
+    provider(paused_at=86_400)(up)
+
+
 def restored(up: SimpleNamespace) -> None:
     """A refill and a cancel request that waited in a copy which was put back."""
     done, running = sent(up, "500"), sent(up, "501")

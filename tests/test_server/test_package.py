@@ -8,7 +8,7 @@ from support.apps import ROOT
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
-STAYS = {"bench", "deploy", "gunicorn.conf.py", "panel_testing", "tests"}
+STAYS = {"bench", "conftest.py", "deploy", "gunicorn.conf.py", "panel_testing", "tests"}
 """What the server inside the package does without, and the plugin itself."""
 
 

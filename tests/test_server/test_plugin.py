@@ -385,3 +385,12 @@ def test_the_documents_client_is_tested_as_shown(tmp_path: Path, site: Path) -> 
         (tmp_path / name).write_text(text)
     tests = shown["test_shop.py"].count("def test_")
     assert f"{tests} passed" in run_pytest(tmp_path, site)
+
+
+@pytest.mark.server
+def test_the_panels_own_tests_run_where_the_package_is_installed_too(site: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-k", "license", "tests/docs"],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(site)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert "1 passed" in done.stdout, done.stdout + done.stderr

@@ -12,6 +12,7 @@ from web.dashboard import (
     account,
     attention,
     audit,
+    catalogue,
     common,
     customers,
     order_list,
@@ -19,14 +20,17 @@ from web.dashboard import (
     overview,
     provider_holds,
     providers,
+    requests,
     restored,
+    service_acts,
     services,
     signin,
 )
 
 __all__ = [
-    "account", "attention", "audit", "customers", "order_list", "orders", "overview",
-    "provider_holds", "providers", "register", "restored", "services",
+    "account", "attention", "audit", "catalogue", "customers", "order_list", "orders", "overview",
+    "provider_holds", "providers", "register", "requests", "restored", "service_acts",
+    "services",
 ]  # fmt: skip
 
 
@@ -42,5 +46,6 @@ def register(app: Flask) -> None:
     app.login_manager = signin.manager  # type: ignore[attr-defined]
     app.jinja_env.globals["current_user"] = current_user
     common.add_filters(app)
+    app.jinja_env.globals.update(waiting_badge=requests.waiting_badge, waited=requests.waited)
     app.url_map.converters["number"] = common.NumberConverter
     app.register_blueprint(common.bp)

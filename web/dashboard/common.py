@@ -9,6 +9,7 @@ from flask import (
     Blueprint,
     Flask,
     Response,
+    current_app,
     flash,
     g,
     jsonify,
@@ -31,6 +32,7 @@ from panel import money, operators
 from panel.called import as_called
 from panel.errors import OperatorError, RequestRejected
 from panel.operations.audit import Actor
+from panel.provider_queries import count_text
 from panel.providers.changes import REASONS, describe
 from panel.providers.explain import describe_pending
 from panel.providers.listing import Listing
@@ -137,16 +139,26 @@ def tell(text: str, kind: str) -> None:
         flash("There are more messages; the audit lists everything.", "warning")
 
 
-def perform(operation: Callable[..., Any], *args: Any, said: str = "", **values: Any) -> Outcome:
+def perform(
+    operation: Callable[..., Any],
+    *args: Any,
+    said: str = "",
+    form: Any = None,
+    **values: Any,
+) -> Outcome:
     """Call an operation of panel.operations as the signed-in operator; show what came of it.
 
     :param args, values: what the operation takes after the actor.
     :param said: what the next page shows if it is done.
+    :param form: the form that asked for it: a field that is refused shows why beside itself.
     """
     try:
         value = operation(actor(), *args, **values)
     except (OperatorError, RequestRejected) as error:
         tell(str(error), "error")
+        field = getattr(error, "field", "")
+        if form is not None and field in form:
+            form[field].errors = (*form[field].errors, str(error))
         return Outcome(False)
     if said:
         tell(said, "done")
@@ -154,7 +166,7 @@ def perform(operation: Callable[..., Any], *args: Any, said: str = "", **values:
 
 
 def actor() -> Actor:
-    """The signed-in operator, for the audit."""
+    """Who is signed in, as operations are told it."""
     return Actor(current_user.name, request.remote_addr or "")
 
 
@@ -212,10 +224,36 @@ def ask_catalogue(row: Provider) -> list[Listing]:
 
 
 def explain_form(form: Any) -> None:
-    """Show on the next page what is wrong with each field."""
+    """Show at the head of the page what is wrong with each field; the fields show it, too."""
     for field in form:
         for error in field.errors:
             tell(f"{field.label.text}: {error}", "error")
+
+
+def show_again(endpoint: str, form: Any, **values: Any) -> Any:
+    """Show the page that a refused form was on, with what was typed, and what is wrong with it.
+
+    :param endpoint: the page's, which gets its forms from page_form().
+    :param form: the form as it was sent, or None where only the page's ticks are kept.
+    :param values: what the page's address names, such as its service.
+    """
+    g.shown = (endpoint, values)
+    g.refused = form
+    return current_app.view_functions[endpoint](**values), 422
+
+
+def page_form(kind: type[Any], **given: Any) -> Any:
+    """A form of a page: as it was typed where it was refused, else a new one.
+
+    :param given: what a new one is made from, such as `data`.
+    """
+    refused = g.get("refused")
+    return refused if type(refused) is kind else kind(formdata=None, **given)
+
+
+def is_ticked(name: str, value: object) -> bool:
+    """Whether a box was ticked in a form that was refused."""
+    return "shown" in g and str(value) in request.form.getlist(name)
 
 
 def when(seconds: int | None) -> str:
@@ -234,11 +272,20 @@ def _with_args(**changes: Any) -> str:
     """This page's address with other query arguments; None takes one away."""
     args = {**request.args.to_dict(flat=False), **changes}
     kept = {name: value for name, value in args.items() if value not in (None, "", [""])}
-    page = url_for(request.endpoint or "admin.overview_page", **(request.view_args or {}))
+    endpoint, values = _shown()
+    page = url_for(endpoint, **values)
     return f"{page}?{urlencode(kept, doseq=True)}" if kept else page
 
 
+def _shown() -> tuple[str, dict[str, Any]]:
+    """The page that is shown: the request's, or the one that a refused form was on."""
+    own = (request.endpoint or "admin.overview_page", request.view_args or {})
+    return g.get("shown", own)
+
+
 def _here() -> str:
+    if "shown" in g:
+        return inside(request.form.get("back", "")) or _with_args()
     return request.full_path.rstrip("?")
 
 
@@ -266,6 +313,9 @@ def add_filters(app: Flask) -> None:
         describe=describe,
         describe_pending=describe_pending,
         pending_value=_pending_value,
+        count_text=count_text,
         reason=lambda stored: REASONS.get(stored, stored),
     )
-    app.jinja_env.globals.update(csrf_token=generate_csrf, with_args=_with_args, here=_here)
+    app.jinja_env.globals.update(
+        csrf_token=generate_csrf, with_args=_with_args, here=_here, is_ticked=is_ticked
+    )

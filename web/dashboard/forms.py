@@ -12,13 +12,17 @@ from wtforms import (
     SelectField,
     SelectMultipleField,
     StringField,
+    TextAreaField,
 )
-from wtforms.validators import EqualTo, InputRequired, Optional
+from wtforms.validators import EqualTo, InputRequired, Optional, ValidationError
 from wtforms.widgets import TextInput
 
 from api.dialects import DIALECTS
 from panel import money, service_types
 from panel.operators import MIN_PASSWORD
+from panel.orders import state
+from panel.providers import words
+from panel.services import MAX_DESCRIPTION, plain_description
 
 REQUIRED = [InputRequired("is required")]
 PLAIN = {"autocapitalize": "none", "spellcheck": "false"}
@@ -175,6 +179,11 @@ class OwnRate(FlaskForm):
     )
 
 
+def _check_both(provider: SelectField, number: StringField) -> None:
+    if bool(provider.data) != bool((number.data or "").strip()):
+        raise ValidationError("is required" if provider.data else "needs a provider")
+
+
 class Service(FlaskForm):
     """All that can be edited of a service."""
 
@@ -189,10 +198,44 @@ class Service(FlaskForm):
     )
     refill = BooleanField("Completed orders can be refilled")
     cancel = BooleanField("Open orders can be canceled")
+    dripfeed = BooleanField("Orders can be delivered in runs (drip-feed)")
+    one_per_link = BooleanField("Only one open order per link")
+    description = TextAreaField(
+        "Description",
+        description="Customers read it on the reference page.",
+        filters=[lambda text: plain_description(text or "")],
+        render_kw={"rows": 4, "maxlength": MAX_DESCRIPTION},
+    )
+    source = SelectField(
+        "Source", description="The provider is asked for the cost.", validate_choice=False
+    )
+    source_theirs = StringField("Its number of the service", render_kw={"autocomplete": "off"})
+    second = SelectField(
+        "Second source",
+        description="Where to turn after the first clearly refuses.",
+        validate_choice=False,
+    )
+    second_theirs = StringField("Its number of the service", render_kw={"autocomplete": "off"})
+
+    def validate_source_theirs(self, field: StringField) -> None:
+        """A source is a provider and its number of the service."""
+        _check_both(self.source, field)
+
+    def validate_second_theirs(self, field: StringField) -> None:
+        """As for the first."""
+        _check_both(self.second, field)
 
     def __init__(self, *args: Any, **values: Any) -> None:
         super().__init__(*args, **values)
         self.type.choices = list(service_types.SERVICE_TYPES)
+
+
+class Move(FlaskForm):
+    """Where in the catalogue a service is to stand."""
+
+    before = IntegerField(
+        "Before service", [Optional()], description="Leave empty to move it to the end."
+    )
 
 
 class Markup(FlaskForm):
@@ -230,6 +273,22 @@ class Provider(FlaskForm):
         description="Units of our currency for one of theirs, where that is another one.",
         render_kw=DECIMAL,
     )
+    unchecked = BooleanField("Add without asking it first")
+
+
+class EditProvider(FlaskForm):
+    """All that can be edited of a provider."""
+
+    name = StringField("Name", REQUIRED, render_kw={"autocomplete": "off"})
+    url = StringField("Address", REQUIRED, render_kw={"autocomplete": "off", **PLAIN})
+    key = PasswordField(
+        "Another API key",
+        description="Leave empty to keep the present one, which is never shown.",
+        render_kw={"autocomplete": "off"},
+    )
+    requests_per_minute = IntegerField("Requests per minute", REQUIRED)
+    unchecked = BooleanField("Take address and key without asking it first")
+    same_panel = BooleanField("Another host is the same panel, with the same orders and services")
 
 
 class Exchange(FlaskForm):
@@ -238,9 +297,36 @@ class Exchange(FlaskForm):
     rate = RatioField("Rate of exchange", REQUIRED, render_kw=DECIMAL)
     currency = StringField(
         "Their currency",
+        id="exchange-currency",
         description="Only where the provider does not name it.",
         render_kw={"autocomplete": "off"},
     )
+
+
+class CurrencyChoice(FlaskForm):
+    """The currency of a provider's prices."""
+
+    currency = StringField(
+        "Currency of their prices",
+        REQUIRED,
+        id="code",
+        description="Where the provider does not name it, or to confirm that it changed to ours.",
+        render_kw={"autocomplete": "off"},
+    )
+
+
+class Word(FlaskForm):
+    """A provider's word, and what it means."""
+
+    word = StringField(
+        "A word, or a refusal", REQUIRED, render_kw={"maxlength": 300, "autocomplete": "off"}
+    )
+    meaning = SelectField("means", REQUIRED, validate_choice=False)
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        super().__init__(*args, **values)
+        meanings = (*state.FOLLOWS, *words.REFUSALS)
+        self.meaning.choices = [("", "choose"), *((text, text) for text in meanings)]
 
 
 class Import(Markup):

@@ -1,28 +1,22 @@
-"""One order: looked at, and changed by hand. order_list.py has the list and the bulk acts."""
+"""One order: all that is known of it, and what can be done by hand.
+
+order_list.py has the list and the bulk acts, order_view.py the words of the page.
+"""
 
 from typing import Any
 
-from flask import render_template, request
+from flask import Response, render_template, request
 
-from panel import queries
+from database.compiled_query import rows
+from models import LedgerEntry
+from panel import queries, request_queries
 from panel.operations import orders as operations
-from panel.operations import requests
-from panel.orders import history, refills, state
+from panel.orders import dispatch, history, lookup, parts, state
+from panel.orders.lookup import StoredOrder
 from panel.providers import words
-from web.dashboard import forms
-from web.dashboard.common import (
-    back_to,
-    bp,
-    explain_form,
-    perform,
-    tell,
-)
-from web.dashboard.order_acts import ACTS, possible
+from web.dashboard import forms, order_view
+from web.dashboard.common import back_to, bp, explain_form, number, perform, tell
 
-IN_REVIEW = (
-    "Nobody knows whether the provider has it. Look it up there, by its link and time: attach the "
-    "provider's number, or send it again if they do not have it, or give it up."
-)
 RESTORED = (
     "The database was restored from a copy, and what is done about it since is not known. Look at "
     "the provider: set what is settled there, and release the rest."
@@ -31,6 +25,8 @@ HELD = {
     "refusal": "The provider refused it with words that are not known. It is canceled and paid "
     "back when its time is over, unless you decide otherwise.",
     "funds": "It waits for funds at the provider, and goes out when our balance there has risen.",
+    "cost": "It would cost more than it was sold for. It waits until you send it all the same, or "
+    "give it up.",
     "word": "The provider tells a status that is not known. Say what it means, or set the order "
     "by hand.",
     "status": "What the provider says is not clear, and nothing is paid back on a guess. Look it "
@@ -43,51 +39,69 @@ HELD = {
 
 @bp.get("/orders/<number:order_id>")
 def order_page(order_id: int) -> str:
-    """One order with its ledger entries, history and requests."""
-    order = queries.order_details(order_id)
-    records = queries.order_records(order_id)
-    waits = _waits_since_a_restore(order, records)
-    form = forms.ChangeOrder(data=order)
-    form.status.choices = [order["status"], *state.FOLLOWS[order["status"]]]
+    """One order: what was ordered, where it is, its story, its money, and what can be done."""
+    row = queries.order_details(order_id)
+    order = order_view.stored(row)
+    requests = request_queries.of_order(order_id)
+    provider = order_view.provider_of(order)
+    story = history.history(order_id)
+    form = forms.ChangeOrder(data=row)
+    form.status.choices = [order.status, *state.FOLLOWS[order.status]]
+    in_review = order.dispatch_state == state.IN_REVIEW
     return render_template(
         "dashboard/order.html",
-        order=order,
+        order=row,
+        service_type=(service_type := order_view.service_type(order.service_id)),
+        ordered=order_view.ordered(order.parameters, service_type),
+        idempotency_key=order_view.idempotency_key(order_id),
         form=form,
         post=forms.Post() if _takes_posts(order) else None,
-        acts=possible(order) | ({"release": ACTS["release"]} if waits else {}),
-        events=history.history(order_id),
-        provider=queries.provider_names().get(order["provider"], ""),
-        refill_follows=refills.REFILL_FOLLOWS,
-        held=_why_it_waits(order) or (RESTORED if waits else ""),
+        offers=order_view.offers(order, provider),
+        undecided=in_review or order.held_because in dispatch.REFUSED,
+        known=order_view.known(order, provider, story.lines) if in_review else None,
+        held=HELD.get(order.held_because, ""),
+        restored=RESTORED if order.restored or any(one.restored for one in requests) else "",
         meanings=_meanings(order),
-        **records,
+        provider=provider,
+        story=story,
+        requests=requests,
+        entries=_entries(order_id),
+        **_parts(order),
     )
 
 
-def _waits_since_a_restore(
-    order: dict[str, Any], records: dict[str, list[dict[str, Any]]]
-) -> bool:
-    """Whether the order, its refill or its cancel request waits until it is released."""
-    return any(row["restored"] for row in (order, *records["refills"], *records["cancels"]))
+def _entries(order_id: int) -> list[dict[str, Any]]:
+    query = LedgerEntry.select().where(LedgerEntry.order == order_id).order_by(LedgerEntry.id)
+    return rows(query.dicts())
 
 
-def _why_it_waits(order: dict[str, Any]) -> str:
-    """Why an order waits for the operator, and what to do; or ''."""
-    if order["dispatch_state"] == state.IN_REVIEW and state.is_open(order["status"]):
-        return IN_REVIEW
-    return HELD.get(order["held_because"], "")
+def _parts(order: StoredOrder) -> dict[str, Any]:
+    """The parts or posts of an order, as far as it can have some."""
+    if order.runs is None and not state.is_subscription(order.quantity):
+        return {"parts": None, "sums": None}
+    page = parts.part_page(order.id, number("after"))
+    return {"parts": page, "sums": parts.part_sums(order.id)}
 
 
-def _takes_posts(order: dict[str, Any]) -> bool:
-    is_open = state.is_subscription(order["quantity"]) and state.is_open(order["status"])
-    return is_open and (order["dispatch_state"] == "" or order["held_because"] == "posts")
+def _takes_posts(order: StoredOrder) -> bool:
+    is_open = state.is_subscription(order.quantity) and state.is_open(order.status)
+    return is_open and (order.dispatch_state == "" or order.held_because == "posts")
 
 
-def _meanings(order: dict[str, Any]) -> list[str]:
+def _meanings(order: StoredOrder) -> list[str]:
     """What the words that an order is held for can be taught to mean."""
-    if order["held_because"] == "refusal":
+    if order.held_because == "refusal":
         return list(words.REFUSALS)
-    return list(state.FOLLOWS) if order["held_because"] == "word" else []
+    return list(state.FOLLOWS) if order.held_because == "word" else []
+
+
+@bp.get("/orders/<number:order_id>/ordered/<name>.txt")
+def order_text(order_id: int, name: str) -> Response:
+    """All of one parameter of an order, such as its comments, as a file."""
+    text = order_view.whole_text(lookup.get(order_id), name)
+    answer = Response(text, mimetype="text/plain")
+    answer.headers["Content-Disposition"] = f'attachment; filename="order-{order_id}-{name}.txt"'
+    return answer
 
 
 @bp.post("/orders/<number:order_id>/change")
@@ -111,7 +125,7 @@ def order_change(order_id: int) -> Any:
 def order_attach(order_id: int) -> Any:
     """Link an order in review to the provider's order."""
     theirs = request.form.get("provider_order", "").strip()
-    said = f"Order {order_id} is the provider's order {theirs}."
+    said = f"Order {order_id} is the provider's order {theirs}: its status is followed now."
     perform(operations.attach, order_id, theirs, said=said)
     return back_to("admin.order_page", order_id=order_id)
 
@@ -128,19 +142,3 @@ def order_post(order_id: int) -> Any:
     if done.done:
         tell(f"The post is order {done.value}.", "done")
     return back_to("admin.order_page", order_id=order_id)
-
-
-@bp.post("/refills/<number:refill_id>")
-def refill_set(refill_id: int) -> Any:
-    """Set the status of a refill."""
-    status = request.form.get("status", "")
-    perform(requests.set_refill, refill_id, status, said=f"Refill {refill_id} is {status}.")
-    return back_to("admin.order_list")
-
-
-@bp.post("/cancels/<number:cancel_id>/<any(accept,reject):answer>")
-def cancel_answer(cancel_id: int, answer: str) -> Any:
-    """Accept or reject a cancel request."""
-    operation = requests.accept_cancel if answer == "accept" else requests.reject_cancel
-    perform(operation, cancel_id, said=f"Cancel request {cancel_id} is {answer}ed.")
-    return back_to("admin.order_list")

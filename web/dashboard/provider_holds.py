@@ -10,7 +10,15 @@ from panel.providers import pending, policy, registry
 from panel.providers.changes import names_kept
 from panel.providers.currency import currency_code
 from web.dashboard import forms
-from web.dashboard.common import ask_catalogue, back_to, bp, explain_form, perform, tell
+from web.dashboard.common import (
+    ask_catalogue,
+    back_to,
+    bp,
+    explain_form,
+    perform,
+    show_again,
+    tell,
+)
 
 SHOWN = 500
 """The most lines of a change report that a page shows."""
@@ -19,31 +27,41 @@ SHOWN = 500
 @bp.post("/providers/<name>/exchange")
 def provider_exchange(name: str) -> Any:
     """Say what the provider's currency is worth in ours."""
-    form = forms.Exchange()
-    if not form.validate():
+    registry.get(name)
+    form, settings = forms.Exchange(), current_settings()
+    if form.validate():
+        done = perform(
+            providers.set_exchange,
+            name,
+            form.rate.data,
+            settings.currency,
+            policy.from_settings(settings),
+            currency_code(form.currency.data or ""),
+            said=f"The rate of exchange of {name} is set.",
+            form=form,
+        )
+        if done.done:
+            changes = done.value
+            return _report(name, changes) if changes else back_to("admin.provider_page", name=name)
+    else:
         explain_form(form)
-        return back_to("admin.provider_page", name=name)
-    settings = current_settings()
-    done = perform(
-        providers.set_exchange,
-        name,
-        form.rate.data,
-        settings.currency,
-        policy.from_settings(settings),
-        currency_code(form.currency.data or ""),
-        said=f"The rate of exchange of {name} is set.",
-    )
-    return _report(name, done.value) if done.value else back_to("admin.provider_page", name=name)
+    return show_again("admin.provider_page", form, name=name)
 
 
 @bp.post("/providers/<name>/currency")
 def provider_currency(name: str) -> Any:
     """Say in which currency the provider's prices are."""
-    code = currency_code(request.form.get("currency", ""))
-    ours = current_settings().currency
-    said = f"The prices of {name} are in {code}."
-    perform(providers.set_currency, name, code, ours, said=said)
-    return back_to("admin.provider_page", name=name)
+    registry.get(name)
+    form = forms.CurrencyChoice()
+    if form.validate():
+        code = currency_code(form.currency.data or "")
+        ours = current_settings().currency
+        said = f"The prices of {name} are in {code}."
+        if perform(providers.set_currency, name, code, ours, said=said, form=form).done:
+            return back_to("admin.provider_page", name=name)
+    else:
+        explain_form(form)
+    return show_again("admin.provider_page", form, name=name)
 
 
 @bp.post("/providers/<name>/confirm")
@@ -74,6 +92,13 @@ def _report(name: str, changes: list[Any]) -> str:
     )
 
 
+@bp.post("/providers/<name>/pause")
+def provider_pause(name: str) -> Any:
+    """Send nothing new to a provider."""
+    perform(providers.pause, name, said=f"Provider {name} is paused: nothing new is sent there.")
+    return back_to("admin.provider_page", name=name)
+
+
 @bp.post("/providers/<name>/resume")
 def provider_resume(name: str) -> Any:
     """Send to a provider again, at its new address where one is given."""
@@ -88,13 +113,18 @@ def provider_resume(name: str) -> Any:
 @bp.post("/providers/<name>/words")
 def provider_word(name: str) -> Any:
     """Teach what a word of the provider means."""
-    word, meaning = request.form.get("word", ""), request.form.get("meaning", "")
-    done = perform(words.teach, name, word, meaning)
-    if done.done:
-        tell(
-            f"{word!r} of {name} means {meaning}. Orders that waited: {done.value.orders}.", "done"
-        )
-    return back_to("admin.provider_page", name=name)
+    registry.get(name)
+    form = forms.Word()
+    if form.validate():
+        word, meaning = form.word.data, form.meaning.data
+        done = perform(words.teach, name, word, meaning, form=form)
+        if done.done:
+            waited = f"Orders that waited: {done.value.orders}."
+            tell(f"{word!r} of {name} means {meaning}. {waited}", "done")
+            return back_to("admin.provider_page", name=name)
+    else:
+        explain_form(form)
+    return show_again("admin.provider_page", form, name=name)
 
 
 @bp.post("/providers/<name>/words/forget")

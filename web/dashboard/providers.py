@@ -1,19 +1,16 @@
-"""Providers: added, tested, imported from, synced with, removed."""
+"""Providers: added, edited, tested, synced with, removed."""
 
 from typing import Any
 
-from flask import redirect, render_template, request, url_for
-from flask_login import current_user
+from flask import redirect, render_template, url_for
 
 from api.context import current_settings
 from models import Provider
-from panel import attention
-from panel.errors import OperatorError
+from panel import attention, provider_queries
 from panel.operations import providers
 from panel.orders import state, waiting
 from panel.providers import currency, pending, policy, registry, words
-from panel.providers.changes import CatalogueChange
-from panel.providers.listing import Listing
+from panel.providers.edit import ProviderEdit
 from web.dashboard import forms
 from web.dashboard.attention import lines
 from web.dashboard.common import (
@@ -22,7 +19,10 @@ from web.dashboard.common import (
     back_to,
     bp,
     explain_form,
+    number,
+    page_form,
     perform,
+    show_again,
     tell,
 )
 
@@ -32,19 +32,22 @@ SHOWN = 500
 
 @bp.get("/providers")
 def provider_list() -> str:
-    """All providers with our balance there."""
+    """Providers with their state, our balance there, and what waits."""
     threshold = current_settings().low_balance
-    rows = [(row, registry.is_low(row, threshold)) for row in registry.listing()]
-    return render_template("dashboard/providers.html", providers=rows, form=forms.Provider())
+    page = provider_queries.provider_page(number("after"))
+    for row in page.rows:
+        row["low"] = registry.is_low(Provider(**row), threshold)
+        row["work"] = provider_queries.work_of(row["id"])
+    return render_template("dashboard/providers.html", page=page, form=page_form(forms.Provider))
 
 
 @bp.post("/providers")
 def provider_add() -> Any:
-    """Add a provider, and test it."""
+    """Add a provider that answers, or without asking it."""
     form = forms.Provider()
     if not form.validate():
         explain_form(form)
-        return back_to("admin.provider_list")
+        return show_again("admin.provider_list", form)
     name = form.name.data
     added = perform(
         providers.add,
@@ -54,11 +57,16 @@ def provider_add() -> Any:
         form.requests_per_minute.data,
         currency.currency_code(form.currency.data or ""),
         form.exchange.data,
-        said=f"Provider {name} is added.",
+        ask=None if form.unchecked.data else ask_account,
+        ours=current_settings().currency,
+        form=form,
     )
     if not added.done:
-        return back_to("admin.provider_list")
-    _test(name)
+        return show_again("admin.provider_list", form)
+    told = (
+        "It was not asked." if form.unchecked.data else f"Our balance there: {added.value.balance}"
+    )
+    tell(f"Provider {name} is added. {told}", "done")
     return redirect(url_for("admin.provider_page", name=name))
 
 
@@ -67,20 +75,64 @@ def provider_page(name: str) -> str:
     """One provider, with what waits for an operator about it."""
     row, settings = registry.get(name), current_settings()
     exchange = currency.exchange(row, settings.currency)
+    changes = {change.kind: change for change in pending.of_provider(row.id)}
+    changed = changes.get(pending.PendingKind.CURRENCY)
     return render_template(
         "dashboard/provider.html",
         provider=row,
         theirs=exchange.theirs,
         exchange_is_old=currency.is_old(row, settings.currency, settings.exchange_days),
-        exchange=forms.Exchange(data={"rate": row.exchange_ppt}),
+        edit=page_form(forms.EditProvider, data=_data(row)),
+        exchange=page_form(forms.Exchange, data={"rate": row.exchange_ppt}),
+        code=page_form(forms.CurrencyChoice, data={"currency": changed.after if changed else ""}),
+        word=page_form(forms.Word),
+        work=provider_queries.work_of(row.id),
         waiting=lines(attention.of_provider(settings, name)),
-        changes={change.kind: change for change in pending.of_provider(row.id)},
+        changes=changes,
         changed_services=len(pending.to_decide(row.id)),
         unknown_words=waiting.unknown_words(row.id),
         taught=words.listing(name),
         statuses=list(state.FOLLOWS),
         refusals=list(words.REFUSALS),
     )
+
+
+def _data(row: Provider) -> dict[str, Any]:
+    """What the form of a provider begins with: never its key."""
+    return {
+        "name": row.name, "url": row.url, "requests_per_minute": row.requests_per_minute,
+    }  # fmt: skip
+
+
+@bp.post("/providers/<name>/edit")
+def provider_edit(name: str) -> Any:
+    """Change a provider's name, address, key or rate limit, if it answers so."""
+    row = registry.get(name)
+    form = forms.EditProvider()
+    if not form.validate():
+        explain_form(form)
+        return show_again("admin.provider_page", form, name=name)
+    present = _data(row)
+    changed = {field: form[field].data for field in present if form[field].data != present[field]}
+    wanted = ProviderEdit(key=form.key.data or None, **changed)
+    if wanted == ProviderEdit():
+        return redirect(url_for("admin.provider_page", name=name))
+    edited = perform(
+        providers.edit,
+        name,
+        wanted,
+        ask_account,
+        current_settings().currency,
+        unchecked=form.unchecked.data,
+        same_panel=form.same_panel.data,
+        form=form,
+    )
+    if not edited.done:
+        return show_again("admin.provider_page", form, name=name)
+    balance = edited.value.balance
+    told = f" It answers. Our balance there: {balance}" if balance is not None else ""
+    tell(f"Provider {edited.value.name} is changed.{told}", "done")
+    return redirect(url_for("admin.provider_page", name=edited.value.name))
 
 
 @bp.post("/providers/<name>/test")
@@ -104,73 +156,6 @@ def provider_remove(name: str) -> Any:
         return back_to("admin.provider_page", name=name)
     tell(f"Provider {name} is removed; {removed.value} services were disabled.", "done")
     return redirect(url_for("admin.provider_list"))
-
-
-@bp.route("/providers/<name>/import", methods=["GET", "POST"])
-def provider_import(name: str) -> Any:
-    """Choose services of the provider and a markup, preview the import, then do it.
-
-    For a viewer, the provider is not asked.
-    """
-    row = registry.get(name)
-    listings = _catalogue(row) if current_user.may_change else None
-    form = forms.Import()
-    form.categories.choices = _categories(listings or [])
-    changes: list[CatalogueChange] = []
-    done = False
-    if request.method == "POST" and listings is not None:
-        if form.validate():
-            changes, done = _import(name, listings, form)
-        else:
-            explain_form(form)
-    return render_template(
-        "dashboard/import.html",
-        provider=row,
-        form=form,
-        listings=listings,
-        changes=changes[:SHOWN],
-        count=len(changes),
-        done=done,
-    )
-
-
-def _catalogue(row: Provider) -> list[Listing] | None:
-    """The provider's catalogue, or None after telling why there is none."""
-    try:
-        return ask_catalogue(row)
-    except OperatorError as error:
-        tell(str(error), "error")
-        return None
-
-
-def _categories(listings: list[Listing]) -> list[tuple[str, str]]:
-    """The choices of the form: each category, and how many services it has."""
-    counts: dict[str, int] = {}
-    for item in listings:
-        counts[item.category] = counts.get(item.category, 0) + 1
-    return [(category, f"{category} ({count})") for category, count in counts.items()]
-
-
-def _import(
-    name: str, listings: list[Listing], form: forms.Import
-) -> tuple[list[CatalogueChange], bool]:
-    """What would be imported, or was; and whether it was."""
-    ids = [text.strip() for text in (form.ids.data or "").split(",") if text.strip()]
-    wanted = providers.Import(
-        form.markup.data,
-        form.step.data,
-        form.categories.data or (),
-        ids,
-        policy.from_settings(current_settings()),
-    )
-    if request.form.get("act") == "import":
-        outcome = perform(providers.import_services, name, listings, wanted)
-        return outcome.value or [], outcome.done
-    try:
-        return providers.preview_import(name, listings, wanted), False
-    except OperatorError as error:
-        tell(str(error), "error")
-        return [], False
 
 
 @bp.post("/providers/<name>/sync")

@@ -56,7 +56,8 @@ class SignedIn(UserMixin):
 
 @manager.user_loader
 def _load(token: str) -> SignedIn | None:
-    found = operations.resume(token, device_token())
+    by_itself = request.headers.get("X-Requested-With") == "refresh"
+    found = operations.resume(token, device_token(), is_seen=not by_itself)
     return SignedIn(token, found) if found else None
 
 

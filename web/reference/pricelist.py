@@ -11,7 +11,7 @@ import time
 from typing import Any, NamedTuple
 
 from api.dialects import DIALECTS
-from panel import pricing
+from panel import pricing, services
 from panel.pricing import Offer
 from panel.service_types import SERVICE_TYPES
 
@@ -25,7 +25,8 @@ MAX_SEARCH = 200
 class Table(NamedTuple):
     """The table at one time.
 
-    rows: the entries of the `services` answer, each with how much the rate is for (`per`).
+    rows: the entries of the `services` answer, each with how much the rate is for (`per`) and with
+        its description, which is no part of the answer.
     texts: what each is searched by.
     body, packed: all of it as JSON, plain and with gzip.
     """
@@ -59,7 +60,8 @@ class Pricelist:
         """The table; whoever comes while it is read again waits for that."""
         with self._lock:
             if self._table is None or time.monotonic() - self._read_at >= FRESH_S:
-                self._table = _table(pricing.public(), self._currency, self._table)
+                offers, described = pricing.public(), services.descriptions()
+                self._table = _table(offers, described, self._currency, self._table)
                 self._read_at = time.monotonic()
             return self._table
 
@@ -75,11 +77,14 @@ class Pricelist:
         return Found(found[(page - 1) * PAGE_ROWS :][:PAGE_ROWS], len(found), page, pages)
 
 
-def _table(offers: list[Offer], currency: str, before: Table | None) -> Table:
+def _table(
+    offers: list[Offer], described: dict[int, str], currency: str, before: Table | None
+) -> Table:
     """The table of these services; the one before, if nothing has changed."""
     rows = DIALECTS["sns"].shapes["services"](offers, currency)
     for row in rows:
         row["per"] = 1 if SERVICE_TYPES[row["type"]].charged == "package" else 1000
+        row["description"] = described.get(row["service"], "")
     fields = list(rows[0]) if rows else []
     # Values alone, under one line of names: a third of the size.
     compact = {"fields": fields, "services": [list(row.values()) for row in rows]}

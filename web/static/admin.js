@@ -14,6 +14,9 @@ for (const all of document.querySelectorAll("input[data-all]")) {
   });
 }
 
+// On a phone the navigation is one line that scrolls: the present page is in sight.
+document.querySelector(".top nav a[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 for (const button of document.querySelectorAll("button[data-copy]")) {
   if (!navigator.clipboard) continue;
   button.hidden = false;

@@ -1,7 +1,9 @@
 // Draws the overview's charts from the figures that the page carries.
 "use strict";
 
-const figures = JSON.parse(document.getElementById("chart-data").textContent);
+const carried = () => document.getElementById("chart-data")?.textContent ?? '{"at": []}'; // none yet
+let drawn = carried();
+let figures = JSON.parse(drawn);
 const hourly = figures.at.length > 1 && figures.at[1] - figures.at[0] < 86400;
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 let charts = [];
@@ -43,13 +45,19 @@ function draw(box) {
       },
       axes: [
         { ...axis, values: (_, ticks) => ticks.map(moment), space: 56 },
-        { ...axis, values: (_, ticks) => ticks.map((tick) => tick.toLocaleString("en")), size: 64 },
+        { ...axis, values: (_, ticks) => ticks.map((tick) => tick.toLocaleString("en")), size: room },
       ],
       series: [{ label: "UTC", value: (_, at) => (at === null ? "–" : moment(at)) }, ...series],
     },
     [figures.at, ...names.map((name) => figures[name])],
     box,
   );
+}
+
+// The room for the labels of the upright axis, however large the numbers are.
+function room(_, labels) {
+  const longest = Math.max(...(labels ?? []).map((label) => label.length), 4);
+  return 24 + 7 * longest;
 }
 
 function gap() {
@@ -63,6 +71,12 @@ function drawAll() {
 
 drawAll();
 dark.addEventListener("change", drawAll);
+document.addEventListener("refreshed", () => {
+  if (carried() === drawn) return;
+  drawn = carried();
+  figures = JSON.parse(drawn);
+  drawAll();
+});
 new ResizeObserver(() => {
   for (const chart of charts) {
     const width = chart.root.parentElement.clientWidth;

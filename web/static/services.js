@@ -35,6 +35,11 @@
     const title = element("th");
     title.scope = "row";
     title.append(element("span", "name", row.name), " ", element("small", "", `${row.category} · ${row.type}`));
+    if (row.description) {
+      const about = element("details", "about");
+      about.append(element("summary", "", "Description"), row.description);
+      title.append(about);
+    }
     const rate = element("td", "num rate", `${row.rate} `);
     rate.append(element("small", "", row.per === 1 ? "a package" : "per 1000"));
     const offers = element("td", "offers");

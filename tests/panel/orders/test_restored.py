@@ -24,6 +24,7 @@ from panel.orders import (
     status_sync,
     transition,
 )
+from panel.orders.cancels import CancelAnswer
 from panel.orders.doubts import Known, Later, LaterCancel, LaterPart, LaterRefill
 from panel.orders.place import OrderRequest, place_order
 from panel.orders.refusal import Refusal
@@ -215,7 +216,7 @@ def test_what_nobody_would_pass_on_is_not_in_doubt(up: SimpleNamespace) -> None:
     (refill,) = refills.request(account_id(), [followed])
     refills.record_accepted(int(str(refill)), "r1", 0)
     (cancel,) = cancels.request(account_id(), [passed_on])
-    cancels.record_answers({int(str(cancel)): True})
+    cancels.record_answers({int(str(cancel)): CancelAnswer(True)})
     assert mark() == Counts(0, 0, 0)
 
 

@@ -27,6 +27,7 @@ from panel.orders import (
     status_sync,
     transition,
 )
+from panel.orders.cancels import CancelAnswer
 from panel.orders.place import OrderRequest, place_order
 from panel.orders.provider_status import ProviderStatus
 from panel.providers import registry, sources
@@ -259,7 +260,7 @@ def test_refills_and_cancel_requests_are_passed_on_once(panel: Panel) -> None:
     (cancel,) = cancels.request(account_id(), [running])
     panel.copy()
     refills.record_accepted(int(str(refill)), "r7", 0)
-    cancels.record_answers({int(str(cancel)): True})
+    cancels.record_answers({int(str(cancel)): CancelAnswer(True)})
     assert panel.restore().counts == (0, 0, 0)
     assert refills.next_for_provider(panel.up.id) is None
     assert refills.due_for_status(panel.up.id) == [(refill, "r7")]

@@ -246,13 +246,14 @@ def test_a_refusal_is_taught_on_the_orders_page(olga: Operator, up: SimpleNamesp
 
 @pytest.mark.parametrize(
     ("word", "meaning", "told"),
-    [("", "Completed", "the word is empty"), ("Success", "Done", "there is no meaning")],
+    [("", "Completed", "is required"), ("Success", "Done", "there is no meaning")],
 )
 def test_a_word_without_a_meaning_is_refused(
     olga: Operator, up: SimpleNamespace, word: str, meaning: str, told: str
 ) -> None:
-    olga.post("/admin/providers/up/words", word=word, meaning=meaning)
-    (message,) = said(olga.text("/admin/providers/up"))
+    answer = olga.post("/admin/providers/up/words", word=word, meaning=meaning)
+    assert answer.status_code == 422
+    (message,) = said(answer.text)
     assert told in message
 
 
@@ -328,12 +329,15 @@ def test_a_held_service_that_is_enabled_is_said_to_be_held_still(
     olga: Operator, up: SimpleNamespace
 ) -> None:
     change(PendingKind.RISE, "900000", "90000000")(up)
-    olga.post("/admin/services/act", service=["1", "2"], act="enable")
-    assert said(olga.text("/admin/services")) == [
-        "Services enabled: 2.",
-        "Service 1 is still held, and not sold until you settle what waits (flask service "
-        "confirm 1): up: not sold from there until you confirm it: cost 0.90 → 90.00.",
-    ]
+    why = (
+        "still held, and not sold until you settle what waits (flask service confirm 1): up: not "
+        "sold from there until you confirm it: cost 0.90 → 90.00"
+    )
+    page = olga.post("/admin/services/act", service=["1", "2"], act="enable").text
+    assert "Done: 2 of 2." in page
+    assert why in page
+    olga.post("/admin/services/act", service="1", act="enable")
+    assert said(olga.text("/admin/services")) == ["Service 1: enabled", f"Service 1: {why}"]
 
 
 def test_many_services_that_changed_are_confirmed_on_their_providers_page(
@@ -485,8 +489,9 @@ def test_a_rate_that_cannot_be_is_refused(
     olga: Operator, up: SimpleNamespace, rate: str, told: str
 ) -> None:
     provider(currency="INR")(up)
-    olga.post("/admin/providers/up/exchange", rate=rate)
-    assert any(told in text for text in said(olga.text("/admin/providers/up")))
+    answer = olga.post("/admin/providers/up/exchange", rate=rate)
+    assert answer.status_code == 422
+    assert any(told in text for text in said(answer.text))
     assert Provider.get_by_id(up.id).exchange_ppt is None
     assert lines() == []
 

@@ -213,4 +213,6 @@ def test_a_page_is_walked_through_by_keyboard_alone(page: Page) -> None:
     expect(skip).to_be_in_viewport()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Pause")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Today")).to_be_focused()

@@ -55,7 +55,8 @@ def test_no_change_is_made_by_a_get(app: Flask) -> None:
         "/admin/orders/<number:order_id>", "/admin/customers", "/admin/customers/<name>",
         "/admin/customers/<name>/ledger.csv", "/admin/services", "/admin/services/add",
         "/admin/services/<number:service_id>", "/admin/providers", "/admin/providers/<name>",
-        "/admin/providers/<name>/import", "/admin/audit", "/admin/<path:anything>",
+        "/admin/providers/<name>/import", "/admin/providers/<name>/catalogue", "/admin/audit",
+        "/admin/<path:anything>",
     }  # fmt: skip
 
 

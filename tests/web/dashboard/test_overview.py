@@ -1,10 +1,23 @@
 """The dashboard's overview."""
 
-from support.dashboard import Operator
+import re
+from types import SimpleNamespace
+
+from support.dashboard import Operator, place, put_in_review
 
 import models
+from database.clock import now
 from panel import heartbeat
 from panel.money import MICROS
+from panel.providers import registry
+from panel.sign_in import sessions
+
+THINGS = re.compile(r'<li><a href="([^"]+)"><strong>([^<]+)</strong> ([^<]+)</a></li>')
+
+
+def needs(olga: Operator) -> list[tuple[str, str, str]]:
+    """The figures of what needs an operator: page, how much, of what."""
+    return THINGS.findall(olga.text("/admin"))
 
 
 def test_the_overview_shows_what_needs_a_person(olga: Operator, in_review: int) -> None:
@@ -16,3 +29,70 @@ def test_the_overview_shows_what_needs_a_person(olga: Operator, in_review: int) 
     assert "Not running: never seen" in page
     heartbeat.record_alive()
     assert "Running, last seen" in olga.text("/admin")
+
+
+def test_the_first_figures_count_what_needs_a_person_and_leave_zeros_out(
+    olga: Operator, cast: SimpleNamespace
+) -> None:
+    assert needs(olga) == []
+    assert "Nothing waits for you." in olga.text("/admin")
+
+    put_in_review(cast)
+    held, warned = place(cast, "alice"), place(cast, "alice")
+    provider = registry.get("sandbox").id
+    models.Order.update(held_because="status", provider=provider).where(
+        models.Order.id == held
+    ).execute()
+    models.Order.update(
+        warning="odd", dispatch_state="sent", provider=provider, provider_order="7"
+    ).where(models.Order.id == warned).execute()
+    models.Service.update(held=True).where(models.Service.id == cast.views).execute()
+    models.Source.update(cost_micros=9 * MICROS).execute()
+    registry.add("poor", "https://poor.example/api/v2", "k" * 20, 60)
+    models.Provider.update(balance="0.50 USD").where(models.Provider.name == "poor").execute()
+    models.Heartbeat.insert(name=heartbeat.WORKER, seen_at=now() - 3600).execute()
+    assert needs(olga) == [
+        ("/admin#worker", "Worker", "not running"),
+        ("/admin/orders?only=review", "1", "in review"),
+        ("/admin/orders?only=held", "1", "order held"),
+        ("/admin/orders?only=warning", "1", "warning"),
+        ("/admin/services", "1", "service held"),
+        ("/admin/services", "1", "service below cost"),
+        ("/admin/providers/poor", "0.50 USD", "left at poor"),
+    ]
+
+    held_too = place(cast, "alice")
+    models.Order.update(held_because="word").where(models.Order.id == held_too).execute()
+    assert ("/admin/orders?only=held", "2", "orders held") in needs(olga)
+
+
+def test_what_is_zero_is_left_out_of_the_figures(olga: Operator) -> None:
+    empty = olga.text("/admin")
+    for heading in ("Revenue", "Refunds", "Profit"):
+        assert f"<dt>{heading}</dt>" not in empty
+    for heading in ("Orders by status", "Warnings", "Sold below cost"):
+        assert f"<h2>{heading}</h2>" not in empty
+
+
+def test_the_figures_of_the_period_lead_to_its_orders(olga: Operator, order_id: int) -> None:
+    page = olga.text("/admin?range=today")
+    assert '<dd><data value="0.50" title="0.50">0.50</data> <small>USD</small></dd>' in page
+    (address,) = re.findall(r'href="(/admin/orders\?status=Pending&amp;from=[0-9-]+)"', page)
+    assert f"/admin/orders/{order_id}" in olga.text(address.replace("&amp;", "&"))
+
+
+def test_a_page_that_refreshes_itself_keeps_no_session_alive(olga: Operator) -> None:
+    def seen_at() -> int:
+        (session,) = models.OperatorSession.select()
+        return session.seen_at
+
+    before = now() - 3600
+    models.OperatorSession.update(seen_at=before).execute()
+    by_itself = {"X-Requested-With": "refresh"}
+    assert olga.client.get("/admin", headers=by_itself).status_code == 200
+    assert seen_at() == before
+    olga.text("/admin")
+    assert seen_at() > before
+
+    models.OperatorSession.update(seen_at=now() - sessions.IDLE_S - 1).execute()
+    assert olga.client.get("/admin", headers=by_itself).status_code == 302

@@ -37,7 +37,6 @@ def test_a_provider_is_added_tested_imported_and_synced(olga: Operator) -> None:
     assert [act for _, act, _ in lines()] == [
         "provider sandbox: add sandbox:",
         "provider sandbox: test",
-        "provider sandbox: test",
         "provider sandbox: import Telegram at 25%",
         "provider sandbox: sync",
         "provider sandbox: sync",
@@ -56,7 +55,15 @@ def test_a_provider_that_does_not_answer_is_told_and_nothing_changes(olga: Opera
         "name": "dead", "url": "http://127.0.0.1:9/api/v2", "key": "a-secret-key",
         "requests_per_minute": "60",
     }  # fmt: skip
-    olga.post("/admin/providers", **fields)
+    answer = olga.post("/admin/providers", **fields)
+    assert answer.status_code == 422
+    assert registry.listing() == []
+    assert any(text.startswith("dead is not added: ") for text in said(answer.text))
+    assert 'value="http://127.0.0.1:9/api/v2"' in answer.text
+    assert "a-secret-key" not in answer.text
+    olga.post("/admin/providers", **fields, unchecked="y")
+    assert "Provider dead is added. It was not asked." in said(olga.text("/admin/providers"))
+    olga.post("/admin/providers/dead/test")
     assert any(text.startswith("dead: ") for text in said(olga.text("/admin/providers/dead")))
     assert any(
         text.startswith("dead: ") for text in said(olga.text("/admin/providers/dead/import"))
@@ -71,12 +78,13 @@ def test_a_provider_is_added_with_its_currency_and_a_rate_of_exchange(olga: Oper
     fields = {
         "name": "far", "url": "http://127.0.0.1:9/api/v2", "key": "a-key",
         "requests_per_minute": "60", "currency": " inr", "exchange": "0.012",
+        "unchecked": "y",
     }  # fmt: skip
     olga.post("/admin/providers", **fields)
     row = registry.get("far")
     assert (row.currency, row.exchange_ppt) == ("INR", 12 * 10**9)
     assert lines()[0][1] == (
-        "provider far: add http://127.0.0.1:9/api/v2, currency INR, exchange 0.012"
+        "provider far: add http://127.0.0.1:9/api/v2, currency INR, exchange 0.012, unchecked"
     )
     page = olga.text("/admin/providers/far")
     assert "0.012 USD for 1 INR" in page

@@ -409,10 +409,25 @@ def test_the_table_holds_the_active_services_at_the_catalogues_own_rates(
     assert followers == {
         "service": cast.followers, "name": "Followers", "category": "Social", "type": "Default",
         "rate": "5.00", "min": 10, "max": 1000, "refill": True, "cancel": True,
-        "dripfeed": False, "per": 1000,
+        "dripfeed": False, "per": 1000, "description": "",
     }  # fmt: skip
     assert (views["rate"], views["per"]) == ("0.015", 1000)
     assert (pack["rate"], pack["per"]) == ("3.90", 1)
+
+
+def test_a_description_is_shown_harmlessly_and_is_no_part_of_the_api(
+    client: FlaskClient, cast: SimpleNamespace
+) -> None:
+    services.edit(cast.views, description="Starts at once.\r\n\r\n<b>No</b> bots.  ")
+    described = {row["service"]: row["description"] for row in table(client)}
+    assert described == {
+        cast.followers: "", cast.views: "Starts at once.\n\n<b>No</b> bots.", cast.pack: "",
+    }  # fmt: skip
+    text = page(client)
+    assert text.count("<summary>Description</summary>") == 1
+    assert "Starts at once.\n\n&lt;b&gt;No&lt;/b&gt; bots." in text
+    answer = client.post("/api/v2", data={"key": cast.alice, "action": "services"})
+    assert all("description" not in service for service in answer.get_json())
 
 
 def test_an_empty_catalogue_is_an_empty_table(client: FlaskClient) -> None:

@@ -1,0 +1,73 @@
+"""The parts of a drip-feed and the posts of a subscription, as an operator looks through them."""
+
+from typing import Any, NamedTuple
+
+from peewee import fn
+
+from database.compiled_query import rows
+from models import Order
+from panel.paging import Page
+
+PAGE = 20
+MOST_SUMMED = 10_000
+"""So many parts are summed up; a drip-feed has no more, a subscription may."""
+
+
+class PartSums(NamedTuple):
+    """What the parts of an order are together.
+
+    total: how many there are, up to MOST_SUMMED; is_more: whether there are more than that.
+    statuses: how many have each status.
+    """
+
+    total: int
+    is_more: bool
+    statuses: dict[str, int]
+    quantity: int
+    remains: int
+    charge_micros: int
+    refunded_micros: int
+    cost_micros: int
+
+
+def part_sums(order_id: int) -> PartSums:
+    """The sums of an order's parts."""
+    part = (
+        Order.select(
+            Order.status,
+            Order.quantity,
+            Order.remains,
+            Order.charge_micros,
+            Order.refunded_micros,
+            Order.cost_micros,
+        )
+        .where(Order.parent == order_id)
+        .order_by(Order.id)
+        .limit(MOST_SUMMED)
+        .alias("part")
+    )
+    names = ("quantity", "remains", "charge_micros", "refunded_micros", "cost_micros")
+    query = (
+        Order.select(
+            part.c.status, fn.COUNT(1), *(fn.SUM(getattr(part.c, name)) for name in names)
+        )
+        .from_(part)
+        .group_by(part.c.status)
+    )
+    found = rows(query.tuples())
+    count = sum(row[1] for row in found)
+    sums = [sum(row[2 + n] for row in found) for n in range(len(names))]
+    is_more = count == MOST_SUMMED and bool(part_page(order_id, None, MOST_SUMMED).rows)
+    return PartSums(count, is_more, {row[0]: row[1] for row in found}, *sums)
+
+
+def part_page(order_id: int, after: int | None, skip: int = 0) -> Page:
+    """Parts in the order of their numbers.
+
+    :param after: only those after this one.
+    """
+    query = Order.select().where(Order.parent == order_id).order_by(Order.id)
+    if after is not None:
+        query = query.where(Order.id > after)
+    found: list[dict[str, Any]] = rows(query.limit(PAGE + 1).offset(skip).dicts())
+    return Page(found[:PAGE], found[PAGE - 1]["id"] if len(found) > PAGE else None)
