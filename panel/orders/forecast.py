@@ -22,6 +22,16 @@ class Forecast(NamedTuple):
     refund_micros: int
 
 
+STATUSES = {
+    "processing": "Processing",
+    "in-progress": "In progress",
+    "completed": "Completed",
+    "cancel": "Canceled",
+    "partial": "Partial",
+}
+"""The acts that set a status."""
+
+
 def _set(status: str, order: StoredOrder) -> Change:
     if order.status == status:
         raise OperatorError(f"order {order.id} is {status} already")
@@ -35,12 +45,8 @@ def _refund(order: StoredOrder) -> Change:
 
 
 CHANGES: dict[str, Callable[[StoredOrder], Change]] = {
-    "processing": partial(_set, "Processing"),
-    "in-progress": partial(_set, "In progress"),
-    "completed": partial(_set, "Completed"),
-    "cancel": partial(_set, "Canceled"),
+    **{act: partial(_set, status) for act, status in STATUSES.items()},
     "refund": _refund,
-    "partial": partial(_set, "Partial"),
     "resend": dispatch.resent,
     "fail": dispatch.failed,
     "release": restored.released,

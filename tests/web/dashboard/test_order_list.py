@@ -409,7 +409,7 @@ def test_the_acts_that_are_offered_are_those_that_some_order_allows(
 
 
 def test_there_is_a_forecast_of_each_act() -> None:
-    assert list(forecast.CHANGES) == list(ACTS)
+    assert forecast.CHANGES.keys() == ACTS.keys()
 
 
 def changed(act: str, number: int, olga: Operator) -> Change | str:
