@@ -17,6 +17,7 @@ from web.dashboard.common import (
     bp,
     explain_form,
     form_number,
+    form_token,
     number,
     page_form,
     perform,
@@ -65,8 +66,11 @@ def service_add() -> Any:
             bought_from=_changed_sources(form, {}),
             ask=ask_catalogue,
             form=form,
+            form_token=form_token(),
             **values,
         )
+        if added.repeated:
+            return redirect(url_for("admin.service_page", service_id=added.repeated))
         if added.done:
             tell(f"Service {added.value} is added.", "done")
             return redirect(url_for("admin.service_page", service_id=added.value))
