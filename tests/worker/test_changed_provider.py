@@ -44,7 +44,7 @@ def shop(make_server: Callable[..., Server], faulty: FaultyProvider) -> Iterator
     )  # fmt: skip
     operate(server, "provider", "import", "up", "--id", "1", "--markup", "50%")
     operate(server, "service", "edit", "1", "--cancel", "--refill")
-    key = operate(server, "user", "add", "alice", "--balance", "1000").strip()
+    key = operate(server, "user", "add", "alice", "--balance", "500").strip()
     server.worker()
     shop = Shop(server, key)
     yield shop
