@@ -143,7 +143,7 @@ def test_while_a_provider_is_paused_nothing_new_goes_there_and_the_rest_is_follo
     operate(shop.server, "provider", "sync", "up")
     assert [len(faulty.sent(name)) for name in ("add", "cancel", "refill")] == [adds, 0, 0]
     assert shop.states() == ["sent"] * 2 + ["waiting"] * 3
-    told = operate(shop.server, "attention")
+    told = " ".join(operate(shop.server, "attention").split())
     assert "3 orders, 1 cancel request and 1 refill wait." in told
 
     operate(shop.server, "provider", "resume", "up")
