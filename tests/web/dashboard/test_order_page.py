@@ -13,6 +13,7 @@ from support.dashboard import PASSWORD, Operator
 from support.orders import account_id, new_order, offer_of
 
 from actions.add import DETAILS
+from database.compiled_query import rows
 from database.transactions import immediate
 from models import IdempotencyKey, Order, Provider, Service
 from panel import money, operators, services
@@ -358,7 +359,7 @@ def test_a_huge_orders_page_stays_bounded(odd: Any, olga: Operator) -> None:
         "runs": 10_000, "interval": 1, "dispatch_state": "parts",
         "parameters": json.dumps({"comments": comments}),
     })  # fmt: skip
-    row: dict[str, Any] = Order.select().where(Order.id == whole).dicts().get()
+    (row,) = rows(Order.select().where(Order.id == whole).dicts())
     row |= {"id": None, "parent": whole, "part": 1, "parameters": "{}", "runs": None,
             "interval": None, "provider_order": None}  # fmt: skip
     del row["id"]
