@@ -253,13 +253,15 @@ def explain_form(form: Any) -> None:
 def show_again(endpoint: str, form: Any, **values: Any) -> Any:
     """Show the page that a refused form was on, with what was typed, and what is wrong with it.
 
+    With the status 200: browsers log any other as an error of the page.
+
     :param endpoint: the page's, which gets its forms from page_form().
     :param form: the form as it was sent, or None where only the page's ticks are kept.
     :param values: what the page's address names, such as its service.
     """
     g.shown = (endpoint, values)
     g.refused = form
-    return current_app.view_functions[endpoint](**values), 422
+    return current_app.view_functions[endpoint](**values)
 
 
 def page_form(kind: type[Any], **given: Any) -> Any:

@@ -14,7 +14,7 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import EqualTo, InputRequired, Optional, ValidationError
+from wtforms.validators import DataRequired, EqualTo, InputRequired, Optional, ValidationError
 from wtforms.widgets import TextInput
 
 from api.dialects import DIALECTS
@@ -328,7 +328,7 @@ class CurrencyChoice(FlaskForm):
 
     currency = StringField(
         "Currency of their prices",
-        REQUIRED,
+        [DataRequired("is required")],
         id="code",
         description="Where the provider does not name it, or to confirm that it changed to ours.",
         render_kw={"autocomplete": "off"},

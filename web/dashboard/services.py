@@ -74,10 +74,9 @@ def service_add() -> Any:
         if added.done:
             tell(f"Service {added.value} is added.", "done")
             return redirect(url_for("admin.service_page", service_id=added.value))
-    page = render_template(
+    return render_template(
         "dashboard/service_add.html", form=form, categories=service_queries.categories()
     )
-    return page, 422 if request.method == "POST" else 200
 
 
 @bp.get("/services/<number:service_id>")
