@@ -6,6 +6,7 @@ from flask import Flask
 
 from cli import (
     attention,
+    audit,
     database,
     doctor,
     ledger,
@@ -50,6 +51,7 @@ def register(
         refills.refill_group,
         refills.cancel_group,
         ledger.group,
+        audit.group,
         providers.group,
         attention.command,
         doctor.make(explained, unknown),

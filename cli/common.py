@@ -12,8 +12,8 @@ from tabulate import tabulate
 
 from api.context import current_settings
 from cli.tables import as_text, table
+from command_line import Day, PlainCommand, PlainGroup, Whole
 from command_line import FailedError as FailedError
-from command_line import PlainCommand, PlainGroup, Whole
 from database.connection import database, disconnect
 from models import Provider
 from panel import money
@@ -24,6 +24,7 @@ from panel.providers.currency import currency_code
 from panel.providers.listing import Listing
 from panel.providers.policy import SyncPolicy
 from panel.providers.registry import ProviderAccount
+from panel.reports import DAY_S
 from upstream import ask
 
 COMMAND_LINE = Actor("(command line)")
@@ -183,6 +184,24 @@ def limit(default: int = 50) -> Callable[[Any], Any]:
         show_default=True,
         help="At most this many, the newest first.",
     )
+
+
+def range_of_days(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options --since and --until of what can be narrowed to a range of days."""
+    day = Day()
+    until = click.option("--until", type=day, help="Only of this day (UTC) or earlier.")
+    since = click.option("--since", type=day, help="Only of this day (UTC) or later.")
+    return since(until(command))
+
+
+def beginning(day: datetime | None) -> int | None:
+    """The first moment of a day, in seconds since 1970; None for none."""
+    return None if day is None else int(day.timestamp())
+
+
+def end(day: datetime | None) -> int | None:
+    """The first moment after a day; None for none."""
+    return None if day is None else int(day.timestamp()) + DAY_S
 
 
 def when(seconds: int) -> str:

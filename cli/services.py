@@ -25,7 +25,7 @@ from cli.common import (
 )
 from models import Service
 from panel import services
-from panel.money import format_exact
+from panel.money import format_exact, format_percent
 from panel.operations import services as operations
 from panel.operations.services import SourceChange
 from panel.providers import pending, registry, sources
@@ -182,6 +182,8 @@ def show(id: int, as_json: bool) -> None:
     todo = list(dict.fromkeys(c for item in waiting for c in commands_for(item, ours)))
     shown = bought_from if as_json else ", then ".join(bought_from)
     more = {
+        "description": service.description,
+        "markup": None if service.markup_ppm is None else format_percent(service.markup_ppm),
         "bought_from": shown,
         "created": when(service.created_at),
         "to_settle": todo if as_json else " or ".join(todo),

@@ -1,15 +1,18 @@
 """flask user: customers, their keys and their funds."""
 
+import sys
 from typing import Any
 
 import click
 
+from api.context import current_settings
 from api.dialects import DIALECTS
 from cli.common import (
     AMOUNT,
     COMMAND_LINE,
     NUMBER,
     PERCENT,
+    FailedError,
     Group,
     as_json,
     as_list,
@@ -20,7 +23,7 @@ from cli.common import (
 from command_line import OneOf
 from models import Account
 from panel import accounts, pricing
-from panel.money import format_exact
+from panel.money import format_exact, with_currency
 from panel.operations import customers
 from panel.operations.customers import Loss
 
@@ -28,6 +31,31 @@ from panel.operations.customers import Loss
 @click.group("user", cls=Group)
 def group() -> None:
     """Customers, their keys and their funds."""
+
+
+yes = click.option(
+    "--yes", is_flag=True, help="Do not ask about an amount above PANEL_DEPOSIT_ASK."
+)
+
+
+def _ask_first(name: str, amount_micros: int, before_micros: int) -> None:
+    """Ask whether a large amount is meant; nothing is asked about others.
+
+    :raises UsageError: where nobody can be asked.
+    :raises FailedError: if it is not meant.
+    """
+    limit_micros = current_settings().deposit_ask
+    if not customers.asks_first(amount_micros, limit_micros):
+        return
+    act = customers.money_act(amount_micros)
+    if not sys.stdin.isatty():
+        limit = with_currency(limit_micros)
+        raise click.UsageError(
+            f"to {act} is more than {limit} (PANEL_DEPOSIT_ASK): repeat it with --yes"
+        )
+    after = with_currency(before_micros + amount_micros)
+    if not click.confirm(f"{name}: {act}; the balance will be {after}. Is that right?", err=True):
+        raise FailedError("nothing was entered")
 
 
 def _print_key(name: str, key: str, as_json: bool) -> None:
@@ -47,18 +75,24 @@ def _row(account: Account) -> dict[str, Any]:
         "discount": f"{format_exact(account.discount_ppm * 100)}%",
         "dialect": account.dialect,
         "created": when(account.created_at),
+        "orders": account.orders,
+        "spent": format_exact(account.spent_micros),
+        "last_order": None if account.last_order_at is None else when(account.last_order_at),
     }
 
 
 @group.command("add")
 @click.argument("name")
 @click.option("--balance", type=AMOUNT, default=0, help="A first deposit.")
+@yes
 @as_json
-def add(name: str, balance: int, as_json: bool) -> None:
+def add(name: str, balance: int, yes: bool, as_json: bool) -> None:
     """Add a customer and print its key, once.
 
     Example: flask user add alice --balance 25
     """
+    if not yes:
+        _ask_first(name, balance, 0)
     _print_key(name, customers.add(COMMAND_LINE, name, balance), as_json)
 
 
@@ -86,12 +120,15 @@ def show(name: str, as_json: bool) -> None:
 @click.argument("name")
 @click.argument("amount", type=AMOUNT)
 @click.option("--note", default="", help="A note for the ledger entry.")
+@yes
 @as_json
-def fund(name: str, amount: int, note: str, as_json: bool) -> None:
+def fund(name: str, amount: int, note: str, yes: bool, as_json: bool) -> None:
     """Deposit an amount for a customer; a negative amount withdraws.
 
     Example: flask user fund alice 25.50 --note "invoice 17"
     """
+    if not yes:
+        _ask_first(name, amount, accounts.get(name).balance_micros)
     balance = customers.fund(COMMAND_LINE, name, amount, note)
     if as_json:
         show_one({"name": name, "balance": format_exact(balance)}, True)

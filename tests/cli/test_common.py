@@ -83,7 +83,7 @@ def test_a_command(
 HEADINGS = {"forward": "dispatch"}
 """Where a table's heading is not the JSON key, which stays as it was in version 0.1."""
 
-USER = "id name status balance discount dialect created"
+USER = "id name status balance discount dialect created orders spent last_order"
 
 SERVICE = "id name category type rate min max refill cancel dripfeed one_per_link active cost note"
 
@@ -100,16 +100,17 @@ KEYS = {
     "user list": USER,
     "user show alice": f"{USER} rates",
     "service list": SERVICE,
-    "service show 1": f"{SERVICE} bought_from created to_settle",
+    "service show 1": f"{SERVICE} description markup bought_from created to_settle",
     "order list": ORDER,
     "order show 2": f"{ORDER} events",
     "refill list": "id order user service link status created updated",
     "restored list": "kind id order provider provider_order link quantity created warning",
     "cancel list": "id order user service link status created updated",
-    "ledger list": "id user kind amount balance order note created",
-    "ledger list alice": "id user kind amount balance order note created",
+    "ledger list": "id user kind amount balance order note created by",
+    "ledger list alice": "id user kind amount balance order note created by",
     "provider list": PROVIDER,
     "provider show shop": PROVIDER,
+    "audit list": "id time operator address action outcome",
     "operator list": "name added role totp seen",
     "notify list": "kind about since told text",
 }
@@ -247,7 +248,7 @@ WRONG = {
     "user fund alice --5": "there is no option --5",
     "user fund alice -92.500001": "alice has only 92.50",
     "user fund alice 5 extra": "more than the command takes",
-    "user fund alice 5 --notes x": "there is no option --notes; did you mean --note?",
+    "user fund alice 5 --notes x": "there is no option --notes; did you mean --note",
     "user fund alice 5 --note 'a\udcff'": "not valid UTF-8",
     "service add": "the option --name is missing",
     "service add --name N --category C --rate 1 --min 1": "the option --max is missing",

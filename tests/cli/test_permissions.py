@@ -174,11 +174,9 @@ def test_a_replica_whose_configuration_cannot_be_read_is_told_of(
         1, f"Error: {config} may not be read: this runs as the user {name_of_user()}\n"
     )  # fmt: skip
     config.chmod(0o644)
-    code, _, err = denied(
-        "replica-check", "--config", config, "--litestream", "/nowhere/litestream"
-    )
+    code, _, err = denied("replica-check", "--config", config, "--litestream", "/no/litestream")
     assert (code, err) == (
-        1, "Error: the replica cannot be restored: /nowhere/litestream: No such file or directory\n"
+        1, "Error: the replica cannot be restored: /no/litestream: No such file or directory\n"
     )  # fmt: skip
 
 

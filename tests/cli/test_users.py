@@ -58,6 +58,7 @@ def test_a_deposit_keeps_its_note(filled: SimpleNamespace, call: Call) -> None:
     assert {**entry, "created": ""} == {
         "id": 9, "user": "alice", "kind": "withdrawal", "amount": "-0.25", "balance": "92.25",
         "order": None, "note": "invoice 17, paid back", "created": "",
+        "by": "(command line)",
     }  # fmt: skip
 
 
