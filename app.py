@@ -25,6 +25,7 @@ from database import driver
 from database.connection import DatabaseError
 from database.migrate import open_database
 from panel.called import as_called
+from panel.money import bind_currency
 from panel.restore.notice import notice
 from settings import Settings, SettingsError
 
@@ -89,6 +90,7 @@ def create_api_app(settings: Settings | None = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     request_id.register(app)
     bind_settings(app, settings, panel_settings.listening_url(os.environ))
+    bind_currency(settings.currency)
     test_server.register(app, create_api_app)
     if not _is_searched_for_a_command():
         _open_database(settings)

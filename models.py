@@ -36,6 +36,9 @@ class Account(Table):
     created_at = IntegerField(default=now)
     discount_ppm = IntegerField(default=0)
     dialect = TextField(null=True)
+    orders = IntegerField(default=0)
+    spent_micros = IntegerField(default=0)
+    last_order_at = IntegerField(null=True)
 
     class Meta:
         table_name = "accounts"
@@ -288,6 +291,7 @@ class LedgerEntry(Table):
     order = ForeignKeyField(Order, null=True)
     note = TextField(default="")
     created_at = IntegerField(default=now)
+    operator = TextField(default="")
 
     class Meta:
         table_name = "ledger_entries"
@@ -361,6 +365,48 @@ class OrderHour(Table):
         primary_key = CompositeKey("hour", "status")
 
 
+class ServiceWeek(Table):
+    """What was ordered of a service in a week that is over, by provider (0: none)."""
+
+    week = IntegerField()
+    service_id = IntegerField()
+    provider_id = IntegerField()
+    orders = IntegerField()
+    charge_micros = IntegerField()
+    refunded_micros = IntegerField()
+    cost_micros = IntegerField()
+
+    class Meta:
+        table_name = "service_weeks"
+        primary_key = CompositeKey("week", "service_id", "provider_id")
+
+
+class AccountPeriod(Table):
+    """What an account ordered in four weeks that are over."""
+
+    period = IntegerField()
+    account_id = IntegerField()
+    orders = IntegerField()
+    charge_micros = IntegerField()
+    refunded_micros = IntegerField()
+    cost_micros = IntegerField()
+
+    class Meta:
+        table_name = "account_periods"
+        primary_key = CompositeKey("period", "account_id")
+
+
+class Summed(Table):
+    """One row: up to which week and period the two tables above have all orders."""
+
+    id = AutoField()
+    week = IntegerField()
+    period = IntegerField()
+
+    class Meta:
+        table_name = "summed"
+
+
 class Heartbeat(Table):
     """When a process was last alive."""
 
@@ -388,6 +434,7 @@ class TaskRun(Table):
     succeeded_at = IntegerField(null=True)
     failed_at = IntegerField(null=True)
     problem = TextField(default="")
+    wanted_at = IntegerField(null=True)
 
     class Meta:
         table_name = "task_runs"
@@ -503,9 +550,23 @@ class AuditLine(Table):
     outcome = TextField(default="begun")
     created_at = IntegerField(default=now)
     order_id = IntegerField(null=True)
+    kind = TextField(default="panel")
 
     class Meta:
         table_name = "audit_lines"
+
+
+class SubmittedForm(Table):
+    """A form of the dashboard that made something, so that it makes it once."""
+
+    form = TextField()
+    token = TextField()
+    made = IntegerField()
+    submitted_at = IntegerField(default=now)
+
+    class Meta:
+        table_name = "submitted_forms"
+        primary_key = CompositeKey("form", "token")
 
 
 TABLES = (
@@ -527,6 +588,9 @@ TABLES = (
     Cancel,
     SandboxOrder,
     OrderHour,
+    ServiceWeek,
+    AccountPeriod,
+    Summed,
     Heartbeat,
     Identity,
     TaskRun,
@@ -538,4 +602,5 @@ TABLES = (
     OperatorDevice,
     SignInFailure,
     AuditLine,
+    SubmittedForm,
 )

@@ -12,7 +12,12 @@ CREATE TABLE accounts (
     -- What the account gets off every rate, in millionths: 50000 is 5 %.
     discount_ppm INTEGER NOT NULL DEFAULT 0 CHECK (discount_ppm BETWEEN 0 AND 1000000),
     -- How answers are shaped for it; NULL: as the panel's default says.
-    dialect TEXT CHECK (dialect IN ('sns', 'perfectpanel'))
+    dialect TEXT CHECK (dialect IN ('sns', 'perfectpanel')),
+    -- How many orders it placed, what it was charged for them less what was paid back, and when it
+    -- placed the last one; triggers keep them.
+    orders INTEGER NOT NULL DEFAULT 0,
+    spent_micros INTEGER NOT NULL DEFAULT 0,
+    last_order_at INTEGER
 ) STRICT;
 
 CREATE TABLE services (
@@ -254,10 +259,16 @@ WHERE dispatch_state = 'sent'
     AND status IN ('Pending', 'Processing', 'In progress', 'Active', 'Paused');
 CREATE INDEX orders_in_doubt ON orders (dispatch_state)
 WHERE dispatch_state IN ('sending', 'review');
-CREATE INDEX orders_with_warning ON orders (id) WHERE warning <> '';
+-- All that is compared of them stands in it, so that none of them has to be read.
+CREATE INDEX orders_with_warning ON orders (id, status, provider_id, dispatch_state, held_because)
+WHERE warning <> '';
 CREATE INDEX orders_held ON orders (held_because, provider_id) WHERE held_because <> '';
 CREATE INDEX orders_restored ON orders (id) WHERE restored = 1;
-CREATE INDEX orders_by_time ON orders (created_at);
+-- With all that a report adds up, for the days at the edges of its range.
+CREATE INDEX orders_by_time ON orders (
+    created_at, id, service_id, account_id, provider_id, charge_micros, refunded_micros,
+    cost_micros, part
+);
 -- The orders that have not moved for the longest time.
 CREATE INDEX orders_unmoved ON orders (status, updated_at)
 WHERE status IN ('Pending', 'Processing', 'In progress');
@@ -322,6 +333,8 @@ CREATE TABLE ledger_entries (
     order_id INTEGER REFERENCES orders (id),
     note TEXT NOT NULL DEFAULT '',
     created_at INTEGER NOT NULL,
+    -- Who entered a deposit or a withdrawal, as the audit names them; '' for what the panel did.
+    operator TEXT NOT NULL DEFAULT '',
     CHECK ((kind IN ('charge', 'refund')) = (order_id IS NOT NULL)),
     CHECK (
         CASE kind
@@ -334,6 +347,10 @@ CREATE TABLE ledger_entries (
 ) STRICT;
 
 CREATE INDEX ledger_entries_by_account ON ledger_entries (account_id, id);
+-- The kinds that are fewer than the charges, for the lists of the dashboard.
+CREATE INDEX ledger_entries_by_kind ON ledger_entries (kind, id) WHERE kind <> 'charge';
+CREATE INDEX ledger_entries_by_account_and_kind ON ledger_entries (account_id, kind, id)
+WHERE kind <> 'charge';
 
 -- An order is charged once and refunded once, whatever happens above this file.
 CREATE UNIQUE INDEX ledger_entries_by_order ON ledger_entries (order_id, kind)
@@ -391,6 +408,7 @@ CREATE INDEX refills_open ON refills (id) WHERE +status IN ('pending', 'in progr
 CREATE INDEX refills_by_hand ON refills (id)
 WHERE +status IN ('pending', 'in progress')
     AND (provider_refill IS NULL OR warning <> '' OR restored = 1);
+CREATE INDEX refills_restored ON refills (id) WHERE restored = 1;
 CREATE UNIQUE INDEX refills_one_open ON refills (order_id)
 WHERE status IN ('pending', 'in progress');
 
@@ -409,6 +427,7 @@ CREATE TABLE cancels (
 ) STRICT;
 
 CREATE INDEX cancels_by_order ON cancels (order_id);
+CREATE INDEX cancels_restored ON cancels (id) WHERE restored = 1;
 CREATE UNIQUE INDEX cancels_one_open ON cancels (order_id) WHERE status = 'pending';
 
 -- The orders that the sandbox provider has taken; times are in milliseconds.
@@ -467,8 +486,9 @@ BEGIN
 END;
 
 CREATE TRIGGER order_hours_follow
-AFTER UPDATE OF status, charge_micros, refunded_micros, cost_micros ON orders
-WHEN OLD.status <> NEW.status OR OLD.charge_micros <> NEW.charge_micros
+AFTER UPDATE OF created_at, status, charge_micros, refunded_micros, cost_micros ON orders
+WHEN OLD.created_at <> NEW.created_at OR OLD.status <> NEW.status
+    OR OLD.charge_micros <> NEW.charge_micros
     OR OLD.refunded_micros <> NEW.refunded_micros OR OLD.cost_micros <> NEW.cost_micros
 BEGIN
     UPDATE order_hours SET
@@ -479,7 +499,7 @@ BEGIN
     WHERE hour = OLD.created_at / 3600 AND status = OLD.status;
     INSERT INTO order_hours
     VALUES (
-        OLD.created_at / 3600, NEW.status, OLD.part IS NULL,
+        NEW.created_at / 3600, NEW.status, OLD.part IS NULL,
         NEW.charge_micros, NEW.refunded_micros, NEW.cost_micros
     )
     ON CONFLICT (hour, status) DO UPDATE SET
@@ -487,6 +507,127 @@ BEGIN
         charge_micros = charge_micros + excluded.charge_micros,
         refunded_micros = refunded_micros + excluded.refunded_micros,
         cost_micros = cost_micros + excluded.cost_micros;
+END;
+
+-- What was ordered in each week, by service and provider, and in each four weeks by account, for
+-- the reports: written when a week or a period is over (panel/sums.py), and then kept by the
+-- triggers below. week is created_at / 604800, period is created_at / 2419200; provider_id is 0
+-- for what is bought nowhere.
+CREATE TABLE service_weeks (
+    week INTEGER NOT NULL,
+    service_id INTEGER NOT NULL,
+    provider_id INTEGER NOT NULL,
+    orders INTEGER NOT NULL,
+    charge_micros INTEGER NOT NULL,
+    refunded_micros INTEGER NOT NULL,
+    cost_micros INTEGER NOT NULL,
+    PRIMARY KEY (week, service_id, provider_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE account_periods (
+    period INTEGER NOT NULL,
+    account_id INTEGER NOT NULL,
+    orders INTEGER NOT NULL,
+    charge_micros INTEGER NOT NULL,
+    refunded_micros INTEGER NOT NULL,
+    cost_micros INTEGER NOT NULL,
+    PRIMARY KEY (period, account_id)
+) STRICT, WITHOUT ROWID;
+
+-- Up to which week and which period, these not included, all orders are in the sums.
+CREATE TABLE summed (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    week INTEGER NOT NULL,
+    period INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO summed (id, week, period) VALUES (1, 0, 0);
+
+-- An order that was placed in a week that is summed: its row came from another database of this
+-- panel, or the clock was set back. week is never behind period.
+CREATE TRIGGER sums_gain_an_order AFTER INSERT ON orders
+WHEN NEW.created_at / 604800 < (SELECT week FROM summed WHERE id = 1)
+BEGIN
+    INSERT INTO service_weeks
+    VALUES (
+        NEW.created_at / 604800, NEW.service_id, IFNULL(NEW.provider_id, 0), NEW.part IS NULL,
+        NEW.charge_micros, NEW.refunded_micros, NEW.cost_micros
+    )
+    ON CONFLICT (week, service_id, provider_id) DO UPDATE SET
+        orders = orders + excluded.orders,
+        charge_micros = charge_micros + excluded.charge_micros,
+        refunded_micros = refunded_micros + excluded.refunded_micros,
+        cost_micros = cost_micros + excluded.cost_micros;
+    INSERT INTO account_periods
+    SELECT NEW.created_at / 2419200, NEW.account_id, NEW.part IS NULL,
+        NEW.charge_micros, NEW.refunded_micros, NEW.cost_micros
+    FROM summed WHERE NEW.created_at / 2419200 < period
+    ON CONFLICT (period, account_id) DO UPDATE SET
+        orders = orders + excluded.orders,
+        charge_micros = charge_micros + excluded.charge_micros,
+        refunded_micros = refunded_micros + excluded.refunded_micros,
+        cost_micros = cost_micros + excluded.cost_micros;
+END;
+
+CREATE TRIGGER sums_follow_an_order
+AFTER UPDATE OF created_at, provider_id, charge_micros, refunded_micros, cost_micros ON orders
+WHEN min(OLD.created_at, NEW.created_at) / 604800 < (SELECT week FROM summed WHERE id = 1)
+    AND (
+        OLD.created_at <> NEW.created_at OR OLD.provider_id IS NOT NEW.provider_id
+        OR OLD.charge_micros <> NEW.charge_micros
+        OR OLD.refunded_micros <> NEW.refunded_micros OR OLD.cost_micros <> NEW.cost_micros
+    )
+BEGIN
+    UPDATE service_weeks SET
+        orders = orders - (OLD.part IS NULL),
+        charge_micros = charge_micros - OLD.charge_micros,
+        refunded_micros = refunded_micros - OLD.refunded_micros,
+        cost_micros = cost_micros - OLD.cost_micros
+    WHERE week = OLD.created_at / 604800 AND service_id = OLD.service_id
+        AND provider_id = IFNULL(OLD.provider_id, 0);
+    INSERT INTO service_weeks
+    SELECT NEW.created_at / 604800, OLD.service_id, IFNULL(NEW.provider_id, 0), OLD.part IS NULL,
+        NEW.charge_micros, NEW.refunded_micros, NEW.cost_micros
+    FROM summed WHERE NEW.created_at / 604800 < week
+    ON CONFLICT (week, service_id, provider_id) DO UPDATE SET
+        orders = orders + excluded.orders,
+        charge_micros = charge_micros + excluded.charge_micros,
+        refunded_micros = refunded_micros + excluded.refunded_micros,
+        cost_micros = cost_micros + excluded.cost_micros;
+    UPDATE account_periods SET
+        orders = orders - (OLD.part IS NULL),
+        charge_micros = charge_micros - OLD.charge_micros,
+        refunded_micros = refunded_micros - OLD.refunded_micros,
+        cost_micros = cost_micros - OLD.cost_micros
+    WHERE period = OLD.created_at / 2419200 AND account_id = OLD.account_id;
+    INSERT INTO account_periods
+    SELECT NEW.created_at / 2419200, OLD.account_id, OLD.part IS NULL,
+        NEW.charge_micros, NEW.refunded_micros, NEW.cost_micros
+    FROM summed WHERE NEW.created_at / 2419200 < period
+    ON CONFLICT (period, account_id) DO UPDATE SET
+        orders = orders + excluded.orders,
+        charge_micros = charge_micros + excluded.charge_micros,
+        refunded_micros = refunded_micros + excluded.refunded_micros,
+        cost_micros = cost_micros + excluded.cost_micros;
+END;
+
+-- What each account ordered altogether, in its own row: that changes with its balance anyway.
+CREATE TRIGGER accounts_count_an_order AFTER INSERT ON orders
+BEGIN
+    UPDATE accounts SET
+        orders = orders + (NEW.part IS NULL),
+        spent_micros = spent_micros + NEW.charge_micros - NEW.refunded_micros,
+        last_order_at = max(ifnull(last_order_at, 0), NEW.created_at)
+    WHERE id = NEW.account_id;
+END;
+
+CREATE TRIGGER accounts_follow_an_order
+AFTER UPDATE OF charge_micros, refunded_micros ON orders
+WHEN OLD.charge_micros <> NEW.charge_micros OR OLD.refunded_micros <> NEW.refunded_micros
+BEGIN
+    UPDATE accounts SET spent_micros = spent_micros
+        + NEW.charge_micros - OLD.charge_micros - NEW.refunded_micros + OLD.refunded_micros
+    WHERE id = OLD.account_id;
 END;
 
 -- When a process was last alive: the worker.
@@ -508,7 +649,9 @@ CREATE TABLE task_runs (
     name TEXT NOT NULL PRIMARY KEY CHECK (name IN ('backup', 'ledger check', 'replica check')),
     succeeded_at INTEGER,
     failed_at INTEGER,
-    problem TEXT NOT NULL DEFAULT ''
+    problem TEXT NOT NULL DEFAULT '',
+    -- When an operator asked for it in the dashboard; the worker does it as soon as it can.
+    wanted_at INTEGER
 ) STRICT;
 
 -- What is wrong, or was of late: an operator is told by PANEL_NOTIFY when it begins, daily, and
@@ -610,15 +753,19 @@ CREATE TABLE audit_lines (
     outcome TEXT NOT NULL DEFAULT 'begun',
     created_at INTEGER NOT NULL,
     -- The order that it was done to; one that does not exist, too, where it was refused for that.
-    order_id INTEGER
+    order_id INTEGER,
+    -- What it is about: order, customer, service, provider, sign-in or panel.
+    kind TEXT NOT NULL DEFAULT 'panel'
 ) STRICT;
 
 CREATE INDEX audit_lines_by_operator ON audit_lines (operator, id);
 CREATE INDEX audit_lines_by_order ON audit_lines (order_id, id) WHERE order_id IS NOT NULL;
+CREATE INDEX audit_lines_by_kind ON audit_lines (kind, id);
+CREATE INDEX audit_lines_by_operator_and_kind ON audit_lines (operator, kind, id);
 
 CREATE TRIGGER audit_lines_are_not_changed BEFORE UPDATE ON audit_lines
 WHEN OLD.outcome <> 'begun' OR OLD.operator <> NEW.operator OR OLD.address <> NEW.address
-    OR OLD.act <> NEW.act OR OLD.created_at <> NEW.created_at
+    OR OLD.act <> NEW.act OR OLD.created_at <> NEW.created_at OR OLD.kind <> NEW.kind
     OR OLD.order_id IS NOT NEW.order_id
 BEGIN
     SELECT RAISE(ABORT, 'an audit line is never changed');
@@ -634,3 +781,15 @@ WHEN EXISTS (SELECT 1 FROM audit_lines WHERE id = NEW.id)
 BEGIN
     SELECT RAISE(ABORT, 'an audit line is never replaced');
 END;
+
+-- Forms of the dashboard that made something, so that one that is sent twice makes it once. made:
+-- the number of what it made, such as the ledger entry of a deposit.
+CREATE TABLE submitted_forms (
+    form TEXT NOT NULL,
+    token TEXT NOT NULL CHECK (length(token) BETWEEN 1 AND 64),
+    made INTEGER NOT NULL,
+    submitted_at INTEGER NOT NULL,
+    PRIMARY KEY (form, token)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX submitted_forms_by_time ON submitted_forms (submitted_at);

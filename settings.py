@@ -291,6 +291,12 @@ class Settings:
         "How many seconds a client has to send a whole request, head and body. Longer only while "
         "its bytes keep coming.",
     )
+    deposit_ask: int = _setting(
+        "500",
+        _amount,
+        "A deposit or withdrawal of more than this is asked for once more, in the dashboard and "
+        "by `flask user fund` and `flask user add`; 0 for never.",
+    )
     public_url: str = _setting(
         "",
         _public_url,

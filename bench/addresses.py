@@ -3,7 +3,7 @@
 A new page without arguments is measured by itself; PAGES says what else is to be measured of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from flask import Flask, url_for
@@ -14,6 +14,7 @@ DAY_S = 24 * 3600
 
 LEFT_OUT = {
     "nowhere": "stands for every address that there is not",
+    "provider_catalogue": "waits for the provider",
     "provider_import": "waits for the provider",
     "sign_in": "leads on who is signed in already",
     "sign_in_code": "leads on who is signed in already",
@@ -21,29 +22,38 @@ LEFT_OUT = {
 }
 """What is not measured, and why."""
 
-Arguments = dict[str, str]
+Facts = dict[str, str]
+Arguments = Mapping[str, str | tuple[str, ...]]
+"""Of an address; several values of one name are a tuple."""
 
 PAGES: dict[str, tuple[Arguments, ...]] = {
     "overview_page": ({"range": "today"}, {"range": "7"}, {"range": "30"}, {"range": "90"}),
     "order_list": (
         {},
+        {"rows": "200"},
         {"before": "{early_order}"},
         *({"status": status} for status in (
             "Pending", "Processing", "In progress", "Completed", "Partial", "Canceled", "Active",
             "Paused", "Expired",
         )),
         {"status": "In progress", "before": "{early_order}"},
-        {"only": "held"},
-        {"only": "warning"},
+        *({"only": only} for only in ("review", "requests", "held", "warning")),
+        {"only": ("review", "warning")},
+        {"only": ("requests", "held")},
+        {"only": "requests", "status": "Completed"},
+        {"only": "warning", "before": "{early_order}"},
         {"customer": "{big}"},
         {"customer": "{big}", "before": "{early_order}"},
         {"customer": "{small}"},
         {"customer": "{big}", "status": "In progress"},
         {"customer": "{big}", "status": "Completed"},
+        {"customer": "{big}", "status": "Canceled"},
         {"customer": "{big}", "status": "Expired"},
         {"customer": "{small}", "status": "Canceled"},
         {"customer": "{big}", "only": "warning"},
+        {"customer": "{big}", "only": "requests"},
         {"customer": "{small}", "only": "held"},
+        {"customer": "{big}", "from": "{day}", "to": "{day}"},
         {"service": "{service}"},
         {"service": "{service}", "status": "Partial"},
         {"service": "{service}", "customer": "{big}"},
@@ -51,11 +61,13 @@ PAGES: dict[str, tuple[Arguments, ...]] = {
         {"provider": "{provider_id}"},
         {"provider": "{provider_id}", "before": "{early_order}"},
         {"provider": "{provider_id}", "status": "Canceled"},
+        {"provider": "{provider_id}", "status": "Expired"},
         {"provider": "{provider_id}", "customer": "{big}"},
         {"provider": "{provider_id}", "only": "warning"},
         {"from": "{day}", "to": "{day}"},
         {"from": "{day}"},
         {"to": "{day}"},
+        {"from": "{day}", "status": "Completed"},
         {"from": "{day}", "to": "{day}", "status": "Canceled"},
         {"from": "{day}", "to": "{day}", "customer": "{small}"},
         {"q": "{order}"},
@@ -64,19 +76,43 @@ PAGES: dict[str, tuple[Arguments, ...]] = {
         {"q": "{link_start}"},
         {"q": "https://www.instagram.com/p/"},
         {"q": "{rare_part}"},
+        {"q": "{name_part}"},
+        {"q": "{name_part}", "before": "{early_order}"},
         {"q": "instagram"},
+        {"q": "INSTAGRAM"},
         {"q": "https"},
         {"q": "com"},
+        {"q": "co"},
         {"q": "nosuchlink"},
+        {"q": "xyxyxyxy"},
         {"q": "{rare_part}", "status": "Completed"},
+        {"q": "{name_part}", "status": "Expired"},
+        {"q": "{name_part}", "provider": "{provider_id}"},
         {"q": "instagram", "customer": "{small}"},
+        {"q": "instagram", "customer": "{big}", "status": "Expired"},
         {"q": "instagram", "only": "warning"},
+        {"q": "instagram", "from": "{day}", "to": "{day}"},
         {"q": "tiktok", "status": "Expired"},
+        {"q": "nosuchlink", "only": "held"},
+    ),
+    "order_csv": (
+        {}, {"status": "Canceled"}, {"customer": "{big}"}, {"q": "{name_part}"},
+        {"only": "warning"}, {"customer": "{big}", "status": "Expired"},
+        {"q": "nosuchlink", "status": "Expired"},
     ),
     "order_page": (
         {"order_id": "{order}"}, {"order_id": "{in_review}"}, {"order_id": "{drip_feed}"},
         {"order_id": "{subscription}"}, {"order_id": "{held}"}, {"order_id": "{canceled}"},
     ),
+    "order_text": ({"order_id": "{with_comments}", "name": "comments"},),
+    "request_list": (
+        {}, *({"show": show} for show in ("waiting", "open", "all")),
+        {"kind": "cancel"}, {"kind": "refill"}, {"show": "open", "kind": "refill"},
+        {"order": "newest"}, {"show": "all", "order": "oldest"},
+        {"show": "all", "after": "{early_requests}"},
+        {"show": "open", "order": "newest", "after": "{early_requests}"},
+    ),
+    "restored_page": ({}, {"after": "order-{early_order}"}, {"after": "refill-1"}),
     "customer_list": (
         {}, {"before": "500"}, {"q": "account-7"}, {"q": "{small}"}, {"q": "nobody"},
     ),
@@ -84,7 +120,8 @@ PAGES: dict[str, tuple[Arguments, ...]] = {
     "customer_csv": ({"name": "{big}"}, {"name": "{small}"}),
     "service_list": (
         {}, {"after": "4000"}, {"q": "Service 49"}, {"q": "nothing"}, {"category": "Category 7"},
-        {"category": "Category 7", "q": "Real"},
+        {"category": "Category 7", "q": "Real"}, {"provider": "{provider}"},
+        *({"only": only} for only in ("enabled", "disabled", "held", "below", "by hand")),
     ),
     "service_page": ({"service_id": "{service}"}, {"service_id": "{held_service}"}),
     "provider_page": ({"name": "{provider}"},),
@@ -107,6 +144,12 @@ FACTS: dict[str, str] = {
     "provider_order": "SELECT provider_order FROM orders WHERE id = {order}",
     "link": "SELECT link FROM orders WHERE id = {order}",
     "link_start": "SELECT substr(link, 1, length(link) - 3) FROM orders WHERE id = {order}",
+    "name_part": "SELECT substr(link, instr(link, '_') - 8, 12) FROM orders WHERE id > {order} "
+    "AND link LIKE '%instagram.com/%!_%' ESCAPE '!' LIMIT 1",
+    "with_comments": "SELECT id FROM orders WHERE id > {order} AND parameters LIKE '%comments%' "
+    "LIMIT 1",
+    "early_requests": "SELECT (SELECT MAX(id) / 5 FROM cancels) || '-' || "
+    "(SELECT MAX(id) / 5 FROM refills)",
     "rare_part": "SELECT substr(link, -9, 7) FROM orders WHERE id = {order}",
     "day": "SELECT date(created_at, 'unixepoch') FROM orders WHERE id = {order}",
     "in_review": "SELECT id FROM orders WHERE dispatch_state = 'review' LIMIT 1",
@@ -134,12 +177,11 @@ class Page(NamedTuple):
     address: str
 
 
-def facts() -> Arguments:
+def facts() -> Facts:
     """What there is to ask for in the database that is open."""
-    found: Arguments = {}
+    found: Facts = {}
     for name, query in FACTS.items():
-        with_values = query.format_map(_Known(found))
-        row = database.execute_sql(with_values).fetchone() if with_values else None
+        row = database.execute_sql(query.format_map(_Known(found))).fetchone()
         if row is not None and row[0] is not None:
             found[name] = str(row[0])
     return found
@@ -152,7 +194,7 @@ class _Known(dict[str, str]):
         return "-1"
 
 
-def pages(app: Flask, known: Arguments) -> Iterator[Page]:
+def pages(app: Flask, known: Facts) -> Iterator[Page]:
     """All pages of the dashboard, each with the arguments that matter.
 
     :raises KeyError: for a page whose address needs arguments that PAGES does not give.
@@ -165,11 +207,17 @@ def pages(app: Flask, known: Arguments) -> Iterator[Page]:
             PAGES[name] if _needs_arguments(app, endpoint) else PAGES.get(name, ({},))
         ):
             try:
-                filled = {key: text.format_map(known) for key, text in arguments.items()}
+                filled = {key: _filled(value, known) for key, value in arguments.items()}
             except KeyError:
                 continue
             with app.test_request_context():
                 yield Page(name, url_for(endpoint, **filled))  # type: ignore[arg-type]
+
+
+def _filled(value: str | tuple[str, ...], known: Facts) -> str | list[str]:
+    if isinstance(value, str):
+        return value.format_map(known)
+    return [text.format_map(known) for text in value]
 
 
 def endpoints(app: Flask) -> list[str]:

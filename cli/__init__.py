@@ -6,6 +6,7 @@ from flask import Flask
 
 from cli import (
     attention,
+    audit,
     database,
     doctor,
     ledger,
@@ -24,6 +25,7 @@ from cli import (
     worker,
 )
 from cli.common import bind_open_database
+from cli.help import arrange
 
 
 def register(
@@ -49,6 +51,7 @@ def register(
         refills.refill_group,
         refills.cancel_group,
         ledger.group,
+        audit.group,
         providers.group,
         attention.command,
         doctor.make(explained, unknown),
@@ -66,3 +69,4 @@ def register(
         database.demo,
     ):
         app.cli.add_command(command)
+    arrange(app)

@@ -3,7 +3,7 @@
 import click
 
 from api.context import current_settings
-from cli.common import Command, as_json, show_rows
+from cli.common import LIMIT, Command, as_json, show_rows
 from panel import attention
 from panel.alerts.beside import beside
 from panel.attention import Item
@@ -13,14 +13,14 @@ from panel.attention.items import count_of
 @click.command("attention", cls=Command)
 @click.option(
     "--limit",
-    type=click.IntRange(1, 10**9),
+    type=LIMIT,
     default=attention.LIMIT,
     show_default=True,
     help="At most so many lines of one kind.",
 )
 @as_json
 def command(limit: int, as_json: bool) -> None:
-    """List everything that waits for you, with what to do about it.
+    """List what waits for you, with the commands that settle it.
 
     What a provider said, moved or changed and the panel does not follow by itself: orders,
     services, currencies and providers that are held. Each line is followed by the commands that

@@ -10,8 +10,8 @@ from flask import Flask, current_app
 from tabulate import tabulate
 
 from api.context import current_settings
+from command_line import Day, PlainCommand, PlainGroup, Whole
 from command_line import FailedError as FailedError
-from command_line import PlainCommand, plainly
 from database.connection import database, disconnect
 from models import Provider
 from panel import money
@@ -22,6 +22,7 @@ from panel.providers.currency import currency_code
 from panel.providers.listing import Listing
 from panel.providers.policy import SyncPolicy
 from panel.providers.registry import ProviderAccount
+from panel.reports import DAY_S
 from upstream import ask
 
 COMMAND_LINE = Actor("(command line)")
@@ -56,20 +57,10 @@ class Command(PlainCommand):
             disconnect()
 
 
-class Group(click.Group):
+class Group(PlainGroup):
     """A group of Commands."""
 
     command_class = Command
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """As click's, with the error in one line."""
-        with plainly(ctx):
-            return super().parse_args(ctx, args)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """As click's, with the error in one line."""
-        with plainly(ctx):
-            return super().invoke(ctx)
 
 
 class Amount(click.ParamType):
@@ -139,8 +130,10 @@ RATIO = Ratio()
 CURRENCY = Currency()
 PERCENT = Percent()
 MARKUP = Markup()
-NUMBER = click.IntRange(1, 10**18)
+NUMBER = Whole(1, 10**18)
 """The number of an order, a service, a refill or a cancel request."""
+WHOLE = Whole()
+LIMIT = Whole(1, 10**9)
 ROUND_HELP = "Round rates up to a multiple of this, such as 0.01; without it they are exact."
 """The help of --round, wherever a markup is given."""
 
@@ -167,11 +160,29 @@ def limit(default: int = 50) -> Callable[[Any], Any]:
     """The option --limit of lists that grow without end."""
     return click.option(
         "--limit",
-        type=click.IntRange(1, 10**9),
+        type=LIMIT,
         default=default,
         show_default=True,
         help="At most this many, the newest first.",
     )
+
+
+def range_of_days(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options --since and --until of what can be narrowed to a range of days."""
+    day = Day()
+    until = click.option("--until", type=day, help="Only of this day (UTC) or earlier.")
+    since = click.option("--since", type=day, help="Only of this day (UTC) or later.")
+    return since(until(command))
+
+
+def beginning(day: datetime | None) -> int | None:
+    """The first moment of a day, in seconds since 1970; None for none."""
+    return None if day is None else int(day.timestamp())
+
+
+def end(day: datetime | None) -> int | None:
+    """The first moment after a day; None for none."""
+    return None if day is None else int(day.timestamp()) + DAY_S
 
 
 def when(seconds: int) -> str:

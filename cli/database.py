@@ -50,7 +50,7 @@ def init_db() -> None:
 )
 @as_json
 def backup_command(file: Path, nightly: bool, as_json: bool) -> None:
-    """Write a consistent copy of the database to FILE, and check it.
+    """Write a consistent copy of the database, and check it.
 
     The panel may be serving meanwhile. A FILE that exists is never overwritten.
     """
@@ -73,10 +73,11 @@ SHOWN = 20
 @click.argument("file", type=click.Path(path_type=Path))
 @as_json
 def restore_command(file: Path, as_json: bool) -> None:
-    """Put the copy FILE in the place of the database, which is kept beside it.
+    """Put a copy in the place of the database.
 
-    The server and the worker must be stopped. What waited when the copy was made
-    may have been sent since: it waits for you (flask restored).
+    The database before is kept beside it. The server and the worker must be stopped.
+    What waited when the copy was made may have been sent since: it waits for you
+    (flask restored).
     """
     done = restore(COMMAND_LINE, file, current_settings().database)
     if as_json:
@@ -95,7 +96,7 @@ def restore_command(file: Path, as_json: bool) -> None:
 
 @click.command("moved", cls=PlainCommand)
 def moved_command() -> None:
-    """Say that the database was moved here with everything that happened.
+    """Say that the database was moved here, and is whole.
 
     The server and the worker must be stopped, here and where it was. Not for a copy
     that anything came after: flask restore is for that.

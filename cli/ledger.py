@@ -1,11 +1,24 @@
 """flask ledger: every change of every balance, and the check that they add up."""
 
+from datetime import datetime
 from typing import Any
 
 import click
 
-from cli.common import Group, as_json, limit, show_rows, when
-from panel import accounts, ledger, ledger_check
+from cli.common import (
+    NUMBER,
+    Group,
+    as_json,
+    beginning,
+    end,
+    limit,
+    range_of_days,
+    show_rows,
+    when,
+)
+from command_line import OneOf
+from panel import accounts, ledger, ledger_check, ledger_queries
+from panel.ledger_queries import KINDS, LedgerFilter
 from panel.money import format_exact
 
 
@@ -24,17 +37,30 @@ def _row(entry: dict[str, Any]) -> dict[str, Any]:
         "order": entry["order"],
         "note": entry["note"],
         "created": when(entry["created_at"]),
+        "by": entry["operator"],
     }
 
 
 @group.command("list")
 @click.argument("user", required=False)
+@click.option("--kind", type=OneOf(KINDS), help="Only entries of this kind.")
+@click.option("--order", "order_id", type=NUMBER, help="Only entries of this order.")
+@range_of_days
 @limit()
 @as_json
-def list_(user: str | None, limit: int, as_json: bool) -> None:
+def list_(
+    user: str | None,
+    kind: str | None,
+    order_id: int | None,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int,
+    as_json: bool,
+) -> None:
     """List the newest entries, of one customer or of all."""
     account_id = accounts.get(user).id if user is not None else None
-    rows = [_row(entry) for entry in ledger.listing(account_id, limit)]
+    wanted = LedgerFilter(account_id, kind or "", beginning(since), end(until), order_id)
+    rows = [_row(entry) for entry in ledger_queries.newest(wanted, limit)]
     show_rows(rows, as_json, "No entries yet.")
 
 

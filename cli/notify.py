@@ -16,7 +16,7 @@ from panel.alerts.record import Standing
 from panel.alerts.words import sentence
 
 
-@click.group("notify", cls=Group)
+@click.group("notify", cls=Group, short_help="Alerts: what is wrong now, and who is told.")
 def group() -> None:
     """Alerts: what is wrong now, and who is told of it (PANEL_NOTIFY)."""
 
@@ -24,7 +24,7 @@ def group() -> None:
 @group.command("list")
 @as_json
 def list_(as_json: bool) -> None:
-    """List what is wrong now, with since when, and when somebody was told."""
+    """List what is wrong now, since when, and when somebody was told."""
     rows = [_row(alert) for alert in record.standing()]
     show_rows(rows, as_json, "Nothing is wrong, as far as the worker has looked.")
 
@@ -41,9 +41,9 @@ def _row(alert: Standing) -> dict[str, object]:
 
 @group.command("test", cls=PlainCommand)
 def test() -> None:
-    """Send a message to each address of PANEL_NOTIFY, and say which of them took it.
+    """Send a message to each address of PANEL_NOTIFY.
 
-    Exit code 1 if one did not, or if there is none.
+    Says which of them took it. Exit code 1 if one did not, or if there is none.
     """
     _send(events.trial_message(current_settings()))
 

@@ -6,6 +6,7 @@ import click
 
 from cli.common import COMMAND_LINE, Group, as_json, show_one, show_rows, when
 from cli.prompts import Secret, read_secret
+from command_line import OneOf
 from models import Operator
 from panel import operators
 from panel.operations import operators as operations
@@ -13,7 +14,7 @@ from panel.operators import Role
 from panel.sign_in import sessions, totp
 
 
-@click.group("operator", cls=Group)
+@click.group("operator", cls=Group, short_help="Who may sign in to the dashboard.")
 def group() -> None:
     """Who may sign in to the dashboard; without an operator it is off."""
 
@@ -24,7 +25,7 @@ PASSWORD = Secret("password", "In a script, give --password-env VARIABLE.", repe
 password_env = click.option(
     "--password-env", help="Read the password from this environment variable."
 )
-ROLE = click.Choice([str(role) for role in Role])
+ROLE = OneOf([str(role) for role in Role])
 
 
 @group.command("add")
@@ -54,7 +55,7 @@ def add(name: str, role: str, password_env: str | None, as_json: bool) -> None:
 @group.command("list")
 @as_json
 def list_(as_json: bool) -> None:
-    """List all operators: their roles, whether they need codes, and when they were last seen."""
+    """List all operators: their roles, and when they were last seen."""
     rows = [_row(operator) for operator in operators.listing()]
     show_rows(rows, as_json, "No operators yet; /admin is off.")
 
@@ -111,7 +112,7 @@ def sign_out(name: str) -> None:
 @group.command("unlock")
 @click.argument("name")
 def unlock(name: str) -> None:
-    """Let an operator try again at once who is locked out after wrong passwords.
+    """Let an operator sign in who is locked out after wrong passwords.
 
     Forgets what was counted against the name, its devices, and all addresses.
     """
@@ -120,10 +121,12 @@ def unlock(name: str) -> None:
 
 
 @group.command("totp")
-@click.argument("act", type=click.Choice(["off", "show"]))
+@click.argument("act", type=OneOf(["off", "show"]))
 @click.argument("name")
 def totp_(act: str, name: str) -> None:
-    """Turn an operator's one-time passwords off, such as after the loss of a phone; or show them.
+    """Turn off an operator's one-time passwords, or show their state.
+
+    Such as after the loss of a phone.
 
     Example: flask operator totp off alice
     """
@@ -141,7 +144,10 @@ def totp_(act: str, name: str) -> None:
 @click.argument("name")
 @password_env
 def password(name: str, password_env: str | None) -> None:
-    """Give an operator a new password; all sessions end, one-time passwords stay on."""
+    """Give an operator a new password; all its sessions end.
+
+    One-time passwords stay on.
+    """
     operators.get(name)
     operations.set_password(COMMAND_LINE, name, read_secret(PASSWORD, password_env))
     click.echo(f"Operator {name} has a new password.")

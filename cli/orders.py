@@ -9,6 +9,7 @@ import click
 from cli.common import (
     COMMAND_LINE,
     NUMBER,
+    WHOLE,
     FailedError,
     Group,
     as_json,
@@ -17,6 +18,7 @@ from cli.common import (
     show_rows,
     when,
 )
+from command_line import OneOf, Whole
 from panel import accounts, queries
 from panel.money import format_exact
 from panel.operations import orders as operations
@@ -77,10 +79,13 @@ def _headed(row: dict[str, Any]) -> dict[str, Any]:
     return {HEADINGS.get(name, name): value for name, value in row.items()}
 
 
+STATUSES = f"{', '.join(state.FOLLOWS)}."
+
+
 @group.command("list")
 @click.option("--user", help="Only orders of this customer.")
 @click.option(
-    "--status", type=click.Choice(list(state.FOLLOWS)), help="Only orders with this status."
+    "--status", type=OneOf(state.FOLLOWS), help="Only orders with this status: " + STATUSES
 )
 @click.option("--warnings", is_flag=True, help="Only orders with a warning.")
 @click.option("--held", is_flag=True, help="Only orders that wait for you, or for funds.")
@@ -99,7 +104,10 @@ def list_(
 @click.argument("id", type=NUMBER)
 @as_json
 def show(id: int, as_json: bool) -> None:
-    """Show one order, and what happened to it: requests, and what its provider said."""
+    """Show one order, and what happened to it.
+
+    Requests of its customer, and what its provider said.
+    """
     row = _row(queries.order_details(id))
     story = history.history(id)
     if as_json:
@@ -175,8 +183,8 @@ def _act(
 @group.command("set")
 @_of_orders
 @click.option("--status", help="Such as Processing, In progress, Completed, Partial, Canceled.")
-@click.option("--start-count", type=int, help="The count when delivery began.")
-@click.option("--remains", type=int, help="How many are still to be delivered.")
+@click.option("--start-count", type=WHOLE, help="The count when delivery began.")
+@click.option("--remains", type=WHOLE, help="How many are still to be delivered.")
 def set_(
     ids: tuple[int, ...],
     with_word: str | None,
@@ -207,7 +215,7 @@ def set_(
 
 @group.command("post")
 @click.argument("id", type=NUMBER)
-@click.argument("quantity", type=click.IntRange(1))
+@click.argument("quantity", type=Whole(1, 10**9))
 @click.option("--theirs", help="The provider's number of a post that could not be charged.")
 @as_json
 def post(id: int, quantity: int, theirs: str | None, as_json: bool) -> None:
@@ -270,7 +278,7 @@ def attach(id: int, provider_order: str, part: int | None) -> None:
 @group.command("fail")
 @_of_orders
 def fail(ids: tuple[int, ...], with_word: str | None, provider: str | None) -> None:
-    """Give orders up that are in review, or held for a refusal: canceled and refunded."""
+    """Give up orders in review, or held for a refusal, and refund them."""
 
     def give_up(order_id: int) -> str:
         order = operations.fail(COMMAND_LINE, order_id)

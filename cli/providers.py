@@ -12,6 +12,7 @@ from cli.common import (
     PERCENT,
     RATIO,
     ROUND_HELP,
+    WHOLE,
     FailedError,
     Group,
     as_json,
@@ -24,6 +25,7 @@ from cli.common import (
     when,
 )
 from cli.prompts import Secret, read_secret
+from command_line import OneOf
 from models import Provider
 from panel.errors import OperatorError
 from panel.money import format_exact, format_ratio
@@ -89,7 +91,7 @@ def _note(provider: Provider) -> str:
 @click.option("--key-env", help="Read the key from this environment variable.")
 @click.option(
     "--requests-per-minute",
-    type=int,
+    type=WHOLE,
     default=120,
     show_default=True,
     help="The provider's rate limit, which the worker respects.",
@@ -166,7 +168,7 @@ def _warn_of_currency(row: Provider, ours: str, until: str) -> None:
 @click.option("--url", help="Another address.")
 @click.option("--key-env", help="Read another key from this environment variable.")
 @click.option("--key", "ask_key", is_flag=True, help="Ask for another key.")
-@click.option("--requests-per-minute", type=int, help="Another rate limit.")
+@click.option("--requests-per-minute", type=WHOLE, help="Another rate limit.")
 @click.option("--unchecked", is_flag=True, help="Take address and key without asking it first.")
 @click.option(
     "--same-panel",
@@ -264,9 +266,7 @@ def remove(name: str) -> None:
 @click.argument("name")
 @click.argument("words", nargs=-1)
 @click.option("--category", default="", help="Only this category of theirs.")
-@click.option(
-    "--only", type=click.Choice(list(catalogues.ONLY)), help="Only what is imported, or is not."
-)
+@click.option("--only", type=OneOf(catalogues.ONLY), help="Only what is imported, or is not.")
 @as_json
 def services(
     name: str, words: tuple[str, ...], category: str, only: str | None, as_json: bool
@@ -348,7 +348,7 @@ def sync(name: str, as_json: bool) -> None:
 @click.argument("name")
 @as_json
 def confirm(name: str, as_json: bool) -> None:
-    """Confirm that services vanished at a provider, or moved to other numbers."""
+    """Confirm that services vanished there, or moved to other numbers."""
     show_changes(providers.confirm(COMMAND_LINE, name, ask_catalogue, sync_policy()), as_json)
 
 
@@ -357,7 +357,7 @@ def confirm(name: str, as_json: bool) -> None:
 @click.argument("rate", type=RATIO)
 @click.option("--currency", "code", type=CURRENCY, help=CURRENCY_HELP)
 def exchange(name: str, rate: int, code: str | None) -> None:
-    """Say how many units of our currency one unit of a provider's is worth.
+    """Say what one unit of a provider's currency is worth in ours.
 
     Costs there are converted at this rate, rounded up, and rates with a markup follow.
 
@@ -375,9 +375,10 @@ def exchange(name: str, rate: int, code: str | None) -> None:
 @click.argument("name")
 @click.argument("code", type=CURRENCY)
 def currency_(name: str, code: str) -> None:
-    """Say in which currency a provider's prices are, where it does not name it.
+    """Say which currency a provider's prices are in.
 
-    This also confirms that a provider changed to our own currency.
+    For a provider that does not name it. This also confirms that a provider changed to our own
+    currency.
 
     Example: flask provider currency upstream USD
     """
@@ -388,7 +389,9 @@ def currency_(name: str, code: str) -> None:
 @group.command("pause")
 @click.argument("name")
 def pause(name: str) -> None:
-    """Send nothing new to a provider: orders, refills and cancel requests wait.
+    """Send nothing new to a provider for now.
+
+    Orders, refills and cancel requests wait.
 
     The orders that it has are followed, and so are its prices. Customers can still order.
     """
@@ -400,7 +403,9 @@ def pause(name: str) -> None:
 @click.argument("name")
 @click.option("--url", help="Its new address, where it has moved.")
 def resume(name: str, url: str | None) -> None:
-    """Use a provider again that was stopped or paused, and send now what waits for funds there.
+    """Use a provider again that was stopped or paused.
+
+    What waits for funds there is sent now.
 
     Example: flask provider resume upstream --url https://new.example/api/v2
     """

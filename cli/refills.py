@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from cli.common import COMMAND_LINE, NUMBER, Group, as_json, limit, show_rows, when
+from command_line import OneOf
 from models import Cancel, Refill
 from panel import queries
 from panel.operations import requests
@@ -35,9 +36,7 @@ def _row(request: dict[str, Any]) -> dict[str, Any]:
 
 
 @refill_group.command("list")
-@click.option(
-    "--status", type=click.Choice(list(REFILL_FOLLOWS)), help="Only refills with this status."
-)
+@click.option("--status", type=OneOf(REFILL_FOLLOWS), help="Only refills with this status.")
 @limit()
 @as_json
 def refill_list(status: str | None, limit: int, as_json: bool) -> None:
@@ -58,7 +57,7 @@ def refill_set(id: int, status: str) -> None:
 @cancel_group.command("list")
 @click.option(
     "--status",
-    type=click.Choice(["pending", "accepted", "rejected"]),
+    type=OneOf(["pending", "accepted", "rejected"]),
     help="Only requests with this status.",
 )
 @limit()

@@ -6,6 +6,7 @@ import click
 
 from api.context import current_settings
 from cli.common import Command, FailedError
+from command_line import Whole
 from panel.operations import replicas
 from panel.tasks import TaskFailedError
 
@@ -25,15 +26,15 @@ BEHIND_S = 300
 )
 @click.option(
     "--behind",
-    type=click.IntRange(1),
+    type=Whole(1, 10**9),
     default=BEHIND_S,
     show_default=True,
     help="How far behind the replica may be, in seconds.",
 )
 def replica_check(config: Path, litestream: str, behind: int) -> None:
-    """Restore the replica of Litestream to a temporary file, and check it.
+    """Restore Litestream's replica for a test, and check it.
 
-    Needs room for the file beside the database. Exit code 1 if the replica cannot be
+    Needs room for a temporary file beside the database. Exit code 1 if the replica cannot be
     restored, its ledger is not consistent, or it is too far behind.
     """
     try:

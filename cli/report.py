@@ -2,12 +2,13 @@
 
 import csv
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import click
 
-from cli.common import Command, as_json, show_rows
+from cli.common import Command, as_json, beginning, end, range_of_days, show_rows
+from command_line import OneOf
 from panel import reports
 from panel.money import format_exact
 
@@ -15,29 +16,27 @@ SUMS = ("revenue", "refunds", "cost", "profit")
 
 
 @click.command("report", cls=Command)
-@click.option(
-    "--since",
-    type=click.DateTime(["%Y-%m-%d"]),
-    help="Only orders placed on this day (UTC) or later.",
-)
+@range_of_days
 @click.option(
     "--by",
-    type=click.Choice(list(reports.REPORT_GROUPS)),
+    type=OneOf(reports.REPORT_GROUPS),
     default="service",
     show_default=True,
     help="What to group the rows by.",
 )
 @as_json
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
-def command(since: datetime | None, by: str, as_json: bool, as_csv: bool) -> None:
+def command(
+    since: datetime | None, until: datetime | None, by: str, as_json: bool, as_csv: bool
+) -> None:
     """Report orders, revenue, refunds, cost and profit.
 
     Example: flask report --since 2026-01-01 --by day
     """
     if as_json and as_csv:
         raise click.UsageError("Give --json or --csv, not both.")
-    start = int(since.replace(tzinfo=UTC).timestamp()) if since else 0
-    sums = reports.earnings(by, start)
+    last = end(until)
+    sums = reports.earnings(by, beginning(since) or 0, reports.NEVER if last is None else last)
     rows = [_row(by, row) for row in sums]
     if as_csv:
         writer = csv.DictWriter(sys.stdout, [by, "orders", *SUMS])
@@ -45,12 +44,8 @@ def command(since: datetime | None, by: str, as_json: bool, as_csv: bool) -> Non
         writer.writerows({**row, by: reports.escape_formula(row[by])} for row in rows)
         return
     if not as_json and rows:
-        rows.append(_row(by, {by: "total", **_totals(sums)}))
+        rows.append(_row(by, {by: "total", **reports.totals(sums)}))
     show_rows(rows, as_json, "No orders in that time.")
-
-
-def _totals(sums: list[dict[str, Any]]) -> dict[str, int]:
-    return {name: sum(row[name] for row in sums) for name in ("orders", *SUMS)}
 
 
 def _row(by: str, row: dict[str, Any]) -> dict[str, Any]:

@@ -35,9 +35,10 @@ def _row(waiting: Waiting, providers: dict[int, str]) -> dict[str, Any]:
 @group.command("list")
 @as_json
 def list_(as_json: bool) -> None:
-    """List the orders, refills and cancel requests that nothing is done about.
+    """List what nothing is done about since a restore.
 
-    Each may have been sent after the copy was made. Look it up at the provider.
+    Orders, refills and cancel requests. Each may have been sent after the copy was made. Look
+    it up at the provider.
     """
     names = queries.provider_names()
     rows = [_row(waiting, names) for waiting in restored.listing()]

@@ -12,6 +12,7 @@ from cli.common import (
     MARKUP,
     NUMBER,
     ROUND_HELP,
+    WHOLE,
     Group,
     as_json,
     ask_catalogue,
@@ -23,7 +24,7 @@ from cli.common import (
 )
 from models import Service
 from panel import services
-from panel.money import format_exact
+from panel.money import format_exact, format_percent
 from panel.operations import services as operations
 from panel.operations.services import SourceChange
 from panel.providers import pending, registry, sources
@@ -84,8 +85,8 @@ def _waiting() -> dict[int, list[Pending]]:
 @click.option("--name", required=True, help="The name that customers see.")
 @click.option("--category", required=True, help="The category in the catalogue.")
 @click.option("--rate", type=AMOUNT, required=True, help="The price per 1000, or per package.")
-@click.option("--min", type=int, required=True, help="The smallest quantity of an order.")
-@click.option("--max", type=int, required=True, help="The largest quantity of an order.")
+@click.option("--min", type=WHOLE, required=True, help="The smallest quantity of an order.")
+@click.option("--max", type=WHOLE, required=True, help="The largest quantity of an order.")
 @click.option(
     "--type",
     default="Default",
@@ -178,6 +179,8 @@ def show(id: int, as_json: bool) -> None:
     todo = list(dict.fromkeys(c for item in waiting for c in commands_for(item, ours)))
     shown = bought_from if as_json else ", then ".join(bought_from)
     more = {
+        "description": service.description,
+        "markup": None if service.markup_ppm is None else format_percent(service.markup_ppm),
         "bought_from": shown,
         "created": when(service.created_at),
         "to_settle": todo if as_json else " or ".join(todo),
@@ -194,7 +197,7 @@ def show(id: int, as_json: bool) -> None:
 def source(
     id: int, provider: str | None, their_service: str | None, second: bool, remove: bool
 ) -> None:
-    """Choose the provider that a service is bought from, or remove a source.
+    """Choose where a service is bought, or remove a source.
 
     THEIR_SERVICE is the provider's number of the service; its catalogue tells the cost. A rate
     with a markup follows the cost. Where the first source is removed, the second takes its place;
@@ -211,7 +214,7 @@ def source(
         return
     if provider is None or their_service is None:
         missing = "PROVIDER" if provider is None else "THEIR_SERVICE"
-        raise click.UsageError(f"Missing argument '{missing}'.")
+        raise click.UsageError(f"the argument {missing} is missing")
     found = operations.set_source(
         COMMAND_LINE, id, provider, their_service, ask_catalogue, source_rank=rank
     )
@@ -231,11 +234,10 @@ def _bought_from(id: int) -> str:
 @click.option("--provider", help="All services of this provider that wait for you.")
 @as_json
 def confirm(ids: tuple[int, ...], provider: str | None, as_json: bool) -> None:
-    """Take over what a provider changed of services, where that waits for you.
+    """Take over what a provider changed, where that waits for you.
 
     The new cost is followed by the rate, where the service has a markup. Our own name of the
-    service stays as it is. A service that you
-    disabled is confirmed by its number alone.
+    service stays as it is. A service that you disabled is confirmed by its number alone.
 
     Example: flask service confirm 3 7
     """
@@ -253,8 +255,8 @@ def confirm(ids: tuple[int, ...], provider: str | None, as_json: bool) -> None:
 @click.option("--name", help="The name that customers see.")
 @click.option("--category", help="The category in the catalogue.")
 @click.option("--rate", "rate_micros", type=AMOUNT, help="The price per 1000, or per package.")
-@click.option("--min", type=int, help="The smallest quantity of an order.")
-@click.option("--max", type=int, help="The largest quantity of an order.")
+@click.option("--min", type=WHOLE, help="The smallest quantity of an order.")
+@click.option("--max", type=WHOLE, help="The largest quantity of an order.")
 @click.option("--type", help="The type, which decides what an order needs.")
 @click.option("--refill/--no-refill", default=None, help="Completed orders can be refilled.")
 @click.option("--cancel/--no-cancel", default=None, help="Open orders can be canceled.")
@@ -268,7 +270,7 @@ def confirm(ids: tuple[int, ...], provider: str | None, as_json: bool) -> None:
 @click.option(
     "--position",
     "sort_order",
-    type=int,
+    type=WHOLE,
     help="The position in the catalogue; smaller comes first.",
 )
 def edit(id: int, **fields: Any) -> None:

@@ -1,24 +1,28 @@
 """flask user: customers, their keys and their funds."""
 
+import sys
 from typing import Any
 
 import click
 
+from api.context import current_settings
 from api.dialects import DIALECTS
 from cli.common import (
     AMOUNT,
     COMMAND_LINE,
     NUMBER,
     PERCENT,
+    FailedError,
     Group,
     as_json,
     show_one,
     show_rows,
     when,
 )
+from command_line import OneOf
 from models import Account
 from panel import accounts, pricing
-from panel.money import format_exact
+from panel.money import format_exact, with_currency
 from panel.operations import customers
 from panel.operations.customers import Loss
 
@@ -26,6 +30,31 @@ from panel.operations.customers import Loss
 @click.group("user", cls=Group)
 def group() -> None:
     """Customers, their keys and their funds."""
+
+
+yes = click.option(
+    "--yes", is_flag=True, help="Do not ask about an amount above PANEL_DEPOSIT_ASK."
+)
+
+
+def _ask_first(name: str, amount_micros: int, before_micros: int) -> None:
+    """Ask whether a large amount is meant; nothing is asked about others.
+
+    :raises UsageError: where nobody can be asked.
+    :raises FailedError: if it is not meant.
+    """
+    limit_micros = current_settings().deposit_ask
+    if not customers.asks_first(amount_micros, limit_micros):
+        return
+    act = customers.money_act(amount_micros)
+    if not sys.stdin.isatty():
+        limit = with_currency(limit_micros)
+        raise click.UsageError(
+            f"to {act} is more than {limit} (PANEL_DEPOSIT_ASK): repeat it with --yes"
+        )
+    after = with_currency(before_micros + amount_micros)
+    if not click.confirm(f"{name}: {act}; the balance will be {after}. Is that right?", err=True):
+        raise FailedError("nothing was entered")
 
 
 def _print_key(name: str, key: str, as_json: bool) -> None:
@@ -45,18 +74,24 @@ def _row(account: Account) -> dict[str, Any]:
         "discount": f"{format_exact(account.discount_ppm * 100)}%",
         "dialect": account.dialect,
         "created": when(account.created_at),
+        "orders": account.orders,
+        "spent": format_exact(account.spent_micros),
+        "last_order": None if account.last_order_at is None else when(account.last_order_at),
     }
 
 
 @group.command("add")
 @click.argument("name")
 @click.option("--balance", type=AMOUNT, default=0, help="A first deposit.")
+@yes
 @as_json
-def add(name: str, balance: int, as_json: bool) -> None:
+def add(name: str, balance: int, yes: bool, as_json: bool) -> None:
     """Add a customer and print its key, once.
 
     Example: flask user add alice --balance 25
     """
+    if not yes:
+        _ask_first(name, balance, 0)
     _print_key(name, customers.add(COMMAND_LINE, name, balance), as_json)
 
 
@@ -77,6 +112,26 @@ def show(name: str, as_json: bool) -> None:
     rates = {str(service): format_exact(rate) for service, rate in own.items()}
     shown = rates if as_json else ", ".join(f"{s}: {r}" for s, r in rates.items())
     show_one({**_row(account), "rates": shown}, as_json)
+
+
+@group.command("fund")
+@click.argument("name")
+@click.argument("amount", type=AMOUNT)
+@click.option("--note", default="", help="A note for the ledger entry.")
+@yes
+@as_json
+def fund(name: str, amount: int, note: str, yes: bool, as_json: bool) -> None:
+    """Deposit an amount for a customer; a negative amount withdraws.
+
+    Example: flask user fund alice 25.50 --note "invoice 17"
+    """
+    if not yes:
+        _ask_first(name, amount, accounts.get(name).balance_micros)
+    balance = customers.fund(COMMAND_LINE, name, amount, note)
+    if as_json:
+        show_one({"name": name, "balance": format_exact(balance)}, True)
+    else:
+        click.echo(f"{name} now has {format_exact(balance)}.")
 
 
 @group.command("suspend")
@@ -105,7 +160,7 @@ def rotate_key(name: str, as_json: bool) -> None:
 
 @group.command("dialect")
 @click.argument("name")
-@click.argument("dialect", type=click.Choice([*DIALECTS, "default"]))
+@click.argument("dialect", type=OneOf([*DIALECTS, "default"]))
 def dialect(name: str, dialect: str) -> None:
     """Choose the dialect of a customer's answers.
 
@@ -152,20 +207,3 @@ def _warn_of_losses(losses: list[Loss]) -> None:
     for loss in losses:
         rate, cost = format_exact(loss.rate_micros), format_exact(loss.cost_micros)
         click.echo(f"Service {loss.service_id}: {rate} is below its cost {cost}.", err=True)
-
-
-@group.command("fund", context_settings={"ignore_unknown_options": True})
-@click.argument("name")
-@click.argument("amount", type=AMOUNT)
-@click.option("--note", default="", help="A note for the ledger entry.")
-@as_json
-def fund(name: str, amount: int, note: str, as_json: bool) -> None:
-    """Deposit an amount for a customer; a negative amount withdraws.
-
-    Example: flask user fund alice 25.50 --note "invoice 17"
-    """
-    balance = customers.fund(COMMAND_LINE, name, amount, note)
-    if as_json:
-        show_one({"name": name, "balance": format_exact(balance)}, True)
-    else:
-        click.echo(f"{name} now has {format_exact(balance)}.")

@@ -61,7 +61,7 @@ def _can_open(settings: Settings) -> bool:
 
 @click.command("worker", cls=_PatientCommand)
 def command() -> None:
-    """Send orders to providers and poll their status, until stopped.
+    """Send orders to providers and follow them, until stopped.
 
     After SIGTERM or Ctrl-C it finishes and records the requests under way, then ends.
     """

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from peewee import SQL, AsIs, Query, Value
+from peewee import SQL, AsIs, Query, Value, WrappedNode
 from peewee import __exception_wrapper__ as _as_peewee_errors  # type: ignore[attr-defined]
 
 from database.connection import database
@@ -30,6 +30,21 @@ def literal(text: str) -> SQL:
     SQLite uses a partial index only where it can read the index's condition in the query.
     """
     return SQL(f"'{text}'")
+
+
+class _Unindexed(WrappedNode):
+    """An expression that no index is used for."""
+
+    def __sql__(self, ctx: Any) -> Any:
+        return ctx.literal("+").sql(self.node)
+
+
+def unindexed(column: Any) -> Any:
+    """A column, written so that SQLite does not look for it in an index.
+
+    For where few rows are found by another column, and SQLite would begin with this one.
+    """
+    return _Unindexed(column)
 
 
 class CompiledQuery:

@@ -1,53 +1,51 @@
-"""The lists of customers, of their ledgers, and of the audit."""
+"""The list of customers, as an operator looks through it."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any
 
+from peewee import fn
+
 from database.compiled_query import rows
-from models import Account, AuditLine, LedgerEntry
-from panel.paging import Page, newest_first
+from models import Account
+from panel import paging
+from panel.paging import Page
 
-PART = 1000
-"""How many entries are read at once."""
+SORTS: dict[str, Any] = {
+    "newest": Account.id,
+    "balance": Account.balance_micros,
+    "spent": Account.spent_micros,
+    "orders": Account.orders,
+    "last": fn.IFNULL(Account.last_order_at, 0),
+}
+"""What customers can be sorted by, the largest first. Only the first has an index, which an order
+would have to write: the others look at all customers, and keep the first page of them.
+"""
 
 
-def account_page(text: str = "", before: int | None = None) -> Page:
-    """Accounts, newest first; with a text, those whose name begins with it."""
-    query = Account.select().order_by(Account.id.desc())
+def account_page(text: str = "", before: int | None = None, sort: str = "newest") -> Page:
+    """Accounts whose name has a text in it, whatever its case.
+
+    :param before: the last account of the page before.
+    :param sort: one of SORTS.
+    """
+    column = SORTS[sort]
+    query = Account.select().order_by(column.desc(), Account.id.desc())
     if text:
-        query = query.where(Account.name >= text, Account.name < text + "\U0010ffff")
-    return newest_first(query, Account, before)
+        query = query.where(Account.name.contains(text))
+    if before is not None:
+        query = query.where(_comes_after(column, before))
+    return paging.cut(rows(query.limit(paging.PAGE + 1).dicts()))
+
+
+def _comes_after(column: Any, before: int) -> Any:
+    """The condition of the accounts that come after one, which may have changed since."""
+    value = Account.select(column).where(Account.id == before).scalar()
+    if value is None:
+        return Account.id < before
+    return (column < value) | ((column == value) & (Account.id < before))
 
 
 def names(account_ids: Collection[int]) -> dict[int, str]:
     """The names of accounts by number."""
     query = Account.select(Account.id, Account.name).where(Account.id.in_(list(account_ids)))
     return dict(rows(query.tuples()))
-
-
-def ledger_page(account_id: int, before: int | None = None) -> Page:
-    """An account's entries, newest first, each with the balance that it left."""
-    query = LedgerEntry.select().where(LedgerEntry.account == account_id)
-    return newest_first(query.order_by(LedgerEntry.id.desc()), LedgerEntry, before)
-
-
-def entries(account_id: int) -> Iterator[dict[str, Any]]:
-    """All entries of an account, oldest first, read in parts: a ledger may not fit into memory."""
-    last = 0
-    while True:
-        query = LedgerEntry.select().where(
-            LedgerEntry.account == account_id, LedgerEntry.id > last
-        )
-        part = rows(query.order_by(LedgerEntry.id).limit(PART).dicts())
-        if not part:
-            return
-        yield from part
-        last = part[-1]["id"]
-
-
-def audit_page(operator: str = "", before: int | None = None) -> Page:
-    """What operators did, newest first."""
-    query = AuditLine.select().order_by(AuditLine.id.desc())
-    if operator:
-        query = query.where(AuditLine.operator == operator)
-    return newest_first(query, AuditLine, before)

@@ -10,8 +10,9 @@ from peewee import IntegrityError, fn
 from database.compiled_query import CompiledQuery, param
 from database.transactions import immediate
 from models import Account, AccountRate, Catalogue
-from panel import ledger, money
+from panel import ledger, money, submitted
 from panel.errors import OperatorError, RequestRejected
+from panel.submitted import Form
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", re.ASCII)
 
@@ -76,9 +77,11 @@ def _new_key() -> str:
     return secrets.token_hex(24)
 
 
-def add(name: str, balance_micros: int = 0) -> str:
+def add(name: str, balance_micros: int = 0, operator: str = "", form_token: str = "") -> str:
     """Add an account, with a first deposit where one is given.
 
+    :param operator: who enters the deposit.
+    :param form_token: of the form that asks for it, which adds one however often it is sent.
     :returns: its key, which cannot be shown again.
     :raises OperatorError: for a name that cannot be used or is taken, or a negative balance.
     """
@@ -91,12 +94,14 @@ def add(name: str, balance_micros: int = 0) -> str:
         raise OperatorError("the first balance cannot be negative")
     key = _new_key()
     with immediate():
+        submitted.refuse_repeated(Form.CUSTOMER, form_token)
         try:
             account = Account.create(name=name, key_hash=hash_key(key), status="active")
         except IntegrityError:
             raise OperatorError(f"there is a user {name} already") from None
         if balance_micros:
-            ledger.post(account.id, "deposit", balance_micros)
+            ledger.post(account.id, "deposit", balance_micros, operator=operator)
+        submitted.remember(Form.CUSTOMER, form_token, account.id)
     return key
 
 
@@ -109,6 +114,11 @@ def get(name: str) -> Account:
     if account is None:
         raise OperatorError(f"there is no user {name}")
     return account
+
+
+def by_id(account_id: int) -> Account:
+    """The account of this number, which exists."""
+    return Account.get_by_id(account_id)
 
 
 def listing() -> list[Account]:
@@ -130,20 +140,29 @@ def set_status(name: str, status: str) -> None:
         Account.update(status=status).where(Account.id == get(name).id).execute()
 
 
-def rotate_key(name: str) -> str:
+def rotate_key(name: str, form_token: str = "") -> str:
     """Give an account a new key; the old one is unknown from the next request on.
 
+    :param form_token: of the form that asks for it, which does so once: the key that its second
+        answer showed might be the one that was replaced.
     :raises OperatorError: if there is no such account.
     """
     key = _new_key()
     with immediate():
-        Account.update(key_hash=hash_key(key)).where(Account.id == get(name).id).execute()
+        submitted.refuse_repeated(Form.KEY, form_token)
+        account = get(name)
+        Account.update(key_hash=hash_key(key)).where(Account.id == account.id).execute()
+        submitted.remember(Form.KEY, form_token, account.id)
     return key
 
 
-def fund(name: str, amount_micros: int, note: str = "") -> int:
+def fund(
+    name: str, amount_micros: int, note: str = "", operator: str = "", form_token: str = ""
+) -> int:
     """Deposit an amount, or withdraw it where it is negative.
 
+    :param operator: who enters it.
+    :param form_token: of the form that asks for it, which does so once; "" without one.
     :returns: the new balance, in micros.
     :raises OperatorError: for no such account, a zero amount, or a balance that it would overdraw.
     """
@@ -151,14 +170,19 @@ def fund(name: str, amount_micros: int, note: str = "") -> int:
         raise OperatorError("an amount of zero changes nothing")
     kind = "deposit" if amount_micros > 0 else "withdrawal"
     with immediate():
+        submitted.refuse_repeated(Form.DEPOSIT, form_token)
         account = get(name)
         try:
-            return ledger.post(account.id, kind, amount_micros, note=note)
+            balance_micros = ledger.post(
+                account.id, kind, amount_micros, note=note, operator=operator
+            )
         except RequestRejected:
             balance = money.format_exact(account.balance_micros)
             raise OperatorError(f"{name} has only {balance}") from None
         except IntegrityError:
             raise OperatorError("the balance would be larger than the panel can hold") from None
+        submitted.remember(Form.DEPOSIT, form_token, ledger.last_entry(account.id))
+    return balance_micros
 
 
 def set_discount(name: str, discount_ppm: int) -> None:

@@ -25,18 +25,26 @@ _ENTER = CompiledQuery(
         balance_micros=param("balance"),
         order=param("order_id"),
         note=param("note"),
+        operator=param("operator"),
         created_at=param("now"),
     )
 )
 
 
 def post(
-    account_id: int, kind: str, amount_micros: int, *, order_id: int | None = None, note: str = ""
+    account_id: int,
+    kind: str,
+    amount_micros: int,
+    *,
+    order_id: int | None = None,
+    note: str = "",
+    operator: str = "",
 ) -> int:
     """Change a balance and write down why; to be called inside immediate().
 
     :param kind: deposit, withdrawal, charge or refund.
     :param amount_micros: signed; what the balance goes up by.
+    :param operator: who entered it, where somebody did.
     :returns: the new balance, in micros.
     :raises RequestRejected: Not enough funds on balance, if it would go below zero.
     """
@@ -51,9 +59,16 @@ def post(
         balance=balance_micros,
         order_id=order_id,
         note=note,
+        operator=operator,
         now=now(),
     )
     return balance_micros
+
+
+def last_entry(account_id: int) -> int:
+    """The number of an account's newest entry, which must have one."""
+    query = LedgerEntry.select(LedgerEntry.id).where(LedgerEntry.account == account_id)
+    return query.order_by(LedgerEntry.id.desc()).limit(1).scalar()
 
 
 def listing(account_id: int | None = None, limit: int | None = None) -> list[dict[str, Any]]:

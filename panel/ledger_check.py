@@ -8,7 +8,7 @@ from database.clock import now
 from database.driver import sqlite3
 from models import TaskRun
 from panel import health, ledger
-from panel.tasks import Task, last, record_failure, record_success
+from panel.tasks import Task, is_wanted, last, record_failure, record_success, tried_at
 
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
@@ -24,13 +24,15 @@ def is_due(done: TaskRun | None, moment: int) -> bool:
 
     :param done: when it was last done or tried; None for never.
     """
-    tried_at = max(done.succeeded_at or 0, done.failed_at or 0) if done is not None else 0
-    return tried_at < (moment - AT_S) // DAY_S * DAY_S + AT_S
+    return tried_at(done) < (moment - AT_S) // DAY_S * DAY_S + AT_S
 
 
 def run_if_due(database: Path) -> bool:
-    """Check the ledger on a copy if it is due, and record what came of it; whether it was."""
-    if not is_due(last(Task.LEDGER_CHECK), now()):
+    """Check the ledger on a copy if it is due or an operator asked for it, and record what came
+    of it; whether it was.
+    """
+    done = last(Task.LEDGER_CHECK)
+    if not (is_due(done, now()) or is_wanted(done)):
         return False
     if problem := check_copy(database):
         record_failure(Task.LEDGER_CHECK, problem)
@@ -56,13 +58,8 @@ def check_copy(database: Path) -> str:
     """
     copy = copy_path(database)
     remove_copy(database)
-    size = _size(database)
-    room = health.disk_room(database)
-    if (room.free - size) * 1_000_000 < room.total * LEFT_FREE_PPM:
-        return (
-            f"there is no room for a copy of the database: it has {size // 1_000_000} MB, and "
-            f"{room.free // 1_000_000} MB are free"
-        )
+    if problem := room_problem(database):
+        return problem
     try:
         backup(copy)
         with read_only(copy) as connection:
@@ -72,6 +69,18 @@ def check_copy(database: Path) -> str:
     finally:
         remove_copy(database)
     return f"rows that are wrong: {wrong}" if wrong else ""
+
+
+def room_problem(database: Path) -> str:
+    """Why there is no room for a copy of the database on its disk; "" if there is."""
+    size = _size(database)
+    room = health.disk_room(database)
+    if (room.free - size) * 1_000_000 >= room.total * LEFT_FREE_PPM:
+        return ""
+    return (
+        f"there is no room for a copy of the database: it has {size // 1_000_000} MB, and "
+        f"{room.free // 1_000_000} MB are free"
+    )
 
 
 def copy_path(database: Path) -> Path:

@@ -11,6 +11,9 @@ MAX_AMOUNT_MICROS = 10**15
 MAX_RATIO_PPT = 9 * 10**18
 """The largest rate of exchange that is read, nine million."""
 
+_currency = ""
+"""What with_currency() writes behind an amount: the currency of this process's panel."""
+
 _RATIO = re.compile(r"([0-9]{1,7})(?:\.([0-9]{1,12}))?", re.ASCII)
 _AMOUNT = re.compile(r"(-?)([0-9]{1,10})(?:\.([0-9]{1,6}))?", re.ASCII)
 
@@ -80,6 +83,17 @@ def format_exact(micros: int) -> str:
     """Write an amount exactly: at least 2 decimals, no trailing zeros past them."""
     text = format_fixed(micros, 6)
     return text[:-4] + text[-4:].rstrip("0")
+
+
+def bind_currency(code: str) -> None:
+    """Say which currency the amounts of this process are in, for texts that name it."""
+    global _currency
+    _currency = code
+
+
+def with_currency(micros: int) -> str:
+    """An exact amount with its currency, such as "0.90 USD"."""
+    return f"{format_exact(micros)} {_currency}".rstrip()
 
 
 def exchanged(amount: tuple[int, int], ratio_ppt: int) -> int:

@@ -82,22 +82,38 @@ def set_password(name: str, password: str, keep_session: int | None = None) -> N
         sessions.delete_all(get(name).id, but=keep_session)
 
 
-def set_role(name: str, role: Role) -> None:
+def set_role(name: str, role: Role, keep_one: bool = False) -> None:
     """Let an operator change things, or only look; in sessions from the next page on.
 
+    :param keep_one: whether to refuse it for the last one who may change things.
     :raises OperatorError: if there is no such operator.
     """
     with immediate():
+        if keep_one and role is Role.VIEWER:
+            _check_not_last(name)
         if not Operator.update(role=role).where(Operator.name == name).execute():
             raise OperatorError(f"there is no operator {name}")
 
 
-def remove(name: str) -> None:
+def _check_not_last(name: str) -> None:
+    """Refuse to take the last one away who may change things; inside immediate().
+
+    :raises OperatorError: naming who that is.
+    """
+    others = Operator.select().where(Operator.name != name, Operator.role == Role.OPERATOR)
+    if not others.exists():
+        raise OperatorError(f"{name} is the last operator who may change anything")
+
+
+def remove(name: str, keep_one: bool = False) -> None:
     """Remove an operator with its sessions, devices and codes; its audit lines stay.
 
+    :param keep_one: whether to refuse it for the last one who may change things.
     :raises OperatorError: if there is no such operator.
     """
     with immediate():
+        if keep_one:
+            _check_not_last(name)
         if not Operator.delete().where(Operator.name == name).execute():
             raise OperatorError(f"there is no operator {name}")
 

@@ -6,7 +6,7 @@ No list is counted, but what waits for an operator: up to MOST_COUNTED, by parti
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from heapq import merge
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
 from peewee import JOIN, SQL, fn
@@ -150,7 +150,15 @@ def request_page(
         *([(at, of, number) for number, at in keys.found] for of, keys in found.items()),
         key=lambda row: -row[0] if newest_first else row[0],
     )
-    chosen = list(islice(merged, limit))
+    # Beyond where the search for one kind ended, nothing of the other is told yet.
+    border = min(
+        (-keys.seen[1] if newest_first else keys.seen[1] for keys in found.values() if keys.seen),
+        default=None,
+    )
+    within = takewhile(
+        lambda row: border is None or (-row[0] if newest_first else row[0]) <= border, merged
+    )
+    chosen = list(islice(within, limit))
     listed = _requests((of, number) for _, of, number in chosen)
     return RequestPage(listed, _next(chosen, found, start, limit))
 
@@ -180,7 +188,7 @@ class Keys(NamedTuple):
     """The numbers and times of requests; `seen` is the last that was looked at, if more follow."""
 
     found: list[tuple[int, int]]
-    seen: int | None
+    seen: tuple[int, int] | None
 
 
 def _next(
@@ -194,7 +202,7 @@ def _next(
         if len(shown) < len(keys):
             more = True
         elif seen is not None:
-            end, more = seen, True
+            end, more = seen[0], True
         ends.append(end)
     return Cursor(*ends) if more else None
 
@@ -219,8 +227,9 @@ def _keys(of: Kind, which: Which, start: Cursor, newest_first: bool, limit: int)
 def _waiting_keys(window: Callable[[Any], Any], limit: int) -> Keys:
     candidates = window(_by_hand())
     found = rows(window(_waiting_refills(candidates.limit(SCAN))).limit(limit + 1).tuples())
-    last = rows(candidates.offset(SCAN - 1).limit(1).tuples())
-    return Keys(found, last[0][0] if last and len(found) <= limit else None)
+    ends = candidates.select(Refill.id, Refill.created_at).offset(SCAN - 1).limit(1)
+    last = rows(ends.tuples()) if len(found) <= limit else []
+    return Keys(found, last[0] if last else None)
 
 
 def _by_hand() -> Any:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from peewee import fn
 
 from database.compiled_query import rows
+from database.connection import database
 from models import AuditLine, Provider, Service, Source
 from panel import paging
 from panel.paging import Page
@@ -87,7 +88,7 @@ def _with_words(query: Any, text: str) -> list[int]:
     at_provider = _bought_as(words)
     found = []
     named = query.select(Service.id, Service.name, Service.category).order_by(*IN_ORDER)
-    for number, name, category in rows(named.tuples()):
+    for number, name, category in database.execute(named).fetchall():
         texts = f"{name} {category}".casefold()
         numbers = (str(number), *at_provider.get(number, ()))
         if all(word in texts or word in numbers for word in words):

@@ -6,9 +6,10 @@ from database.compiled_query import rows
 from database.connection import database
 from database.transactions import immediate
 from models import Service, Source
-from panel import money
+from panel import money, submitted
 from panel.errors import OperatorError
 from panel.service_types import SERVICE_TYPES
+from panel.submitted import Form
 
 MAX_TEXT = 500
 """The most characters of a name or a category."""
@@ -41,11 +42,13 @@ def insert(
     dripfeed: bool = False,
     one_per_link: bool = False,
     description: str = "",
+    form_token: str = "",
 ) -> int:
     """Add a service; to be called inside immediate().
 
     :param rate_micros: per 1000, or per package.
     :param description: what customers read of it; lines may be broken.
+    :param form_token: of the form that asks for it, which adds one however often it is sent.
     :returns: its number.
     :raises OperatorError: naming the value that is not allowed.
     """
@@ -62,8 +65,11 @@ def insert(
         "one_per_link": one_per_link,
         "description": plain_description(description),
     }
+    submitted.refuse_repeated(Form.SERVICE, form_token)
     _check(values)
-    return Service.create(**values).id
+    service_id: int = Service.create(**values).id
+    submitted.remember(Form.SERVICE, form_token, service_id)
+    return service_id
 
 
 def plain_description(text: str) -> str:

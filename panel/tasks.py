@@ -27,7 +27,7 @@ def record_success(task: Task) -> None:
     with immediate():
         TaskRun.insert(name=task, succeeded_at=now()).on_conflict(
             conflict_target=[TaskRun.name],
-            update={TaskRun.succeeded_at: now(), TaskRun.problem: ""},
+            update={TaskRun.succeeded_at: now(), TaskRun.problem: "", TaskRun.wanted_at: None},
         ).execute()
 
 
@@ -40,8 +40,28 @@ def record_failure(task: Task, problem: str) -> None:
     with immediate():
         TaskRun.insert(name=task, failed_at=now(), problem=text).on_conflict(
             conflict_target=[TaskRun.name],
-            update={TaskRun.failed_at: now(), TaskRun.problem: text},
+            update={TaskRun.failed_at: now(), TaskRun.problem: text, TaskRun.wanted_at: None},
         ).execute()
+
+
+def want(task: Task) -> None:
+    """Ask the worker to do a task as soon as it can; to ask again changes nothing."""
+    if is_wanted(last(task)):
+        return
+    with immediate():
+        TaskRun.insert(name=task, wanted_at=now()).on_conflict(
+            conflict_target=[TaskRun.name], update={TaskRun.wanted_at: now()}
+        ).execute()
+
+
+def is_wanted(done: TaskRun | None) -> bool:
+    """Whether a task was asked for, and neither done nor tried since."""
+    return done is not None and done.wanted_at is not None
+
+
+def tried_at(done: TaskRun | None) -> int:
+    """When a task was last done or tried; 0 for never."""
+    return max(done.succeeded_at or 0, done.failed_at or 0) if done is not None else 0
 
 
 def last(task: Task) -> TaskRun | None:

@@ -18,7 +18,7 @@ from werkzeug.serving import make_server
 
 from api.context import current_settings
 from api.dialects import DIALECTS
-from command_line import PlainCommand
+from command_line import OneOf, PlainCommand, Whole
 from database.migrate import open_database
 from settings import Settings
 from test_server.control import Control
@@ -33,23 +33,23 @@ def make_command(name: str, create_app: CreateApp, hidden: bool = False) -> clic
     """
 
     @click.command(name, cls=PlainCommand, hidden=hidden)
-    @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: any free port.")
+    @click.option("--port", type=Whole(0, 65535), default=0, help="0: any free port.")
     @click.option(
         "--dialect",
-        type=click.Choice(list(DIALECTS)),
+        type=OneOf(DIALECTS),
         default="sns",
         show_default=True,
         help="How the customer is answered.",
     )
     @click.option(
         "--rate-limit",
-        type=click.IntRange(1),
+        type=Whole(1, 10**9),
         default=1_000_000,
         show_default=True,
         help="Requests a minute for each key.",
     )
     def command(port: int, dialect: str, rate_limit: int) -> None:
-        """Serve a panel to test API clients against, until it is stopped.
+        """Serve a panel to test API clients against.
 
         Prints one line of JSON: the API's url, the key of a customer with funds, the number of a
         service of each type, and the address of the remote control. Everything is forgotten at

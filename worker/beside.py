@@ -10,10 +10,11 @@ from pathlib import Path
 
 from peewee import PeeweeException
 
-from panel import ledger_check
+from panel import ledger_check, sums
 from panel.alerts import notify
 from panel.alerts.book import Pace
 from panel.alerts.rounds import Teller
+from panel.operations import backups
 from panel.orders import link_index
 from settings import Settings
 from worker import ping
@@ -22,8 +23,10 @@ from worker.vitals import Vitals
 
 log = logging.getLogger("panel.worker")
 
-CHECK_EVERY_S = 300
-"""How often it is looked whether the nightly check is due."""
+LOOK_EVERY_S = 5
+"""How often it is looked whether a task of the panel's own is due, or asked for."""
+PAUSE_S = 0.5
+"""How long others may write between two weeks that are summed up."""
 INDEX_EVERY_S = 5
 """How often it is looked which links the search does not have yet."""
 INDEX_PAUSE_S = 0.05
@@ -52,7 +55,7 @@ def beside(
         log.warning(notify.MISSING)
     # A message under way is finished and recorded, or it would be sent again.
     tell = _start("alerts", Teller(settings, pace).run_round, stop)
-    _start("ledger check", partial(_check_ledger, settings.database), stop)
+    _start("own tasks", partial(_do_own_tasks, settings.database), stop)
     index = _start("link search", _index_links, stop)
     if settings.ping_url:
         problem = partial(vitals.problem, late_s + settings.provider_timeout)
@@ -86,13 +89,18 @@ def _repeat(name: str, turn: Turn, stop: threading.Event) -> None:
         stop.wait(wait_s)
 
 
-def _check_ledger(database: Path, stop: threading.Event) -> float:
-    """Check the ledger if it is due. SQLite lets other threads run meanwhile."""
+def _do_own_tasks(database: Path, stop: threading.Event) -> float:
+    """Check the ledger, write a copy, and sum up what is over, as far as each is due.
+
+    SQLite lets other threads run meanwhile.
+    """
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
     ledger_check.remove_copy(database)
     ledger_check.run_if_due(database)
-    return CHECK_EVERY_S
+    backups.back_up_if_wanted(database)
+    is_more = sums.sum_next()
+    return PAUSE_S if is_more else LOOK_EVERY_S
 
 
 def _index_links(stop: threading.Event) -> float:

@@ -1,14 +1,19 @@
-"""The audit: who did what, and what came of it."""
+"""The audit: who did what, and what came of it.
+
+A line's kind is read from the beginning of its act, so that no operation can forget to name it.
+"""
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from typing import NamedTuple
 
 from database.clock import now
 from database.transactions import immediate
 from models import AuditLine
 from panel.errors import OperatorError, ProviderFailed, RequestRejected
+from panel.money import with_currency
 
 DAY_S = 24 * 3600
 SEARCHED = 500
@@ -32,31 +37,89 @@ class Actor(NamedTuple):
     address: str = ""
 
 
+class Kind(StrEnum):
+    """What an act is about."""
+
+    ORDER = "order"
+    CUSTOMER = "customer"
+    SERVICE = "service"
+    PROVIDER = "provider"
+    SIGN_IN = "sign-in"
+    PANEL = "panel"
+
+
+_BEGINNINGS = {
+    Kind.ORDER: ("order ", "refill ", "cancel request "),
+    Kind.CUSTOMER: ("customer ",),
+    Kind.SERVICE: ("service ", "services "),
+    Kind.PROVIDER: ("provider ",),
+    Kind.SIGN_IN: (
+        "sign in", "sign out", "end session ", "end all other sessions", "new password",
+        "begin to set up one-time passwords", "one-time passwords ", "new recovery codes",
+        "operator ",
+    ),
+}  # fmt: skip
+"""How the acts of each kind begin; all others are of the panel itself. The migration that added
+the kinds has the same beginnings.
+"""
+
+
+def kind_of(act: str) -> Kind:
+    """What an act is about, by how it begins."""
+    for kind, beginnings in _BEGINNINGS.items():
+        if act.startswith(beginnings):
+            return kind
+    return Kind.PANEL
+
+
+class Result:
+    """What the outcome of an act says beside that it is done, such as the amount that moved."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def refunded(self, micros: int) -> None:
+        """Say what was paid back, where that is something."""
+        if micros:
+            self.text = f"refunded {with_currency(micros)}"
+
+
 @contextmanager
-def audited(actor: Actor, act: str, order_id: int | None = None) -> Iterator[None]:
+def audited(actor: Actor, act: str, order_id: int | None = None) -> Iterator[Result]:
     """Write an audit line before the act begins, and its outcome when it has ended.
 
-    The line is committed first, so nothing is done without a trace. The outcome is "done",
-    "refused: why" or, where a provider did not answer, "failed: why"; after any other error the
-    line keeps saying "begun". To be called outside a transaction.
+    The line is committed first, so nothing is done without a trace. The outcome is "done", with
+    the result's text behind a colon where there is one, "refused: why" or, where a provider did
+    not answer, "failed: why"; after any other error the line keeps saying "begun". To be called
+    outside a transaction.
 
     :param act: what is done to what, such as "order 17: refund"; never a secret.
     :param order_id: the order that it is done to: its own page shows the line.
     """
-    act = _CONTROL.sub(" ", act)[:MAX_TEXT]
-    with immediate():
-        line = AuditLine.create(
-            operator=actor.name, address=actor.address, act=act, order_id=order_id
-        )
+    result = Result()
+    line = _create(actor, act, "begun", order_id)
     try:
-        yield
+        yield result
     except ProviderFailed as error:
         _record_outcome(line.id, f"failed: {error}")
         raise
     except (OperatorError, RequestRejected) as error:
         _record_outcome(line.id, f"refused: {error}")
         raise
-    _record_outcome(line.id, "done")
+    _record_outcome(line.id, f"done: {result.text}" if result.text else "done")
+
+
+def _create(actor: Actor, act: str, outcome: str, order_id: int | None = None) -> AuditLine:
+    with immediate():
+        return _insert(actor, act, outcome, order_id)
+
+
+def _insert(actor: Actor, act: str, outcome: str, order_id: int | None = None) -> AuditLine:
+    act = _CONTROL.sub(" ", act)[:MAX_TEXT]
+    return AuditLine.create(
+        operator=actor.name, address=actor.address, act=act, outcome=outcome, kind=kind_of(act),
+        order_id=order_id,
+    )  # fmt: skip
 
 
 def record_refused(actor: Actor, act: str, why: str, at_most_a_day: int) -> None:
@@ -70,10 +133,7 @@ def record_refused(actor: Actor, act: str, why: str, at_most_a_day: int) -> None
         return
     if written == at_most_a_day - 1:
         why += "; more of this day are not written"
-    with immediate():
-        AuditLine.create(
-            operator=actor.name, address=actor.address, act=act, outcome=f"refused: {why}"
-        )
+    _create(actor, act, f"refused: {why}")
 
 
 def _refused_today(name: str, act: str) -> int:
@@ -100,5 +160,4 @@ def _record_outcome(line_id: int, outcome: str) -> None:
 
 def record(actor: Actor, act: str) -> None:
     """Write an audit line of what is done in this very transaction."""
-    act = _CONTROL.sub(" ", act)[:MAX_TEXT]
-    AuditLine.create(operator=actor.name, address=actor.address, act=act, outcome="done")
+    _insert(actor, act, "done")

@@ -2,13 +2,15 @@
 
 import errno
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from peewee import PeeweeException
 
 from database.backup import backup, damage, read_only
+from database.clock import now
 from database.driver import sqlite3
-from panel import ledger, tasks
+from panel import ledger, ledger_check, tasks
 from panel.errors import OperatorError
 from panel.tasks import Task, TaskFailedError
 
@@ -42,6 +44,39 @@ def back_up(file: Path, is_nightly: bool = False) -> None:
                 tasks.record_failure(Task.BACKUP, str(error))
         raise
     tasks.record_success(Task.BACKUP)
+
+
+def folder(database: Path) -> Path:
+    """Where the copies are that are made for a press of a button: beside the database."""
+    return database.with_name("backups")
+
+
+def back_up_if_wanted(database: Path) -> bool:
+    """Write the copy that an operator asked for in the dashboard; whether one was asked for.
+
+    Its name is one of the nightly ones, so that it goes when they do. What came of it is recorded.
+    """
+    if not tasks.is_wanted(tasks.last(Task.BACKUP)):
+        return False
+    moment = datetime.fromtimestamp(now(), UTC)
+    file = folder(database).joinpath(f"panel-{moment:%Y%m%d-%H%M%S}.db")
+    with suppress(TaskFailedError, OperatorError):  # recorded
+        _make_room(database, file)
+        back_up(file, is_nightly=True)
+    return True
+
+
+def _make_room(database: Path, file: Path) -> None:
+    """:raises OperatorError: without a folder for the file, or room for it on the disk."""
+    problem = ""
+    try:
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        problem = ledger_check.room_problem(database)
+    except OSError as error:
+        problem = f"cannot write {file}: {error.strerror}"
+    if problem:
+        tasks.record_failure(Task.BACKUP, problem)
+        raise OperatorError(problem)
 
 
 def _check_is_new(file: Path) -> None:

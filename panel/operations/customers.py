@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from panel import accounts, pricing
-from panel.money import format_exact, format_percent
+from panel.money import format_exact, format_percent, with_currency
 from panel.operations.audit import Actor, audited
 from panel.providers import sources
 
@@ -16,14 +16,31 @@ class Loss(NamedTuple):
     cost_micros: int
 
 
-def add(actor: Actor, name: str, balance_micros: int = 0) -> str:
+def asks_first(amount_micros: int, limit_micros: int) -> bool:
+    """Whether a deposit or withdrawal is so large that it is asked for once more.
+
+    :param limit_micros: the setting PANEL_DEPOSIT_ASK; 0 for never.
+    """
+    return 0 < limit_micros < abs(amount_micros)
+
+
+def money_act(amount_micros: int) -> str:
+    """What an amount does to a balance: "deposit 25.00 USD", or "withdraw 25.00 USD"."""
+    verb = "withdraw" if amount_micros < 0 else "deposit"
+    return f"{verb} {with_currency(abs(amount_micros))}"
+
+
+def add(actor: Actor, name: str, balance_micros: int = 0, form_token: str = "") -> str:
     """Add a customer, with a first deposit where one is given.
 
+    :param form_token: of the form that asks for it, which adds one however often it is sent;
+        "" without a form.
     :returns: the key, which cannot be shown again.
     :raises OperatorError: for a name that cannot be used or is taken, or a negative balance.
     """
-    with audited(actor, f"customer {name}: add with {format_exact(balance_micros)}"):
-        return accounts.add(name, balance_micros)
+    first = f", {money_act(balance_micros)}" if balance_micros > 0 else ""
+    with audited(actor, f"customer {name}: add{first}"):
+        return accounts.add(name, balance_micros, actor.name, form_token)
 
 
 def suspend(actor: Actor, name: str) -> None:
@@ -44,25 +61,28 @@ def activate(actor: Actor, name: str) -> None:
         accounts.set_status(name, "active")
 
 
-def rotate_key(actor: Actor, name: str) -> str:
+def rotate_key(actor: Actor, name: str, form_token: str = "") -> str:
     """Give a customer a new key; the old one is unknown from the next request on.
 
+    :param form_token: of the form that asks for it, which does so once; "" without a form.
     :returns: the new key, which cannot be shown again.
     :raises OperatorError: if there is no such customer.
     """
     with audited(actor, f"customer {name}: rotate the key"):
-        return accounts.rotate_key(name)
+        return accounts.rotate_key(name, form_token)
 
 
-def fund(actor: Actor, name: str, amount_micros: int, note: str = "") -> int:
+def fund(actor: Actor, name: str, amount_micros: int, note: str = "", form_token: str = "") -> int:
     """Deposit an amount, or withdraw it where it is negative.
 
+    :param form_token: of the form that asks for it, which is entered once however often it is
+        sent; "" without a form.
     :returns: the new balance, in micros.
     :raises OperatorError: for no such customer, a zero amount, or one that cannot be entered.
     """
     because = f" ({note})" if note else ""
-    with audited(actor, f"customer {name}: fund {format_exact(amount_micros)}{because}"):
-        return accounts.fund(name, amount_micros, note)
+    with audited(actor, f"customer {name}: {money_act(amount_micros)}{because}"):
+        return accounts.fund(name, amount_micros, note, actor.name, form_token)
 
 
 def set_discount(actor: Actor, name: str, discount_ppm: int) -> list[Loss]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from panel import queries
+from panel import money, queries
 from panel.errors import OperatorError
 from panel.operations.audit import Actor, audited
 from panel.orders import dispatch, dripfeed, lookup, subscriptions, transition
@@ -33,8 +33,10 @@ def change(
     """
     given = {"status": status, "start count": start_count, "remains": remains}
     shown = ", ".join(f"{name} {value}" for name, value in given.items() if value is not None)
-    with audited(actor, f"order {order_id}: set {shown}", order_id):
-        transition.change(order_id, status=status, start_count=start_count, remains=remains)
+    with audited(actor, f"order {order_id}: set {shown}", order_id) as result:
+        result.refunded(
+            transition.change(order_id, status=status, start_count=start_count, remains=remains)
+        )
     return queries.order_details(order_id)
 
 
@@ -71,21 +73,34 @@ def refund(actor: Actor, order_id: int) -> None:
 
     :raises OperatorError: for no such order, or one that was refunded already.
     """
-    with audited(actor, f"order {order_id}: refund", order_id):
-        transition.change(order_id, status="Canceled", remains=lookup.get(order_id).quantity)
+    with audited(actor, f"order {order_id}: refund", order_id) as result:
+        everything = lookup.get(order_id).quantity
+        result.refunded(transition.change(order_id, status="Canceled", remains=everything))
 
 
-def add_post(actor: Actor, order_id: int, quantity: int, provider_order: str | None = None) -> int:
+def add_post(
+    actor: Actor,
+    order_id: int,
+    quantity: int,
+    provider_order: str | None = None,
+    form_token: str = "",
+) -> int:
     """Charge one post of a subscription: one fulfilled by hand, or one at its provider.
 
     :param provider_order: the provider's number of a post that could not be charged by itself.
+    :param form_token: of the form that asks for it, which charges one post however often it is
+        sent; "" without a form.
     :returns: the number of the post's own order.
     :raises OperatorError: for an order that is no such subscription, a quantity outside its
         limits, or funds that do not cover it.
     """
     theirs = f", the provider's {provider_order}" if provider_order else ""
-    with audited(actor, f"order {order_id}: charge a post of {quantity}{theirs}", order_id):
-        return subscriptions.add_post(order_id, quantity, provider_order)
+    act = f"order {order_id}: charge a post of {quantity}{theirs}"
+    with audited(actor, act, order_id) as result:
+        post_id = subscriptions.add_post(order_id, quantity, provider_order, form_token)
+        charge = lookup.get(post_id).charge_micros
+        result.text = f"charged {money.with_currency(charge)}, as order {post_id}"
+        return post_id
 
 
 def resend(actor: Actor, order_id: int) -> None:
@@ -123,6 +138,6 @@ def fail(actor: Actor, order_id: int) -> dict[str, Any]:
     :returns: the order as it is now, with the names of its customer and service.
     :raises OperatorError: for an order that is neither.
     """
-    with audited(actor, f"order {order_id}: fail", order_id):
-        dispatch.fail(order_id)
+    with audited(actor, f"order {order_id}: fail", order_id) as result:
+        result.refunded(dispatch.fail(order_id))
     return queries.order_details(order_id)

@@ -34,7 +34,7 @@ def change_password(
     :raises OperatorError: for a wrong present password, or a new one that cannot be used.
     """
     with audited(actor, "new password"):
-        operator = _check_password(operator_id, present)
+        operator = check_password(operator_id, present)
         operators.set_password(operator.name, new, keep_session=session_id)
 
 
@@ -44,7 +44,7 @@ def begin_totp(actor: Actor, operator_id: int, password: str) -> str:
     :raises OperatorError: for a wrong password, or where they are on already.
     """
     with audited(actor, "begin to set up one-time passwords"):
-        if _check_password(operator_id, password).totp_secret:
+        if check_password(operator_id, password).totp_secret:
             raise OperatorError("one-time passwords are on already")
     return totp.new_secret()
 
@@ -78,8 +78,13 @@ def renew_recovery_codes(actor: Actor, operator_id: int, password: str, code: st
         return totp.renew_codes(operator_id)
 
 
-def _check_password(operator_id: int, password: str, code: str | None = None) -> Operator:
-    """The operator, if the password is right, and the code where one is given."""
+def check_password(operator_id: int, password: str, code: str | None = None) -> Operator:
+    """The operator, if the password is right, and the code where one is given.
+
+    Wrong ones are counted.
+
+    :raises OperatorError: if it is wrong, or was too often.
+    """
     subjects = [attempts.of_account(operator_id)]
     attempts.begin(subjects, is_known=True)
     operator = operators.find(operator_id)
@@ -95,4 +100,4 @@ def _check_code(operator_id: int, password: str, code: str) -> None:
     operator = operators.find(operator_id)
     if operator is None or not operator.totp_secret:
         raise OperatorError("one-time passwords are off")
-    _check_password(operator_id, password, code)
+    check_password(operator_id, password, code)

@@ -18,8 +18,9 @@ def accept_cancel(actor: Actor, cancel_id: int) -> None:
 
     :raises OperatorError: for no such request, or one that was answered already.
     """
-    with audited(actor, f"cancel request {cancel_id}: accept", cancels.order_of(cancel_id)):
-        cancels.accept(cancel_id)
+    order_id = cancels.order_of(cancel_id)
+    with audited(actor, f"cancel request {cancel_id}: accept", order_id) as result:
+        result.refunded(cancels.accept(cancel_id))
 
 
 def reject_cancel(actor: Actor, cancel_id: int) -> None:

@@ -49,14 +49,15 @@ def order_of(cancel_id: int) -> int | None:
     return cancel.order_id if cancel else None
 
 
-def accept(cancel_id: int) -> None:
+def accept(cancel_id: int) -> int:
     """Grant a waiting cancel request: its order becomes Canceled, and what remains is refunded.
 
+    :returns: what was paid back, in micros.
     :raises OperatorError: for no such request, or one that was settled.
     """
     with immediate():
         cancel = _waiting(cancel_id)
-        apply_change(lookup.get(cancel.order_id), {"status": "Canceled"})
+        return apply_change(lookup.get(cancel.order_id), {"status": "Canceled"})
 
 
 def reject(cancel_id: int) -> None:

@@ -455,14 +455,15 @@ def attach(order_id: int, provider_order: str) -> None:
         record_event(order_id, "operator", f"attach {provider_order}")
 
 
-def fail(order_id: int) -> None:
+def fail(order_id: int) -> int:
     """A person gives the order up: it is canceled, and what remains is paid back.
 
+    :returns: what was paid back, in micros.
     :raises OperatorError: if the order is neither in review nor held for a refusal.
     """
     with immediate():
         order = lookup.get(order_id)
-        apply_change(order, failed(order), Event("operator", "fail"))
+        return apply_change(order, failed(order), Event("operator", "fail"))
 
 
 def failed(order: StoredOrder) -> Change:

@@ -8,7 +8,7 @@ from database.compiled_query import rows
 from models import Order
 from panel.paging import Page
 
-PAGE = 20
+PAGE = 10
 MOST_SUMMED = 10_000
 """So many parts are summed up; a drip-feed has no more, a subscription may."""
 
@@ -42,7 +42,7 @@ def part_sums(order_id: int) -> PartSums:
             Order.cost_micros,
         )
         .where(Order.parent == order_id)
-        .order_by(Order.id)
+        .order_by(Order.id.desc())
         .limit(MOST_SUMMED)
         .alias("part")
     )
@@ -55,19 +55,20 @@ def part_sums(order_id: int) -> PartSums:
         .group_by(part.c.status)
     )
     found = rows(query.tuples())
-    count = sum(row[1] for row in found)
+    total = sum(row[1] for row in found)
     sums = [sum(row[2 + n] for row in found) for n in range(len(names))]
-    is_more = count == MOST_SUMMED and bool(part_page(order_id, None, MOST_SUMMED).rows)
-    return PartSums(count, is_more, {row[0]: row[1] for row in found}, *sums)
+    is_more = total == MOST_SUMMED and bool(part_page(order_id, None, MOST_SUMMED).rows)
+    return PartSums(total, is_more, {row[0]: row[1] for row in found}, *sums)
 
 
-def part_page(order_id: int, after: int | None, skip: int = 0) -> Page:
-    """Parts in the order of their numbers.
+def part_page(order_id: int, before: int | None, skip: int = 0) -> Page:
+    """Parts, newest first.
 
-    :param after: only those after this one.
+    :param before: only those before this one.
+    :param skip: not so many of them.
     """
-    query = Order.select().where(Order.parent == order_id).order_by(Order.id)
-    if after is not None:
-        query = query.where(Order.id > after)
+    query = Order.select().where(Order.parent == order_id).order_by(Order.id.desc())
+    if before is not None:
+        query = query.where(Order.id < before)
     found: list[dict[str, Any]] = rows(query.limit(PAGE + 1).offset(skip).dicts())
     return Page(found[:PAGE], found[PAGE - 1]["id"] if len(found) > PAGE else None)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from peewee import SQL, Value
 
 from database.clock import now
-from database.compiled_query import literal, rows
+from database.compiled_query import rows, unindexed
 from database.transactions import immediate
 from models import Cancel, Order, Refill
 from panel.errors import OperatorError
@@ -27,9 +27,10 @@ class Counts(NamedTuple):
     cancels: int
 
 
-_ORDERS = Order.restored == SQL("1")  # as the index of them has it
-_REFILLS = (Refill.restored == 1) & Refill.status.in_([literal(status) for status in OPEN_REFILLS])
-_CANCELS = (Cancel.restored == 1) & (Cancel.status == literal("pending"))
+# Written as the indexes of what is in doubt have it, and not as those by status do.
+_ORDERS = Order.restored == SQL("1")
+_REFILLS = (Refill.restored == SQL("1")) & unindexed(Refill.status).in_(OPEN_REFILLS)
+_CANCELS = (Cancel.restored == SQL("1")) & (unindexed(Cancel.status) == "pending")
 
 
 def counts() -> Counts:
@@ -54,20 +55,34 @@ class Waiting(NamedTuple):
     warning: str
 
 
-def listing() -> list[Waiting]:
-    """What waits until it is released: orders, then refills and cancel requests."""
-    queries = {
+class Place(NamedTuple):
+    """Where in the list something stands: its kind and number."""
+
+    kind: str
+    id: int
+
+
+def listing(after: Place | None = None, limit: int | None = None) -> list[Waiting]:
+    """What waits until it is released: orders, then refills and cancel requests.
+
+    :param after: only what stands after this place.
+    :param limit: the most lines; None for all.
+    """
+    queries: dict[str, Any] = {
         "order": Order.select(Order.id, Order.id, Order.warning).where(_ORDERS),
         "refill": Refill.select(Refill.id, Refill.order, Refill.warning).where(_REFILLS),
         "cancel": Cancel.select(Cancel.id, Cancel.order, Value(WHY)).where(_CANCELS),
     }
-    found = [(kind, *row) for kind, query in queries.items() for row in _sorted(query)]
+    kinds = list(queries)
+    found: list[tuple[str, int, int, str]] = []
+    for kind in kinds[kinds.index(after.kind) :] if after else kinds:
+        query = queries[kind].order_by(queries[kind].model.id)
+        if after and kind == after.kind:
+            query = query.where(query.model.id > after.id)
+        rest = None if limit is None else limit - len(found)
+        found += [(kind, *row) for row in rows(query.limit(rest).tuples())]
     orders = {order.id: order for order in _orders([row[2] for row in found])}
     return [Waiting(kind, number, orders[of], text) for kind, number, of, text in found]
-
-
-def _sorted(query: Any) -> list[Any]:
-    return sorted(rows(query.tuples()))
 
 
 def _orders(order_ids: list[int]) -> list[StoredOrder]:
@@ -79,7 +94,12 @@ def _orders(order_ids: list[int]) -> list[StoredOrder]:
 
 def orders_to_release() -> list[int]:
     """The orders that wait themselves, or whose refills or cancel requests do."""
-    return sorted({waiting.order.id for waiting in listing()})
+    queries = (
+        Order.select(Order.id).where(_ORDERS),
+        Refill.select(Refill.order).where(_REFILLS),
+        Cancel.select(Cancel.order).where(_CANCELS),
+    )
+    return sorted({row[0] for query in queries for row in rows(query.tuples())})
 
 
 def release(order_id: int) -> None:

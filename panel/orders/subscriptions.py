@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from database.transactions import immediate, savepoint
 from models import Account
-from panel import accounts, money, pricing
+from panel import accounts, money, pricing, submitted
 from panel.errors import NOT_ENOUGH_FUNDS, OperatorError, RequestRejected
 from panel.orders import charges, dispatch, lookup, state
 from panel.orders.interpret import hold
@@ -13,6 +13,7 @@ from panel.orders.lookup import StoredOrder
 from panel.orders.place import OrderRequest, insert_charged
 from panel.orders.provider_status import ProviderStatus
 from panel.orders.transition import Change, Event, apply_change
+from panel.submitted import Form
 
 
 class UnpaidError(Exception):
@@ -175,10 +176,13 @@ def _insert_post(subscription: StoredOrder, offer: pricing.Offer, quantity: int)
     )
 
 
-def add_post(order_id: int, quantity: int, provider_order: str | None = None) -> int:
+def add_post(
+    order_id: int, quantity: int, provider_order: str | None = None, form_token: str = ""
+) -> int:
     """Charge a post of a subscription: one fulfilled by hand, or one at its provider.
 
     :param provider_order: the provider's number of a post that could not be charged by itself.
+    :param form_token: of the form that asks for it; "" without one.
     :returns: the number of the post's own order.
     :raises OperatorError: if the order is no such subscription, or the post is over its limits
         or the account's funds.
@@ -186,6 +190,7 @@ def add_post(order_id: int, quantity: int, provider_order: str | None = None) ->
     if provider_order is not None:
         dispatch.check_order_number(provider_order)
     with immediate():
+        submitted.refuse_repeated(Form.POST, form_token)
         subscription = lookup.get(order_id)
         _check_takes_posts(subscription, provider_order)
         posts = lookup.parts_of(order_id)
@@ -197,14 +202,20 @@ def add_post(order_id: int, quantity: int, provider_order: str | None = None) ->
         if why:
             raise OperatorError(why)
         try:
-            if provider_order is None:
-                return _insert_post(subscription, _offer(subscription), quantity)
-            apply_change(subscription, {"poll_at": 0})
-            return _charge_post(subscription, provider_order, quantity)
+            post_id = _add_post(subscription, quantity, provider_order)
         except RequestRejected as rejection:
             raise OperatorError(rejection.problem.text) from None
         except UnpaidError as error:
             raise OperatorError(str(error)) from None
+        submitted.remember(Form.POST, form_token, post_id)
+        return post_id
+
+
+def _add_post(subscription: StoredOrder, quantity: int, provider_order: str | None) -> int:
+    if provider_order is None:
+        return _insert_post(subscription, _offer(subscription), quantity)
+    apply_change(subscription, {"poll_at": 0})
+    return _charge_post(subscription, provider_order, quantity)
 
 
 def _check_takes_posts(subscription: StoredOrder, provider_order: str | None) -> None:

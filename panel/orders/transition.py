@@ -121,11 +121,12 @@ def change(
     status: str | None = None,
     start_count: int | None = None,
     remains: int | None = None,
-) -> None:
+) -> int:
     """Change an order by hand, and pay back what its new status asks for (contract: Money).
 
     The same change twice is one change: an order is refunded once.
 
+    :returns: what was paid back by this very change, in micros.
     :raises OperatorError: for no such order, or a change that is not possible.
     """
     wanted: Change = {}
@@ -136,10 +137,10 @@ def change(
     if remains is not None:
         wanted["remains"] = remains
     with immediate():
-        apply_change(lookup.get(order_id), wanted)
+        return apply_change(lookup.get(order_id), wanted)
 
 
-def apply_change(order: StoredOrder, change: Change, event: Event | None = None) -> None:
+def apply_change(order: StoredOrder, change: Change, event: Event | None = None) -> int:
     """Write a change of an order, and do all that follows from it.
 
     That is: what a refunding status pays back goes to the account; cancel requests that wait
@@ -147,6 +148,7 @@ def apply_change(order: StoredOrder, change: Change, event: Event | None = None)
     more; the event goes into the history. To be called inside immediate().
 
     :param order: the row as it stands, read in the same transaction.
+    :returns: what was paid back by this change, in micros.
     :raises OperatorError: for a change of status, start count or remains that is not possible;
         nothing is changed then.
     """
@@ -158,6 +160,7 @@ def apply_change(order: StoredOrder, change: Change, event: Event | None = None)
         _follow_up(order, values)
     if event is not None:
         record_event(order.id, *event)
+    return values.get("refunded_micros", 0)
 
 
 def foresee(order: StoredOrder, change: Change) -> dict[str, Any]:

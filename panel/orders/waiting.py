@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from peewee import JOIN, fn
 
-from database.compiled_query import literal, rows
+from database.compiled_query import literal, rows, unindexed
 from models import Cancel, Order, Provider, Refill
 from panel.orders import state
 from panel.orders.refills import OPEN_REFILLS
@@ -138,15 +138,14 @@ def waiting_long(since: int) -> list[tuple[str, int, int, str]]:
 
     :returns: for each its name, how many wait, the oldest, and the warning of that one.
     """
-    few = Order.alias()  # by themselves, or SQLite would walk through all orders that are older
-    of_state = few.select(few.id).where(few.dispatch_state == literal(state.WAITING))
+    oldest = fn.MIN(Order.id).alias("first_order")
+    warned = _warned(state.WAITING, oldest).where(unindexed(Order.created_at) < since)
+    columns = (Provider.name, warned.c.orders, warned.c.first_order, Order.warning)
     query = (
-        Order.select(Provider.name, fn.COUNT(Order.id), fn.MIN(Order.id), Order.warning)
-        .join(Provider)
-        .where(Order.id.in_(of_state), Order.held_because == "")
-        .where(Order.provider == Provider.id, Order.created_at < since, Order.warning != "")
+        Provider.select(*columns)
+        .join(warned, on=warned.c.provider_id == Provider.id)
+        .join(Order, on=warned.c.first_order == Order.id)
         .where(Provider.stopped_because == "", Provider.paused_at.is_null())
-        .group_by(Provider.id)
         .order_by(Provider.name)
     )
     return rows(query.tuples())
@@ -161,21 +160,33 @@ def with_warnings(since: int) -> list[tuple[str, int, int]]:
     # Not MIN(id), which would walk through all orders that are older.
     recent_orders = Order.select(Order.id).where(Order.created_at >= since)
     first = recent_orders.order_by(Order.created_at, Order.id).limit(1)
-    warned = (
-        Order.select(Provider.name, Order.id)
-        .join(Provider)
-        .where(Order.warning != literal(""), Order.held_because == "")
+    is_open = unindexed(Order.status).in_(state.OPEN)
+    newest = fn.MAX(Order.id).alias("newest")
+    warned = _warned(state.SENT, newest).where((Order.id >= first) | is_open)
+    query = (
+        Provider.select(Provider.name, warned.c.orders, warned.c.newest)
+        .join(warned, on=warned.c.provider_id == Provider.id)
+        .order_by(Provider.name)
     )
-    recent = warned.where(Order.id >= first, Order.dispatch_state == state.SENT)
-    few = Order.alias()  # by themselves, or SQLite would walk through all open orders
-    with_any = few.select(few.id).where(few.warning != literal(""))
-    still_open = warned.where(
-        Order.id.in_(with_any), Order.dispatch_state == state.SENT, Order.status.in_(state.OPEN)
+    return rows(query.tuples())
+
+
+def _warned(dispatch_state: str, *figures: Any) -> Any:
+    """A query of the orders with a warning that are not held: how many of each provider.
+
+    What it compares stands in the index of orders with a warning, so that none of them is read.
+
+    :param figures: what else to select of each provider's.
+    """
+    return (
+        Order.select(Order.provider, fn.COUNT(Order.id).alias("orders"), *figures)
+        .where(
+            Order.warning != literal(""),
+            unindexed(Order.held_because) == "",
+            unindexed(Order.dispatch_state) == dispatch_state,
+        )
+        .group_by(unindexed(Order.provider))
     )
-    found: dict[str, set[int]] = {}
-    for name, order_id in (*rows(recent.tuples()), *rows(still_open.tuples())):
-        found.setdefault(name, set()).add(order_id)
-    return [(name, len(orders), max(orders)) for name, orders in sorted(found.items())]
 
 
 def _held(*because: str) -> Any:
@@ -190,7 +201,8 @@ def refills_to_settle(limit: int) -> list[dict[str, Any]]:
 
     Those of orders that no provider has as one order, and those that a provider gave no number.
     """
-    is_open = Refill.status.in_([literal(status) for status in OPEN_REFILLS])
+    # As the index refills_open has it: in the order of their numbers, until there are enough.
+    is_open = unindexed(Refill.status).in_([literal(status) for status in OPEN_REFILLS])
     query = (
         Refill.select(Refill.id, Refill.order, Refill.status, Refill.warning)
         .join(Order)

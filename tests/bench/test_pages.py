@@ -14,9 +14,9 @@ from bench.database import Size
 from bench.pages import Visitor
 from database.connection import close_database
 from database.driver import sqlite3
-from panel import queries
+from panel import order_lists
+from panel.order_lists import OrderFilter
 from panel.orders import state
-from panel.queries import OrderFilter
 
 pytestmark = pytest.mark.server  # the panel's commands make the database
 
@@ -87,15 +87,14 @@ def test_every_table_that_only_triggers_write_is_filled(made: Path) -> None:
     "wanted",
     [
         *(OrderFilter(status=status) for status in state.FOLLOWS),
-        OrderFilter(only="held"),
-        OrderFilter(only="warning"),
+        *(OrderFilter(only=(name,)) for name in order_lists.ONLY),
         OrderFilter(provider_id=4),
         OrderFilter(account_id=database.ONE),
     ],
 )
 def test_every_list_of_orders_has_something(copy: Path, wanted: OrderFilter) -> None:
     Visitor(copy)
-    assert queries.order_page(wanted).rows
+    assert order_lists.order_page(wanted).rows
 
 
 @pytest.mark.parametrize(

@@ -214,7 +214,7 @@ def missing(path: Path) -> None:
             old_version,
             "schema",
             "warn",
-            "version 5: the next start brings it to 8, and keeps a copy",
+            "version 5: the next start brings it to 9, and keeps a copy",
         ),
         (foreign, "schema", "wrong", "it is no panel's database"),
         (no_database, "integrity", "wrong", "file is not a database; stop everything"),

@@ -48,7 +48,7 @@ WRONG_ORDER = "order {}: charge {}, refunded {}; entered for its account: {} and
          [WRONG_ORDER.format(1, "2.50", "0.000001", "-2.50", "0.00")]),
         ("UPDATE orders SET account_id = 2 WHERE id = 1",
          [WRONG_ORDER.format(1, "2.50", "0.00", "0.00", "0.00")]),
-        ("INSERT INTO ledger_entries VALUES (99, 1, 'refund', 5, 92500000, 1, '', 0)",
+        ("INSERT INTO ledger_entries VALUES (99, 1, 'refund', 5, 92500000, 1, '', 0, '')",
          [WRONG_BALANCE.format("alice", "92.50", "92.500005", "92.50"),
           WRONG_ORDER.format(1, "2.50", "0.00", "-2.50", "0.000005")]),
         ("INSERT INTO orders (id, account_id, service_id, link, quantity, charge_micros, "

@@ -51,9 +51,9 @@ def test_the_sandbox_needs_no_key(flask: FlaskCommand) -> None:
 @pytest.mark.parametrize(
     ("args", "typed", "text"),
     [
-        (["upstream"], KEY, "Missing argument 'URL'"),
+        (["upstream"], KEY, "the argument URL is missing"),
         (["up stream", "http://a.example/api/v2"], KEY, "the name 'up stream' cannot be used"),
-        (["-x", "http://a.example/api/v2"], KEY, "No such option"),
+        (["-x", "http://a.example/api/v2"], KEY, "there is no option"),
         (["x" * 65, "http://a.example/api/v2"], KEY, "cannot be used"),
         (["upstream", "a.example/api/v2"], KEY, "the address cannot be used"),
         (["upstream", "ftp://a.example"], KEY, "cannot be used"),
@@ -62,7 +62,11 @@ def test_the_sandbox_needs_no_key(flask: FlaskCommand) -> None:
         (["upstream", "http://a.example/\n"], KEY, "cannot be used"),
         (["upstream", "http://a.example/", "--requests-per-minute", "0"], KEY, "from 1 to"),
         (["upstream", "http://a.example/", "--requests-per-minute", "-5"], KEY, "from 1 to"),
-        (["upstream", "http://a.example/", "--requests-per-minute", "x"], KEY, "not a valid int"),
+        (
+            ["upstream", "http://a.example/", "--requests-per-minute", "x"],
+            KEY,
+            "not a whole number",
+        ),
         (["upstream", "http://a.example/", "--key-env", "NO_SUCH"], "", "NO_SUCH is not set"),
         (["upstream", "http://a.example/", "--key-env", ""], "", "is not set"),
         (["upstream", "http://a.example/"], "", "the key must be"),
@@ -216,7 +220,7 @@ def test_a_dry_run_only_shows(flask: FlaskCommand, upstream: FaultyProvider) -> 
 @pytest.mark.parametrize(
     ("args", "text"),
     [
-        (["upstream"], "Missing option '--markup'"),
+        (["upstream"], "the option --markup is missing"),
         (["upstream", "--markup", "-5%"], "the markup cannot be negative"),
         (["upstream", "--markup", "much"], "'much' is not a percentage"),
         (["upstream", "--markup", "1.00001"], "more than 4 decimals"),
@@ -613,4 +617,4 @@ def test_a_provider_that_does_not_answer_is_told_in_one_line(
 )  # fmt: skip
 def test_a_provider_must_be_named_and_known(flask: FlaskCommand, args: list[str]) -> None:
     assert bad(flask(*args, "nobody")) == "there is no provider nobody"
-    assert "Missing argument 'NAME'" in bad(flask(*args))
+    assert "the argument NAME is missing" in bad(flask(*args))

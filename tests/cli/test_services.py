@@ -39,9 +39,9 @@ def test_a_service_is_bought_first_here_then_there(
         (["1", "nobody", "1"], "there is no provider nobody"),
         (["1", "upstream", "99"], "upstream has no service 99"),
         (["1", "upstream", "1", "--second"], "service 1 has no first source yet"),
-        (["0", "upstream", "1"], "0 is not in the range"),
-        (["one", "upstream", "1"], "'one' is not a valid integer"),
-        (["1", "upstream"], "Missing argument 'THEIR_SERVICE'"),
+        (["0", "upstream", "1"], "0 is not from"),
+        (["one", "upstream", "1"], "'one' is not a whole number"),
+        (["1", "upstream"], "the argument THEIR_SERVICE is missing"),
     ],
     ids=str,
 )

@@ -58,6 +58,7 @@ def test_a_deposit_keeps_its_note(filled: SimpleNamespace, call: Call) -> None:
     assert {**entry, "created": ""} == {
         "id": 9, "user": "alice", "kind": "withdrawal", "amount": "-0.25", "balance": "92.25",
         "order": None, "note": "invoice 17, paid back", "created": "",
+        "by": "(command line)",
     }  # fmt: skip
 
 
@@ -117,15 +118,15 @@ def test_a_price_below_the_cost_is_a_warning(
         (["discount", "alice", "101"], "from 0 to 100 percent"),
         (["discount", "alice", "five"], "'five' is not a percentage"),
         (["discount", "alice", "5.00001"], "more than 4 decimals"),
-        (["discount", "alice"], "Missing argument 'PERCENT'"),
+        (["discount", "alice"], "the argument PERCENT is missing"),
         (["rate", "nobody", "1", "0.95"], "there is no user nobody"),
         (["rate", "alice", "99", "0.95"], "there is no service 99"),
         (["rate", "alice", "99", "none"], "there is no service 99"),
         (["rate", "alice", "1", "cheap"], "'cheap' is not an amount"),
         (["rate", "alice", "1", "0.0000001"], "is not an amount"),
         (["rate", "alice", "1", "1000001"], "the rate must be from 0 to 1000000"),
-        (["rate", "alice", "1"], "Missing argument 'RATE'"),
-        (["rate", "alice", "x", "1"], "'x' is not a valid integer"),
+        (["rate", "alice", "1"], "the argument RATE is missing"),
+        (["rate", "alice", "x", "1"], "'x' is not a whole number"),
     ],
     ids=str,
 )

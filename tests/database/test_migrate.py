@@ -21,8 +21,9 @@ from database.connection import DatabaseError, close_database, database
 from database.driver import sqlite3
 from database.migrate import SCHEMA, open_database, schema_version
 from models import Provider
-from panel import accounts, ledger, operators, queries
+from panel import accounts, ledger, operators, queries, reports
 from panel.money import MICROS
+from panel.operations import audit
 from panel.orders import cancels, dispatch, dripfeed, refills, state, status_sync
 from panel.orders.place import Retry, placed_before
 
@@ -458,11 +459,16 @@ def contents(path: Path) -> dict[str, list[Row]]:
 NEW_TABLES = {
     "pending_changes", "provider_words", "asked_singly", "identity", "task_runs", "alerts",
     "recovery_codes", "operator_sessions", "operator_devices", "sign_in_failures",
-    "alert_tellings", "exchanges",
+    "alert_tellings", "submitted_forms", "service_weeks", "account_periods", "summed",
+    "exchanges",
 }  # fmt: skip
+FILLED_TABLES = {"service_weeks", "account_periods", "summed"}
+"""The new tables that are made from what there is."""
+
 OF_LINKS = "order_links"
 """The index of links, and the beginning of the names of the tables that FTS5 keeps it in."""
 ADDED: dict[str, Row] = {
+    "ledger_entries": {"operator": ""},
     "services": {"held": 0, "description": ""},
     "providers": {
         "exchange_ppt": None, "exchange_at": None, "sync_wanted": 0, "stopped_because": "",
@@ -502,7 +508,8 @@ def added(table: str, row: Row) -> Row:
         return {**ADDED[table], "currency": currency}
     if table == "audit_lines":
         of_order = re.match(r"order (\d+):", row["act"])
-        return {"order_id": int(of_order[1]) if of_order else None}
+        number = int(of_order[1]) if of_order else None
+        return {"order_id": number, "kind": audit.kind_of(row["act"])}
     return ADDED.get(table, {})
 
 
@@ -543,9 +550,22 @@ def test_every_value_of_version_5_is_carried_over(old: Path) -> None:
     new = {table for table in after if table not in before}
     assert {table for table in new if not table.startswith(OF_LINKS)} == NEW_TABLES
     assert after[OF_LINKS] == []
-    assert not any(after[table] for table in NEW_TABLES)
+    assert {table for table in NEW_TABLES if after[table]} == FILLED_TABLES
     for table, rows in before.items():
-        assert after[table] == [carried_over(table, row) for row in rows], table
+        expected = [carried_over(table, row) for row in rows]
+        if table == "accounts":
+            expected = [{**row, **ordered_by(row["id"], before["orders"])} for row in expected]
+        assert after[table] == expected, table
+
+
+def ordered_by(account_id: int, orders: list[Row]) -> Row:
+    """What an account's row says of its orders."""
+    own = [row for row in orders if row["account_id"] == account_id]
+    return {
+        "orders": sum(row["part"] is None for row in own),
+        "spent_micros": sum(row["charge_micros"] - row["refunded_micros"] for row in own),
+        "last_order_at": max((row["created_at"] for row in own), default=None),
+    }
 
 
 def test_an_upgraded_database_is_one_of_the_present_schema(old: Path) -> None:
@@ -567,6 +587,38 @@ def test_the_books_of_an_upgraded_database_are_right(old: Path) -> None:
     """
     kept_sums = "SELECT * FROM order_hours WHERE orders OR charge_micros OR cost_micros"
     assert set(database.execute_sql(kept_sums)) == set(database.execute_sql(sums))
+
+
+@pytest.mark.parametrize("by", ["service", "user", "provider"])
+def test_the_reports_of_an_upgraded_database_are_the_sums_of_its_orders(
+    old: Path, by: str
+) -> None:
+    open_database(old)
+    kept_sums = reports.earnings(by)
+    database.execute_sql("UPDATE summed SET week = 0, period = 0")  # all from the orders
+    assert kept_sums == reports.earnings(by) != []
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "order 7: refund", "refill 1: set completed", "cancel request 2: accept",
+        "customer alice: suspend", "service 1: disable", "services 1, 2: markup 25%",
+        "provider up: test", "sign in", "sign in with a one-time password", "sign out",
+        "end session 4", "end all other sessions", "new password", "one-time passwords off",
+        "begin to set up one-time passwords", "new recovery codes", "operator olga: add",
+        "the database was moved here", "ordered by nobody", "restored a copy",
+    ],
+)  # fmt: skip
+def test_lines_of_an_older_audit_get_the_kind_that_a_new_one_has(old: Path, act: str) -> None:
+    run(
+        old,
+        "INSERT INTO audit_lines (operator, address, act, outcome, created_at) "
+        f"VALUES ('olga', '', '{act}', 'done', 1)",
+    )
+    open_database(old)
+    kind = value("SELECT kind FROM audit_lines ORDER BY id DESC LIMIT 1")
+    assert kind == audit.kind_of(act)
 
 
 def test_the_worker_goes_on_with_an_upgraded_database(old: Path) -> None:

@@ -20,7 +20,7 @@ from database.compiled_query import CompiledQuery
 from database.connection import database
 from database.driver import sqlite3
 from panel.alerts import conditions
-from panel.orders import cancels, refills, transition, waiting
+from panel.orders import cancels, refills, restored, transition, waiting
 
 KEYS = (
     "rowid=?",
@@ -125,7 +125,7 @@ def test_a_query_is_an_index_lookup(name: str, query: CompiledQuery) -> None:
 def test_what_the_triggers_ask_is_an_index_lookup(app: Flask) -> None:
     triggers = database.execute_sql("SELECT sql FROM sqlite_master WHERE type = 'trigger'")
     asked = [sql for (text,) in triggers for sql in re.findall(r"\((SELECT [^()]+)\)", text)]
-    assert len(asked) == 4
+    assert len(asked) == 6
     for sql in asked:
         assert_lookups(plan(re.sub(r"NEW\.\w+", "1", sql)))
 
@@ -236,6 +236,50 @@ def test_what_is_looked_at_each_minute_walks_through_no_old_and_no_open_orders(
     of_orders = [(sql, step) for sql, step in steps if re.search("orders_|ROWID|rowid", step)]
     assert [(sql, step) for sql, step in of_orders if WALKS.search(step)] == []
     assert not [sql for sql, _ in steps if "MIN(" in sql and "created_at" in sql and ">=" in sql]
+
+
+OF_WARNINGS = r"SCAN t3 USING (COVERING )?INDEX orders_with_warning"
+FEW = [
+    ("with_warnings", (0,), OF_WARNINGS),
+    ("waiting_long", (2**40,), OF_WARNINGS),
+    ("refills_to_settle", (5,), "SCAN t1 USING INDEX refills_open"),
+    ("cancels_to_answer", (5,), r"SEARCH t1 USING INDEX cancels_by_status \(status=\?\)"),
+]
+"""What the overview looks for, and by what it is found: however many are open or ended."""
+
+
+@pytest.mark.usefixtures("ordered")
+@pytest.mark.parametrize(("name", "arguments", "first"), FEW, ids=[name for name, *_ in FEW])
+def test_what_waits_is_found_by_an_index_of_few_orders_and_no_other(
+    traced: list[str], name: str, arguments: tuple[int, ...], first: str
+) -> None:
+    traced.clear()
+    getattr(waiting, name)(*arguments)
+    (sql,) = [sql for sql in traced if sql.startswith("SELECT")]
+    steps = plan(sql)
+    assert len([step for step in steps if re.fullmatch(first, step)]) == 1, steps
+    others = [
+        step
+        for step in steps
+        if not re.fullmatch(first, step)
+        if not step.startswith(("CO-ROUTINE", "SCALAR SUBQUERY", "USE TEMP B-TREE"))
+        if step != "SCAN t2"  # the few rows of the co-routine
+        if "orders_by_time (created_at>?)" not in step
+    ]
+    assert_lookups(others)
+    sorts = [step for step in steps if step == "USE TEMP B-TREE FOR ORDER BY"]
+    assert not sorts or "CO-ROUTINE t2" in steps  # of a few providers
+
+
+def test_what_is_in_doubt_since_a_restore_is_counted_in_indexes_of_its_own(
+    traced: list[str], ordered: list[int]
+) -> None:
+    traced.clear()
+    restored.counts()
+    steps = [step for sql in traced for step in plan(sql)]
+    found = [re.search(r"INDEX (\w+)$", step) for step in steps]
+    names = [match[1] for match in found if match]
+    assert names == ["orders_restored", "refills_restored", "cancels_restored"], steps
 
 
 def test_moving_an_order_on_is_index_lookups(ordered: list[int], traced: list[str]) -> None:

@@ -95,7 +95,7 @@ def test_the_model_has_the_primary_key_of_its_table(schema: Sql, table: str) -> 
         assert keys == [fields_by_name(table)[name] for name in model_key.field_names]
     else:
         assert keys == [model_key.column_name]
-    if keys == ["id"] and table not in ("catalogue", "identity"):  # tables of one row
+    if keys == ["id"] and table not in ("catalogue", "identity", "summed"):  # tables of one row
         assert isinstance(model_key, AutoField)
         (sql,) = schema.execute(
             "SELECT sql FROM sqlite_master WHERE name = ?", (table,)
@@ -134,6 +134,8 @@ FIRST_COLUMNS = {
     "created_at",
     "orders": "id, account_id, service_id, link, quantity, charge_micros, refunded_micros, "
     "status, start_count, remains, created_at, updated_at",
+    "ledger_entries": "id, account_id, kind, amount_micros, balance_micros, order_id, note, "
+    "created_at",
     "refills": "id, order_id, status, created_at, updated_at",
     "cancels": "id, order_id, status, created_at, updated_at",
 }
@@ -169,8 +171,10 @@ def filled(request: pytest.FixtureRequest, schema: Sql) -> Sql:
         INSERT INTO ledger_entries VALUES (4, 2, 'refund', 50000, 0, 2, '', 0);
         INSERT INTO refills VALUES (1, 1, 'pending', 0, 0);
         INSERT INTO cancels VALUES (1, 1, 'pending', 0, 0);
-        INSERT INTO audit_lines VALUES (1, 'olga', '192.0.2.1', 'order 1: fail', 'done', 0, 1);
-        INSERT INTO audit_lines VALUES (2, 'olga', '192.0.2.1', 'order 2: fail', 'begun', 0, 2);
+        INSERT INTO audit_lines
+        VALUES (1, 'olga', '192.0.2.1', 'order 1: fail', 'done', 0, 1, 'order');
+        INSERT INTO audit_lines
+        VALUES (2, 'olga', '192.0.2.1', 'order 2: fail', 'begun', 0, 2, 'order');
         """)
     )
     return schema
@@ -323,9 +327,13 @@ REFUSED = {
     "another order of an open audit line": (
         "UPDATE audit_lines SET order_id = 1 WHERE id = 2", "never changed"
     ),
+    "an audit line of another kind": (
+        "UPDATE audit_lines SET kind = 'panel' WHERE id = 2", "never changed"
+    ),
     "an audit line deleted": ("DELETE FROM audit_lines WHERE id = 2", "never deleted"),
     "an audit line replaced": (
-        "REPLACE INTO audit_lines VALUES (1, 'olga', '', 'x', 'done', 0, 1)", "never replaced"
+        "REPLACE INTO audit_lines VALUES (1, 'olga', '', 'x', 'done', 0, 1, 'order')",
+        "never replaced",
     ),
 }  # fmt: skip
 
@@ -344,7 +352,7 @@ def test_an_order_is_charged_and_refunded_once_without_the_triggers_too(filled: 
     filled.execute("DROP TRIGGER ledger_entries_are_not_replaced")
     for sql in (entry("'charge'", "-1", order="1"), entry("'refund'", "1", "0", "2", "2")):
         with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
-            filled.execute(sql)
+            filled.execute(named(sql))
 
 
 def catalogue_version(filled: Sql) -> int:
@@ -378,3 +386,66 @@ def test_the_sums_of_an_hour_follow_every_change_of_an_order(filled: Sql) -> Non
     assert sums() == [(0, "Canceled", 1, 50_000, 50_000, 0), (0, "Pending", 2, 2_500_000, 0, 0)]
     filled.execute("UPDATE orders SET status = 'Completed', cost_micros = 7 WHERE id IN (1, 3)")
     assert sums() == [(0, "Canceled", 1, 50_000, 50_000, 0), (0, "Completed", 2, 2_500_000, 0, 14)]
+
+
+WEEK_S = 7 * 24 * 3600
+
+
+def test_an_account_knows_what_it_ordered(filled: Sql) -> None:
+    def known() -> list[tuple[int, ...]]:
+        query = "SELECT orders, spent_micros, last_order_at FROM accounts ORDER BY id"
+        return [tuple(row) for row in filled.execute(query)]
+
+    assert known() == [(1, 2_500_000, 0), (2, 0, 0)]
+    filled.execute("UPDATE orders SET status = 'Partial', refunded_micros = 7 WHERE id = 1")
+    order = "INSERT INTO orders VALUES (9, 2, 1, 'x', 1, 50, 0, 'Pending', 0, 1, 8, 8)"
+    filled.execute(named(order))
+    assert known() == [(1, 2_499_993, 0), (3, 50, 8)]
+    part = FIRST_COLUMNS["orders"] + ", parent_id, part"
+    filled.execute(f"INSERT INTO orders ({part}) VALUES "
+                   "(10, 2, 1, 'x', 1, 0, 0, 'Pending', 0, 1, 9, 9, 9, 1)")  # fmt: skip
+    assert known() == [(1, 2_499_993, 0), (3, 50, 9)]
+
+
+@pytest.mark.parametrize("table", ["service_weeks", "account_periods"])
+def test_the_sums_of_weeks_that_are_over_follow_every_change_of_an_order(
+    filled: Sql, table: str
+) -> None:
+    key = "service_id, provider_id" if table == "service_weeks" else "account_id"
+    by = "service_id, IFNULL(provider_id, 0)" if table == "service_weeks" else "account_id"
+    amounts = "charge_micros), SUM(refunded_micros), SUM(cost_micros)"
+
+    def kept() -> list[tuple[int, ...]]:
+        query = f"SELECT {key}, SUM(orders), SUM({amounts} FROM {table} GROUP BY {key}"
+        found = filled.execute(f"SELECT * FROM ({query}) ORDER BY 1, 2").fetchall()
+        return [tuple(row) for row in found if any(tuple(row)[len(key.split(",")) :])]
+
+    def real() -> list[tuple[int, ...]]:
+        query = f"SELECT {by}, SUM(part IS NULL), SUM({amounts} FROM orders GROUP BY {by}"
+        return [tuple(row) for row in filled.execute(f"{query} ORDER BY 1, 2")]
+
+    filled.execute("UPDATE orders SET created_at = 0")
+    filled.execute(f"INSERT INTO {table} SELECT 0, {by}, SUM(part IS NULL), SUM({amounts} "
+                   f"FROM orders GROUP BY {by}")  # fmt: skip
+    filled.execute("UPDATE summed SET week = 4, period = 1")
+    filled.execute(
+        "INSERT INTO providers (id, name, url, key, requests_per_minute, created_at) "
+        "VALUES (7, 'up', 'sandbox:', '', 60, 0)"
+    )
+    assert kept() == real() != []
+    for change in (
+        "UPDATE orders SET provider_id = 7 WHERE id = 1",
+        "UPDATE orders SET cost_micros = 9 WHERE id IN (1, 3)",
+        "UPDATE orders SET status = 'Partial', refunded_micros = 7 WHERE id = 1",
+        "UPDATE orders SET provider_id = NULL, cost_micros = 0 WHERE id = 1",
+        "UPDATE orders SET remains = 0, status = 'Completed' WHERE id = 3",
+        f"UPDATE orders SET created_at = {2 * WEEK_S} WHERE id = 3",
+        named(f"INSERT INTO orders VALUES (9, 2, 1, 'x', 1, 50, 0, 'Pending', 0, 1, {WEEK_S}, 8)"),
+    ):
+        filled.execute(change)
+        assert kept() == real(), change
+    later = 4 * WEEK_S  # in a week that is not summed
+    filled.execute(
+        named(f"INSERT INTO orders VALUES (10, 2, 1, 'x', 1, 50, 0, 'Pending', 0, 1, {later}, 8)")
+    )
+    assert kept() != real()

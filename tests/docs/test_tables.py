@@ -238,7 +238,7 @@ def test_the_command_table_is_the_commands_with_their_arguments_and_options(app:
         (name,) = [name for name in real if f"{text} ".startswith(f"{name} ")] or [text]
         rest = text.removeprefix(name)
         required = set(re.findall(r"(?<!\[)--[\w-]+", rest))
-        arguments = re.sub(r"\[?--[\w-]+( [A-Z]+)?\]?", "", rest).split()
+        arguments = re.sub(r"\[?--[\w-]+( [A-Z]+)*\]?", "", rest).split()
         documented[name] = (arguments, set(re.findall(r"--[\w-]+", rest)), required)
     assert documented == {
         name: (

@@ -517,5 +517,7 @@ def test_the_list_is_found_by_the_indexes_of_what_waits(up: SimpleNamespace) -> 
     assert len(of_orders) >= 4
     for sql in of_orders:
         steps = [row[3] for row in database.execute_sql(f"EXPLAIN QUERY PLAN {sql}")]
+        of_few = {f"SCAN {step.split()[1]}" for step in steps if step.startswith("CO-ROUTINE")}
         walks = [step for step in steps if step.startswith("SCAN") and "INDEX" not in step]
+        walks = [step for step in walks if step not in of_few]
         assert walks == [], sql

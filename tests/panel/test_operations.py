@@ -104,14 +104,15 @@ PACK = {"name": "Pack", "category": "Video", "type": "Package", "rate_micros": "
 
 BOTH = [
     ("user add carol --balance 25.5", ("customers", {"name": "carol", "balance": "25.5"}),
-     ["customer carol: add with 25.50"]),
+     ["customer carol: add, deposit 25.50 USD"]),
     ("user suspend bob", ("customers/bob/suspend", {}), ["customer bob: suspend"]),
     ("user activate mallory", ("customers/mallory/activate", {}), ["customer mallory: activate"]),
     ("user rotate-key bob", ("customers/bob/rotate-key", {}), ["customer bob: rotate the key"]),
     ("user fund bob 25.50 --note:invoice 17",
      ("customers/bob/fund", {"amount": "25.50", "note": "invoice 17"}),
-     ["customer bob: fund 25.50 (invoice 17)"]),
-    ("user fund bob -1", ("customers/bob/fund", {"amount": "-1"}), ["customer bob: fund -1.00"]),
+     ["customer bob: deposit 25.50 USD (invoice 17)"]),
+    ("user fund bob -1", ("customers/bob/fund", {"amount": "-1"}),
+     ["customer bob: withdraw 1.00 USD"]),
     ("user discount bob 12.5%", ("customers/bob/discount", {"percent": "12.5"}),
      ["customer bob: discount 12.5%"]),
     ("user rate bob 1 4", ("customers/bob/rate", {"service": "1", "rate": "4"}),
@@ -164,18 +165,20 @@ BOTH = [
      ["services 1: markup 25%, step 0.01"]),
     ("order set 2 --status Partial --remains 40 --start-count 5",
      ("orders/2/change", {"status": "Partial", "remains": "40", "start_count": "5"}),
-     ["order 2: set status Partial, start count 5, remains 40"]),
+     ["order 2: set status Partial, start count 5, remains 40 > done: refunded 0.20 USD"]),
     ("order set 2 --status Completed", ("orders/act", {"order": "2", "act": "completed"}),
      ["order 2: set status Completed"]),
     ("order set 2 --status Canceled", ("orders/act", {"order": "2", "act": "cancel"}),
-     ["order 2: set status Canceled"]),
+     ["order 2: set status Canceled > done: refunded 0.50 USD"]),
     ("order resend 1", ("orders/act", {"order": "1", "act": "resend"}), ["order 1: resend"]),
-    ("order fail 1", ("orders/act", {"order": "1", "act": "fail"}), ["order 1: fail"]),
+    ("order fail 1", ("orders/act", {"order": "1", "act": "fail"}),
+     ["order 1: fail > done: refunded 0.50 USD"]),
     ("order attach 1 4711", ("orders/1/attach", {"provider_order": "4711"}),
      ["order 1: attach 4711"]),
     ("refill set 1 --status completed", ("refills/1", {"status": "completed"}),
      ["refill 1: set completed"]),
-    ("cancel accept 1", ("cancels/1/accept", {}), ["cancel request 1: accept"]),
+    ("cancel accept 1", ("cancels/1/accept", {}),
+     ["cancel request 1: accept > done: refunded 0.50 USD"]),
     ("cancel reject 1", ("cancels/1/reject", {}), ["cancel request 1: reject"]),
     ("provider add new sandbox:",
      ("providers", {"name": "new", "url": "sandbox:", "requests_per_minute": "120"}),
@@ -223,22 +226,26 @@ BOTH = [
      ["provider spare: forget the word 'DONE!'"]),
     ("service confirm 1", ("services/act", {"service": "1", "act": "confirm"}),
      ["services 1: confirm"]),
-    ("order post 5 25", ("orders/5/post", {"quantity": "25"}), ["order 5: charge a post of 25"]),
+    ("order post 5 25", ("orders/5/post", {"quantity": "25"}),
+     ["order 5: charge a post of 25 > done: charged 0.000001 USD, as order 9"]),
     ("order post 6 25 --theirs 901", ("orders/6/post", {"quantity": "25", "theirs": "901"}),
-     ["order 6: charge a post of 25, the provider's 901"]),
+     ["order 6: charge a post of 25, the provider's 901 > "
+      "done: charged 0.000001 USD, as order 9"]),
     ("order set 2 3 --status Completed",
      ("orders/act", {"order": ["2", "3"], "act": "completed"}),
      ["order 2: set status Completed", "order 3: set status Completed"]),
     ("order resend --with-word Limit", ("orders/act", {"order": ["7", "8"], "act": "resend"}),
      ["order 7: resend", "order 8: resend"]),
     ("order fail 7 8", ("orders/act", {"order": ["7", "8"], "act": "fail"}),
-     ["order 7: fail", "order 8: fail"]),
+     ["order 7: fail > done: refunded 0.50 USD", "order 8: fail > done: refunded 0.50 USD"]),
     ("restored release 4", ("orders/act", {"order": "4", "act": "release"}),
      ["order 4: release after a restore"]),
     ("restored release --all", ("restored/release", {}), ["order 4: release after a restore"]),
     ("provider remove spare", ("providers/spare/remove", {}), ["provider spare: remove"]),
 ]  # fmt: skip
-"""A command, the form that does the same, and the audit's lines of both."""
+"""A command, the form that does the same, and the audit's lines of both: the act, and behind > its
+outcome where that says more than that it is done.
+"""
 
 COMMAND_ONLY = {
     "operator add otto": ["operator otto: add"],
@@ -250,10 +257,11 @@ COMMAND_ONLY = {
     "operator unlock olga": ["operator olga: unlock"],
     "operator totp off tina": ["operator tina: one-time passwords off"],
 }
-"""What only a command does."""
+"""What a command does alone, or a form that asks for the own password besides."""
 
 READING = {
-    "attention", "cancel list", "doctor", "ledger check", "ledger list", "notify list",
+    "attention", "audit list", "cancel list", "doctor", "ledger check", "ledger list",
+    "notify list",
     "operator list", "operator sessions", "order list",
     "order review", "order show", "provider list", "provider services", "provider show",
     "provider words", "refill list", "report", "restored list", "service list",
@@ -280,9 +288,18 @@ def run(app: Flask, line: str) -> None:
     assert result.exit_code == 0, result.output
 
 
+def lines_of(who: str, where: str, acts: list[str]) -> list[tuple[str, str, str, str]]:
+    """The lines of the audit that these acts leave."""
+    parts = [act.partition(" > ") for act in acts]
+    return [(who, where, act, outcome or "done") for act, _, outcome in parts]
+
+
 def state() -> list[str]:
-    """All that the database holds but the audit; new keys and the present time made alike."""
-    texts = (re.sub(r"X'[0-9A-F]{64}'", "a key", line) for line in all_but_the_audit())
+    """All that the database holds but the audit; new keys, the present time, and who entered a
+    deposit made alike.
+    """
+    lines = (line.replace("'(command line)'", "'olga'") for line in all_but_the_audit())
+    texts = (re.sub(r"X'[0-9A-F]{64}'", "a key", line) for line in lines)
     return [re.sub(r"\b1[6-9]\d{8}\b", "now", text) for text in texts]
 
 
@@ -298,14 +315,14 @@ def test_a_command_and_the_dashboard_do_and_audit_the_same(
     copy = tmp_path / "copy.db"
     copy_open(copy)
     run(app, command)
-    assert audit() == [("(command line)", "", act, "done") for act in acts]
+    assert audit() == lines_of("(command line)", "", acts)
     by_command = state()
 
     close_database()
     olga = Operator(make_app(copy).test_client())
     path, fields = form
     assert olga.post(f"/admin/{path}", **fields).status_code in (200, 302)
-    assert audit() == [("olga", "127.0.0.1", act, "done") for act in acts]
+    assert audit() == lines_of("olga", "127.0.0.1", acts)
     assert state() == by_command
 
 
@@ -314,7 +331,7 @@ def test_what_only_a_command_does_is_audited_too(
     command: str, acts: list[str], filled: SimpleNamespace, app: Flask
 ) -> None:
     run(app, command)
-    assert audit() == [("(command line)", "", act, "done") for act in acts]
+    assert audit() == lines_of("(command line)", "", acts)
 
 
 def test_a_word_is_taught_and_forgotten_with_a_line_of_the_audit(
@@ -360,7 +377,7 @@ def test_the_demo_is_audited(app: Flask) -> None:
     assert [act for _, _, act, outcome in audit() if outcome == "done"] == [
         "provider sandbox: add sandbox:",
         "provider sandbox: import everything at 25%",
-        "customer demo: add with 100.00",
+        "customer demo: add, deposit 100.00 USD",
     ]
 
 
@@ -370,10 +387,10 @@ def test_the_demo_is_audited(app: Flask) -> None:
 @pytest.mark.parametrize(
     ("operation", "act", "why"),
     [
-        (lambda: customers.fund(OLGA, "bob", -1000 * MICROS), "customer bob: fund -1000.00",
+        (lambda: customers.fund(OLGA, "bob", -1000 * MICROS), "customer bob: withdraw 1000.00 USD",
          "bob has only 99.50"),
         (lambda: customers.fund(OLGA, "nobody", MICROS, "gift"),
-         "customer nobody: fund 1.00 (gift)", "there is no user nobody"),
+         "customer nobody: deposit 1.00 USD (gift)", "there is no user nobody"),
         (lambda: orders.change(OLGA, 4, remains=1), "order 4: set remains 1",
          "there is no order 4"),
         (lambda: orders.refund(OLGA, 4), "order 4: refund", "there is no order 4"),
@@ -399,7 +416,9 @@ def test_what_is_refused_is_audited_with_the_reason_and_changes_nothing(
 
 def test_a_line_of_the_audit_is_one_line(cast: SimpleNamespace) -> None:
     customers.fund(OLGA, "bob", MICROS, "first\nsecond\x1b[31m")
-    assert [act for _, _, act, _ in audit()] == ["customer bob: fund 1.00 (first second [31m)"]
+    assert [act for _, _, act, _ in audit()] == [
+        "customer bob: deposit 1.00 USD (first second [31m)"
+    ]
 
 
 def _unasked(row: Provider) -> ProviderAccount:

@@ -10,12 +10,14 @@ from support.plans import plans
 
 from panel import (
     account_queries,
+    ledger_queries,
     paging,
     queries,
     reports,
     service_queries,
     services,
 )
+from panel.ledger_queries import LedgerFilter
 from panel.orders import events
 
 
@@ -39,7 +41,7 @@ def test_services_customers_and_entries_are_paged_to_their_end(
 @pytest.mark.parametrize(
     ("index", "run"),
     [
-        ("ledger_entries_by_account", lambda: account_queries.ledger_page(1, 9)),
+        ("ledger_entries_by_account", lambda: ledger_queries.page(LedgerFilter(1), 9)),
         ("order_events_by_order", lambda: events.events(1)),
         ("ledger_entries_by_order", lambda: queries.order_records(1)),
         ("orders_in_doubt", lambda: queries.orders_in_review(11)),

@@ -5,29 +5,33 @@ from types import SimpleNamespace
 import pytest
 from flask.testing import FlaskClient
 from support.apps import listed
+from support.clock import Clock
 from support.dashboard import place
 from support.pricing import ask
 
-from models import Order
 from panel import accounts, ledger, reports
 from panel.money import MICROS
 from panel.orders import dispatch, status_sync, transition
 from panel.orders.refusal import Refusal
 from panel.orders.status_sync import Charge, ProviderStatus
 from panel.providers import registry, sources
+from panel.reports import DAY_S
 
 
 @pytest.fixture
-def earned(client: FlaskClient, cast: SimpleNamespace) -> SimpleNamespace:
+def earned(client: FlaskClient, cast: SimpleNamespace, clock: Clock) -> SimpleNamespace:
     """Alice's orders with 10 % off, and Bob's: of followers, at a cost of 0.80, and by hand.
 
-    One is completed, one half delivered, one canceled, one refused, and one by hand.
+    One is completed, one half delivered, one canceled, one refused, and one by hand. The first
+    was placed on the second day of 1970, the others a day later.
     """
     upstream = registry.add("upstream", "https://panel.example/api/v2", "u5" * 16, 600).id
     accounts.set_discount("alice", 100_000)
     sources.set_source(cast.followers, upstream, listed("7", 800_000), 1)
+    clock.seconds = DAY_S
     for key in (cast.alice, cast.alice, cast.bob, cast.bob):
         ask(client, key, "add", service=cast.followers, quantity=100, link="https://a.example")
+        clock.seconds = 2 * DAY_S
     ask(client, cast.bob, "add", service=cast.views, quantity=1000, link="https://a.example")
     for order_id in (1, 2, 3):
         dispatch.claim(upstream)
@@ -40,8 +44,6 @@ def earned(client: FlaskClient, cast: SimpleNamespace) -> SimpleNamespace:
         3: ProviderStatus("Canceled", 5, 100),
     }
     status_sync.apply_statuses(reports, 15)
-    Order.update(created_at=86_400).where(Order.id == 1).execute()
-    Order.update(created_at=2 * 86_400).where(Order.id > 1).execute()
     return cast
 
 

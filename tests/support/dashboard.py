@@ -20,7 +20,8 @@ SCRIPT = "https://t.me/x?<script>alert(1)</script>"
 
 PAGES = (
     "/admin", "/admin/attention", "/admin?range=today", "/admin?range=90", "/admin/orders",
-    "/admin/orders/1", "/admin/customers", "/admin/customers/alice", "/admin/services",
+    "/admin/orders/1", "/admin/requests", "/admin/requests?show=all",
+    "/admin/customers", "/admin/customers/alice", "/admin/services",
     "/admin/services/1", "/admin/services/add", "/admin/providers", "/admin/providers/sandbox",
     "/admin/providers/sandbox/import", "/admin/providers/sandbox/catalogue",
     "/admin/audit", "/admin/sessions", "/admin/account",

@@ -30,7 +30,7 @@ from panel.operations import services as catalogue
 from panel.operations.audit import Actor
 from panel.operations.sign_in import Browser
 from panel.operators import Role
-from panel.orders import doubts
+from panel.orders import doubts, link_index
 from panel.orders.doubts import Known, Later
 from panel.orders.provider_status import Charge
 from panel.orders.refusal import Refusal
@@ -449,6 +449,8 @@ def build(path: Path, north_url: str) -> Panel:
         patch.setattr(generate_password_hash, "__defaults__", ("pbkdf2:sha256:1", 16))
         end = int(time.time())
         play(_stories(panel, north_url, end), end)
+    while link_index.index_next():
+        """As the worker does: the search finds parts of old links by an index."""
     close_database()
     return panel
 

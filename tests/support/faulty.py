@@ -68,7 +68,7 @@ class FaultyProvider:
     `orders` holds what it took, by number: a test may move an order on there.
     forms: how it can be asked about orders and refills: with lists, and alone.
     spoils: how it answers every request that names one of these numbers.
-    funds: the balance that it tells.
+    funds: the balance that it tells. keys: whose requests it answers.
     """
 
     def __init__(self) -> None:
@@ -92,6 +92,7 @@ class FaultyProvider:
         self.forms = {"list", "alone"}
         self.spoils: dict[str, Fault] = {}
         self.funds = "12.5000"
+        self.keys = {KEY}
         self._faults: dict[str, Iterator[Fault | None]] = {}
 
     def close(self) -> None:
@@ -139,7 +140,7 @@ class FaultyProvider:
         return next((self.spoils[number] for number in asked if number in self.spoils), None)
 
     def _do(self, request: dict[str, str]) -> tuple[int, Any]:
-        if request.get("key") != KEY:
+        if request.get("key") not in self.keys:
             return self._error(401, "Invalid API key")
         form = "list" if {"orders", "refills"} & request.keys() else "alone"
         if request["action"] in ("status", "cancel", "refill_status") and form not in self.forms:

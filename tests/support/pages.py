@@ -58,6 +58,10 @@ PAGES: dict[str, tuple[Look, ...]] = {
         Look("orders-of-the-hostile", f"/admin/orders?customer={LONG_NAME}", False),
         Look("orders-none", "/admin/orders?q=there-is-no-such-link"),
     ),
+    "request_list": (
+        Look("requests", "/admin/requests"),
+        Look("requests-all", "/admin/requests?show=all"),
+    ),
     "order_page": tuple(_order(case) for case in ORDERS),
     "customer_list": (Look("customers", "/admin/customers"),),
     "customer_page": (
@@ -83,6 +87,10 @@ PAGES: dict[str, tuple[Look, ...]] = {
         Look("import", f"/admin/providers/{NORTH}/import", False),
         Look("import-sandbox", f"/admin/providers/{SANDBOX}/import", False),
     ),
+    "provider_catalogue": (
+        Look("catalogue", f"/admin/providers/{NORTH}/catalogue", False),
+        Look("catalogue-sandbox", f"/admin/providers/{SANDBOX}/catalogue?q=members", False),
+    ),
     "audit_page": (Look("audit", "/admin/audit"),),
     "sessions_page": (Look("sessions", "/admin/sessions"),),
     "account_page": (Look("account", "/admin/account"),),
@@ -100,6 +108,8 @@ SEEN_ON_THE_WAY = {
 
 NO_PAGES = {
     "customer_csv": "a file",
+    "order_csv": "a file",
+    "order_text": "a file",
     "nowhere": "what no other address fits",
 }
 """What is answered to GET and is no page of its own."""

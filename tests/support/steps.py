@@ -3,6 +3,7 @@
 Each is made with the product's own functions, so nothing comes about that could not.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
@@ -13,7 +14,7 @@ from models import Cancel, Refill
 from panel import accounts
 from panel.operations import orders, requests
 from panel.operations.audit import Actor
-from panel.orders import cancels, dispatch, dripfeed, lookup, refills, status_sync
+from panel.orders import cancels, dispatch, dripfeed, exchanges, lookup, refills, status_sync
 from panel.orders.lookup import StoredOrder
 from panel.orders.provider_status import ProviderStatus
 from panel.orders.refills import ProviderRefill
@@ -52,6 +53,14 @@ def live(order_id: int, steps: tuple[Step | int, ...]) -> Iterator[int]:
 # The way to a provider
 
 
+def answered(
+    order_id: int, action: str, answer: Any, http_status: int | None = 200
+) -> exchanges.Exchange:
+    """What an order's provider was asked, and answered."""
+    provider_id = lookup.get(order_id).provider_id
+    return exchanges.Exchange(provider_id, action, {}, http_status, json.dumps(answer))
+
+
 def claim(order_id: int) -> None:
     """The worker begins to send the order."""
     outgoing = dispatch.claim(lookup.get(order_id).provider_id or 0)
@@ -67,7 +76,10 @@ def put_off(order_id: int) -> None:
 def send(order_id: int) -> None:
     """The provider takes the order."""
     claim(order_id)
-    dispatch.record_accepted(order_id, str(next(numbers)), 0)
+    number = next(numbers)
+    dispatch.record_accepted(
+        order_id, str(number), 0, answered(order_id, "add", {"order": number})
+    )
 
 
 def refuse(
@@ -79,7 +91,8 @@ def refuse(
         claim(order_id)
         if then is not None:
             then(order_id)
-        dispatch.record_rejected(order_id, why, refusal, HOLD_S)
+        answer = answered(order_id, "add", {"error": why}, 422)
+        dispatch.record_rejected(order_id, why, refusal, HOLD_S, answer)
 
     return step
 
@@ -100,13 +113,20 @@ def lose(order_id: int) -> None:
 def lose_and_resend(order_id: int) -> None:
     """The same, at a provider that takes an order under one key once."""
     claim(order_id)
-    dispatch.mark_in_doubt(order_id, "HTTP 502")
+    answer = answered(order_id, "add", "<html><title>Bad gateway</title>", 502)
+    dispatch.mark_in_doubt(order_id, "HTTP 502", answer=answer)
 
 
 def reports(**status: Any) -> Step:
     """What the provider says of the order."""
     said = ProviderStatus(**{"word": status.get("status", ""), **status})
-    return lambda order_id: status_sync.apply_statuses({order_id: said}, POLL_S)
+
+    def step(order_id: int) -> None:
+        told = {**status, "status": said.word, "charge": said.charge and said.charge.text}
+        answer = answered(order_id, "status", told)
+        status_sync.apply_statuses({order_id: said}, POLL_S, lambda number: answer)
+
+    return step
 
 
 # Drip-feeds in parts
@@ -149,7 +169,14 @@ def newest_cancel(order_id: int) -> int:
 
 def pass_on_cancel(accepted: bool) -> Step:
     """The provider is told that the customer wants the order canceled, and answers."""
-    return lambda order_id: cancels.record_answers({newest_cancel(order_id): accepted})
+    why = "" if accepted else "The order is nearly done"
+
+    def step(order_id: int) -> None:
+        answer = answered(order_id, "cancel", {"cancel": 1 if accepted else {"error": why}})
+        said = cancels.CancelAnswer(accepted, why, answer)
+        cancels.record_answers({newest_cancel(order_id): said})
+
+    return step
 
 
 def accept_cancel(order_id: int) -> None:

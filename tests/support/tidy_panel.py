@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from werkzeug.security import generate_password_hash
@@ -25,7 +25,7 @@ from panel.operations import operators as staff
 from panel.operations import services as catalogue
 from panel.operations.audit import Actor
 from panel.operators import Role
-from panel.orders import lookup
+from panel.orders import link_index, lookup
 from panel.orders.refusal import Refusal
 from panel.providers import pending, registry, sources
 from panel.providers.listing import Listing
@@ -137,6 +137,8 @@ def build(path: Path, north_url: str = "https://northpanel.example/api/v2") -> T
         patch.setattr(generate_password_hash, "__defaults__", ("pbkdf2:sha256:1", 16))
         end = int(time.time())
         play(_stories(tidy, north_url, end), end)
+    while link_index.index_next():
+        """As the worker does: the search finds parts of old links by an index."""
     close_database()
     return tidy
 
@@ -175,7 +177,7 @@ def _once(tidy: Tidy, north_url: str) -> Story:
 
 
 def _add(sold: Sold) -> int:
-    values = {"name": sold.name, "category": sold.category, "type": sold.type}
+    values: dict[str, Any] = {"name": sold.name, "category": sold.category, "type": sold.type}
     package = sold.type == "Package"
     service_id = catalogue.add(
         OLGA, **values, rate_micros=sold.rate_micros, min=1 if package else 5,

@@ -15,11 +15,15 @@ from web.dashboard import (
     catalogue,
     common,
     customers,
+    ledger,
+    operators,
     order_list,
     orders,
     overview,
+    own_tasks,
     provider_holds,
     providers,
+    reports,
     requests,
     restored,
     service_acts,
@@ -28,9 +32,9 @@ from web.dashboard import (
 )
 
 __all__ = [
-    "account", "attention", "audit", "catalogue", "customers", "order_list", "orders", "overview",
-    "provider_holds", "providers", "register", "requests", "restored", "service_acts",
-    "services",
+    "account", "attention", "audit", "catalogue", "customers", "ledger", "operators",
+    "order_list", "orders", "overview", "own_tasks", "provider_holds", "providers",
+    "register", "reports", "requests", "restored", "service_acts", "services",
 ]  # fmt: skip
 
 

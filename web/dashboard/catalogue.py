@@ -154,14 +154,13 @@ def provider_import(name: str) -> Any:
         form.ids.data, form.ids.raw_data = ", ".join(ticked), None
     form.categories.choices = _categories(listings or [])
     changes: list[CatalogueChange] = []
-    done, status = False, 200
+    done = False
     if request.method == "POST" and listings is not None:
         if form.validate():
             changes, done = _import(name, listings, form)
         else:
             explain_form(form)
-            status = 422
-    page = render_template(
+    return render_template(
         "dashboard/import.html",
         provider=row,
         form=form,
@@ -170,7 +169,6 @@ def provider_import(name: str) -> Any:
         count=len(changes),
         done=done,
     )
-    return page, status
 
 
 def _refused_choice(name: str) -> Any:

@@ -1,5 +1,6 @@
 """What the dashboard's pages share: access, headers, messages, operations and their outcome."""
 
+import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -38,6 +39,7 @@ from panel.providers.explain import describe_pending
 from panel.providers.listing import Listing
 from panel.providers.pending import AMOUNTS
 from panel.providers.registry import ProviderAccount
+from panel.submitted import MAX_TOKEN, SubmittedError
 from upstream import ask
 from web import headers
 from web.dashboard import amounts
@@ -62,10 +64,15 @@ OWN_AFFAIRS = {
 
 
 class Outcome(NamedTuple):
-    """Whether an operation was done, and what it returned."""
+    """Whether an operation was done, and what it returned.
+
+    repeated: where it was not done because the form was submitted before, the number of what it
+        made then; 0 otherwise.
+    """
 
     done: bool
     value: Any = None
+    repeated: int = 0
 
 
 @bp.before_request
@@ -154,6 +161,9 @@ def perform(
     """
     try:
         value = operation(actor(), *args, **values)
+    except SubmittedError as error:
+        tell(f"{str(error).capitalize()}.", "warning")
+        return Outcome(False, repeated=error.made)
     except (OperatorError, RequestRejected) as error:
         tell(str(error), "error")
         field = getattr(error, "field", "")
@@ -163,6 +173,16 @@ def perform(
     if said:
         tell(said, "done")
     return Outcome(True, value)
+
+
+def form_token() -> str:
+    """The token of the form that was sent, by which it is known if it is sent again."""
+    return request.form.get("form_token", "")[:MAX_TOKEN]
+
+
+def _new_form_token() -> str:
+    """A form's own token: a new one, or the one that a refused form was sent with."""
+    return (form_token() if request.method == "POST" else "") or secrets.token_hex(16)
 
 
 def actor() -> Actor:
@@ -233,13 +253,15 @@ def explain_form(form: Any) -> None:
 def show_again(endpoint: str, form: Any, **values: Any) -> Any:
     """Show the page that a refused form was on, with what was typed, and what is wrong with it.
 
+    With the status 200: browsers log any other as an error of the page.
+
     :param endpoint: the page's, which gets its forms from page_form().
     :param form: the form as it was sent, or None where only the page's ticks are kept.
     :param values: what the page's address names, such as its service.
     """
     g.shown = (endpoint, values)
     g.refused = form
-    return current_app.view_functions[endpoint](**values), 422
+    return current_app.view_functions[endpoint](**values)
 
 
 def page_form(kind: type[Any], **given: Any) -> Any:
@@ -317,5 +339,9 @@ def add_filters(app: Flask) -> None:
         reason=lambda stored: REASONS.get(stored, stored),
     )
     app.jinja_env.globals.update(
-        csrf_token=generate_csrf, with_args=_with_args, here=_here, is_ticked=is_ticked
+        csrf_token=generate_csrf,
+        with_args=_with_args,
+        here=_here,
+        is_ticked=is_ticked,
+        new_form_token=_new_form_token,
     )

@@ -1,19 +1,40 @@
 """Customers: their keys, funds, discounts, own rates and ledgers."""
 
-import csv
-import io
-from collections.abc import Iterator
 from typing import Any
 
-from flask import Response, render_template, request
+from flask import redirect, render_template, request, url_for
 
-from panel import account_queries, accounts, pricing, services
-from panel.money import format_exact, format_percent
+from api.context import current_settings
+from panel import account_queries, accounts, ledger_queries, pricing, services
+from panel.errors import OperatorError
+from panel.ledger_queries import KINDS, LedgerFilter
+from panel.money import format_exact, format_percent, with_currency
 from panel.operations import customers
 from panel.operations.customers import Loss
-from panel.reports import escape_formula
+from panel.paging import Page
 from web.dashboard import forms
-from web.dashboard.common import back_to, bp, explain_form, number, perform, tell, when
+from web.dashboard.common import (
+    Outcome,
+    back_to,
+    bp,
+    explain_form,
+    form_token,
+    number,
+    page_form,
+    perform,
+    show_again,
+    tell,
+)
+from web.dashboard.ledger import narrowed
+
+SORTS = {
+    "newest": "newest first",
+    "last": "last order",
+    "orders": "orders",
+    "spent": "spent",
+    "balance": "balance",
+}
+"""What the list can be sorted by, in words."""
 
 LOSSES = 5
 """The most services below their cost that are named one by one."""
@@ -21,10 +42,17 @@ LOSSES = 5
 
 @bp.get("/customers")
 def customer_list() -> str:
-    """All customers, newest first, or those whose name begins with a text."""
+    """All customers, or those whose name has a text in it."""
     text = request.args.get("q", "").strip()
-    page = account_queries.account_page(text, number("before"))
-    return render_template("dashboard/customers.html", page=page, form=forms.AddCustomer())
+    sort = request.args.get("sort", "")
+    sort = sort if sort in SORTS else "newest"
+    return render_template(
+        "dashboard/customers.html",
+        page=account_queries.account_page(text, number("before"), sort),
+        form=page_form(forms.AddCustomer),
+        sort=sort,
+        sorts=SORTS,
+    )
 
 
 @bp.post("/customers")
@@ -33,12 +61,42 @@ def customer_add() -> Any:
     form = forms.AddCustomer()
     if not form.validate():
         explain_form(form)
-        return back_to("admin.customer_list")
-    name, balance = form.name.data, form.balance.data or 0
-    added = perform(customers.add, name, balance)
+        return show_again("admin.customer_list", form)
+    name, balance = form.name.data.strip(), form.balance.data or 0
+    if _asks_first(balance):
+        return _ask_first(url_for("admin.customer_add"), name, balance, None, "")
+    added = perform(customers.add, name, balance, form_token(), form=form)
+    if added.repeated:
+        account = accounts.by_id(added.repeated)
+        return redirect(url_for("admin.customer_page", name=account.name))
     if not added.done:
-        return back_to("admin.customer_list")
+        return show_again("admin.customer_list", form)
     return _show_key(name, added.value)
+
+
+def _asks_first(amount_micros: int) -> bool:
+    """Whether an amount is so large that the page asks once more, and has not yet."""
+    if request.form.get("sure") == format_exact(amount_micros):
+        return False
+    return customers.asks_first(amount_micros, current_settings().deposit_ask)
+
+
+def _ask_first(action: str, name: str, amount_micros: int, before: int | None, note: str) -> str:
+    """The page that asks whether a large amount is meant, with what comes of it.
+
+    :param action: where its form goes.
+    :param before: the balance; None for a customer who is added.
+    """
+    return render_template(
+        "dashboard/ask_first.html",
+        action=action,
+        is_new=before is None,
+        name=name,
+        amount=amount_micros,
+        before=before or 0,
+        note=note,
+        limit=current_settings().deposit_ask,
+    )
 
 
 def _show_key(name: str, key: str) -> str:
@@ -49,15 +107,21 @@ def _show_key(name: str, key: str) -> str:
 def customer_page(name: str) -> str:
     """One customer with its ledger."""
     account = accounts.get(name)
+    try:
+        page = ledger_queries.page(narrowed(LedgerFilter(account.id)), number("before"))
+    except OperatorError as error:
+        tell(str(error), "error")
+        page = Page([], None)
     return render_template(
         "dashboard/customer.html",
         account=account,
-        page=account_queries.ledger_page(account.id, number("before")),
+        page=page,
+        kinds=KINDS,
         rates=_own_rates(account.id),
-        fund=forms.Fund(),
-        discount=forms.Discount(data={"percent": account.discount_ppm}),
-        dialect=forms.DialectChoice(data={"dialect": account.dialect or "default"}),
-        own_rate=forms.OwnRate(),
+        fund=page_form(forms.Fund),
+        discount=page_form(forms.Discount, data={"percent": account.discount_ppm}),
+        dialect=page_form(forms.DialectChoice, data={"dialect": account.dialect or "default"}),
+        own_rate=page_form(forms.OwnRate),
     )
 
 
@@ -80,7 +144,7 @@ def customer_status(name: str, act: str) -> Any:
 def customer_rotate(name: str) -> Any:
     """Give a customer a new key and show it, in this answer and never again."""
     accounts.get(name)
-    rotated = perform(customers.rotate_key, name)
+    rotated = perform(customers.rotate_key, name, form_token())
     if not rotated.done:
         return back_to("admin.customer_page", name=name)
     return _show_key(name, rotated.value)
@@ -88,57 +152,75 @@ def customer_rotate(name: str) -> Any:
 
 @bp.post("/customers/<name>/fund")
 def customer_fund(name: str) -> Any:
-    """Deposit or withdraw."""
-    form = _valid(name, forms.Fund())
-    if form is not None:
-        amount, note = form.amount.data, (form.note.data or "").strip()
-        entered = f"{name}: {format_exact(amount)} entered."
-        perform(customers.fund, name, amount, note, said=entered)
-    return back_to("admin.customer_page", name=name)
+    """Deposit or withdraw; a large amount is asked for once more."""
+    account = accounts.get(name)
+    form = forms.Fund()
+    if not form.validate():
+        explain_form(form)
+        return show_again("admin.customer_page", form, name=name)
+    amount, note = form.amount.data, (form.note.data or "").strip()
+    if _asks_first(amount) and account.balance_micros + amount >= 0:
+        action = url_for("admin.customer_fund", name=name)
+        return _ask_first(action, name, amount, account.balance_micros, note)
+    verb = "withdrawn" if amount < 0 else "deposited"
+    said = f"{with_currency(abs(amount))} {verb}."
+    entered = perform(customers.fund, name, amount, note, form_token(), said=said)
+    if not entered.done and not entered.repeated:
+        return show_again("admin.customer_page", form, name=name)
+    anchor = f"entry-{entered.repeated}" if entered.repeated else None
+    return redirect(url_for("admin.customer_page", name=name, _anchor=anchor))
 
 
 @bp.post("/customers/<name>/discount")
 def customer_discount(name: str) -> Any:
     """Give a discount on every rate."""
-    form = _valid(name, forms.Discount())
-    if form is not None:
-        discount = form.percent.data
-        now_gets = f"{name} now gets {format_percent(discount)} off."
-        _warn_of_losses(perform(customers.set_discount, name, discount, said=now_gets).value)
-    return back_to("admin.customer_page", name=name)
+    accounts.get(name)
+    form = forms.Discount()
+    if not form.validate():
+        explain_form(form)
+        return show_again("admin.customer_page", form, name=name)
+    discount = form.percent.data
+    now_gets = f"{name} now gets {format_percent(discount)} off."
+    done = perform(customers.set_discount, name, discount, said=now_gets)
+    return _after(done, form, name)
 
 
 @bp.post("/customers/<name>/dialect")
 def customer_dialect(name: str) -> Any:
     """Choose the dialect of a customer's answers."""
-    form = _valid(name, forms.DialectChoice())
-    if form is not None:
-        chosen = form.dialect.data
-        dialect = None if chosen == "default" else chosen
-        answered = f"{name} is answered in the dialect {chosen}."
-        perform(customers.set_dialect, name, dialect, said=answered)
-    return back_to("admin.customer_page", name=name)
+    accounts.get(name)
+    form = forms.DialectChoice()
+    if not form.validate():
+        explain_form(form)
+        return show_again("admin.customer_page", form, name=name)
+    chosen = form.dialect.data
+    dialect = None if chosen == "default" else chosen
+    answered = f"{name} is answered in the dialect {chosen}."
+    done = perform(customers.set_dialect, name, dialect, said=answered)
+    return _after(done, form, name)
 
 
 @bp.post("/customers/<name>/rate")
 def customer_rate(name: str) -> Any:
     """Give a customer its own rate for a service, or remove it."""
-    form = _valid(name, forms.OwnRate())
-    if form is not None:
-        service, rate = form.service.data, form.rate.data
-        shown = "the usual rate" if rate is None else format_exact(rate)
-        now_pays = f"{name} now pays {shown} for service {service}."
-        _warn_of_losses(perform(customers.set_rate, name, service, rate, said=now_pays).value)
-    return back_to("admin.customer_page", name=name)
-
-
-def _valid(name: str, form: Any) -> Any:
-    """The form of a customer that exists, or None after telling what is wrong with it."""
     accounts.get(name)
-    if form.validate():
-        return form
-    explain_form(form)
-    return None
+    form = forms.OwnRate()
+    if not form.validate():
+        explain_form(form)
+        return show_again("admin.customer_page", form, name=name)
+    service, rate = form.service.data, form.rate.data
+    shown = "the usual rate" if rate is None else with_currency(rate)
+    now_pays = f"{name} now pays {shown} for service {service}."
+    done = perform(customers.set_rate, name, service, rate, said=now_pays)
+    return _after(done, form, name)
+
+
+def _after(done: Outcome, form: Any, name: str) -> Any:
+    """The customer's page after an act, with what was typed where it was refused."""
+    if not done.done:
+        return show_again("admin.customer_page", form, name=name)
+    _warn_of_losses(done.value)
+    return back_to("admin.customer_page", name=name)
 
 
 def _warn_of_losses(losses: list[Loss] | None) -> None:
@@ -149,34 +231,3 @@ def _warn_of_losses(losses: list[Loss] | None) -> None:
         tell(f"Service {loss.service_id}: {rate} is below its cost {cost}.", "warning")
     if len(losses) > LOSSES:
         tell(f"{len(losses) - LOSSES} more services are below their cost.", "warning")
-
-
-@bp.get("/customers/<name>/ledger.csv")
-def customer_csv(name: str) -> Response:
-    """The whole ledger of a customer, oldest entry first."""
-    account = accounts.get(name)
-    response = Response(_csv(account.id), mimetype="text/csv")
-    response.headers["Content-Disposition"] = f'attachment; filename="ledger-{name}.csv"'
-    return response
-
-
-def _csv(account_id: int) -> Iterator[str]:
-    """The lines one by one: a ledger may not fit into memory."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(["entry", "time (UTC)", "kind", "order", "amount", "balance", "note"])
-    for entry in account_queries.entries(account_id):
-        amounts = [format_exact(entry[name]) for name in ("amount_micros", "balance_micros")]
-        writer.writerow(
-            [
-                entry["id"],
-                when(entry["created_at"]),
-                entry["kind"],
-                entry["order"] or "",
-                *amounts,
-                escape_formula(entry["note"]),
-            ]
-        )
-        yield out.getvalue()
-        out.seek(0)
-        out.truncate()

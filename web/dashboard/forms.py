@@ -14,12 +14,12 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import EqualTo, InputRequired, Optional, ValidationError
+from wtforms.validators import DataRequired, EqualTo, InputRequired, Optional, ValidationError
 from wtforms.widgets import TextInput
 
 from api.dialects import DIALECTS
 from panel import money, service_types
-from panel.operators import MIN_PASSWORD
+from panel.operators import MIN_PASSWORD, Role
 from panel.orders import state
 from panel.providers import words
 from panel.services import MAX_DESCRIPTION, plain_description
@@ -132,6 +132,26 @@ class NewPassword(PresentPassword):
         "New password again",
         [EqualTo("new", "is not the same")],
         render_kw={"autocomplete": "new-password", "required": True},
+    )
+
+
+class AddOperator(FlaskForm):
+    """Somebody who may sign in, and the own password."""
+
+    name = StringField("Name", REQUIRED, render_kw={"autocomplete": "off"})
+    role = SelectField(
+        "Role",
+        choices=[str(role) for role in Role],
+        description="A viewer sees everything and changes nothing.",
+    )
+    new = PasswordField(
+        "Password for the first sign-in",
+        REQUIRED,
+        description=f"At least {MIN_PASSWORD} characters; change it after the first sign-in.",
+        render_kw={"autocomplete": "new-password"},
+    )
+    present = PasswordField(
+        "Your own password", REQUIRED, render_kw={"autocomplete": "current-password"}
     )
 
 
@@ -308,7 +328,7 @@ class CurrencyChoice(FlaskForm):
 
     currency = StringField(
         "Currency of their prices",
-        REQUIRED,
+        [DataRequired("is required")],
         id="code",
         description="Where the provider does not name it, or to confirm that it changed to ours.",
         render_kw={"autocomplete": "off"},

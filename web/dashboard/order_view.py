@@ -153,16 +153,23 @@ def offers(order: StoredOrder, provider: Provider | None) -> dict[str, Offer]:
         for act in forecast.CHANGES
         if not (found := forecast.of_order(act, order)).why_not
     }
-    if "refund" in possible and _is_same(possible.get("cancel"), possible["refund"]):
-        del possible["refund"]
-    if state.is_subscription(order.quantity):
-        possible.pop("refund", None)
+    for act in _needless(order, possible):
+        possible.pop(act, None)
     build = _Build(order, provider, current_settings().currency)
     return {act: build.offer(act, found) for act, found in possible.items()}
 
 
-def _is_same(one: Forecast | None, other: Forecast) -> bool:
-    return one is not None and one.refund_micros == other.refund_micros
+def _needless(order: StoredOrder, possible: dict[str, Forecast]) -> list[str]:
+    """The acts that would do no other thing than one that is offered, too."""
+    acts = []
+    refunds = {act: found.refund_micros for act, found in possible.items()}
+    if state.is_subscription(order.quantity) or refunds.get("refund") == refunds.get("cancel"):
+        acts.append("refund")
+    if order.remains == order.quantity:
+        acts.append("partial")  # of which nothing was delivered
+    if refunds.get("fail", -1) == refunds.get("cancel"):
+        acts.append("cancel")
+    return acts
 
 
 class _Build:
@@ -204,13 +211,19 @@ class _Build:
     def _resend(self) -> Offer:
         costs = f"{money.format_exact(purchases.cost(self.order))} {self.currency}"
         where = f" to {self.provider}" if self.provider else ""
-        return Offer(
-            "resend",
-            f"Send again{where} (costs about {costs})",
-            "It is sent once more, as a new order. If they have the first one after all, it is "
-            f"bought and delivered twice, for another {costs}.",
-            is_dangerous=True,
-        )
+        says = "It is sent once more, as a new order."
+        if self.order.dispatch_state == state.IN_REVIEW:
+            says += (
+                " If they have the first one after all, it is bought and delivered twice, for "
+                f"another {costs}."
+            )
+        elif self.order.held_because == "cost":
+            kept = f"{money.format_exact(self.order.charge_micros)} {self.currency}"
+            says += f" The customer was charged {kept}: it is sent at a loss."
+        elif self.order.held_because == "funds":
+            says += " Where our balance there does not cover it, they refuse it again."
+        label = f"Send again{where} (costs about {costs})"
+        return Offer("resend", label, says, is_dangerous=True)
 
     def _paying_back(self, act: str, micros: int, amount: str) -> Offer:
         order = self.order

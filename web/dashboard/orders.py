@@ -15,7 +15,7 @@ from panel.orders import dispatch, history, lookup, parts, state
 from panel.orders.lookup import StoredOrder
 from panel.providers import words
 from web.dashboard import forms, order_view
-from web.dashboard.common import back_to, bp, explain_form, number, perform, tell
+from web.dashboard.common import back_to, bp, explain_form, form_token, number, perform, tell
 
 RESTORED = (
     "The database was restored from a copy, and what is done about it since is not known. Look at "
@@ -79,7 +79,7 @@ def _parts(order: StoredOrder) -> dict[str, Any]:
     """The parts or posts of an order, as far as it can have some."""
     if order.runs is None and not state.is_subscription(order.quantity):
         return {"parts": None, "sums": None}
-    page = parts.part_page(order.id, number("after"))
+    page = parts.part_page(order.id, number("before"))
     return {"parts": page, "sums": parts.part_sums(order.id)}
 
 
@@ -138,7 +138,7 @@ def order_post(order_id: int) -> Any:
         explain_form(form)
         return back_to("admin.order_page", order_id=order_id)
     theirs = (form.theirs.data or "").strip() or None
-    done = perform(operations.add_post, order_id, form.quantity.data, theirs)
+    done = perform(operations.add_post, order_id, form.quantity.data, theirs, form_token())
     if done.done:
         tell(f"The post is order {done.value}.", "done")
     return back_to("admin.order_page", order_id=order_id)

@@ -1,26 +1,31 @@
 """The page of what is in doubt since the database was restored, and its release."""
 
+import re
 from typing import Any
 
-from flask import render_template
+from flask import render_template, request
 
-from panel import queries
+from panel import paging, queries
 from panel.operations import restored as operations
 from panel.orders import restored
+from panel.orders.restored import Place
 from web.dashboard.common import back_to, bp, perform, tell
 
-SHOWN = 500
-"""The most lines that the page shows; all are released."""
+PLACE = re.compile(r"(order|refill|cancel)-(\d{1,18})", re.ASCII)
 
 
 @bp.get("/restored")
 def restored_page() -> str:
-    """The orders, refills and cancel requests that nothing is done about."""
-    waiting = restored.listing()
+    """The orders, refills and cancel requests that nothing is done about, page by page."""
+    found = PLACE.fullmatch(request.args.get("after", ""))
+    after = Place(found[1], int(found[2])) if found else None
+    waiting = restored.listing(after, paging.PAGE + 1)
+    shown = waiting[: paging.PAGE]
     return render_template(
         "dashboard/restored.html",
-        waiting=waiting[:SHOWN],
-        count=len(waiting),
+        waiting=shown,
+        next=f"{shown[-1].kind}-{shown[-1].id}" if len(waiting) > len(shown) else None,
+        count=sum(restored.counts()),
         providers=queries.provider_names(),
     )
 

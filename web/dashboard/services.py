@@ -17,6 +17,7 @@ from web.dashboard.common import (
     bp,
     explain_form,
     form_number,
+    form_token,
     number,
     page_form,
     perform,
@@ -65,15 +66,17 @@ def service_add() -> Any:
             bought_from=_changed_sources(form, {}),
             ask=ask_catalogue,
             form=form,
+            form_token=form_token(),
             **values,
         )
+        if added.repeated:
+            return redirect(url_for("admin.service_page", service_id=added.repeated))
         if added.done:
             tell(f"Service {added.value} is added.", "done")
             return redirect(url_for("admin.service_page", service_id=added.value))
-    page = render_template(
+    return render_template(
         "dashboard/service_add.html", form=form, categories=service_queries.categories()
     )
-    return page, 422 if request.method == "POST" else 200
 
 
 @bp.get("/services/<number:service_id>")

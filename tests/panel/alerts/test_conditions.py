@@ -14,6 +14,7 @@ from support.trouble import (
     cancel_by_hand,
     change,
     in_review,
+    paused,
     provider,
     refill_by_hand,
     refused,
@@ -328,3 +329,26 @@ def test_what_cannot_be_found_out_is_left_as_it_is(
     assert [one.kind for one in found.conditions] == [Kind.BALANCE]
     assert found.unknown == set(attention.Kind) - set(NOT_TOLD)
     assert "it was not found out" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [paused, waits_long, old_order(dispatch_state="waiting"), lambda up: refused(up, "no funds")],
+    ids=["new ones wait", "one waits for long", "one does not move", "one was refused"],
+)
+def test_what_waits_because_an_operator_paused_the_provider_alarms_nobody(
+    up: Up, happens: Callable[[Up], Any]
+) -> None:
+    """An operator's own act: it is shown by `flask attention`, and told by no message."""
+    happens(up)
+    provider(paused_at=86_400)(up)
+    Order.update(held_because="funds").where(Order.held_because == "refusal").execute()
+    assert wrong() == []
+    (shown,) = attention.everything(settings.read({})).items
+    assert shown.kind == OTHER.PAUSED
+
+
+def test_what_a_paused_provider_has_is_watched_all_the_same(up: Up) -> None:
+    old_order()(up)
+    provider(paused_at=86_400, failing_because="status: HTTP 502", failing_since=86_400)(up)
+    assert {found.kind for found in wrong()} == {Kind.STUCK, Kind.UNREACHABLE}

@@ -575,7 +575,7 @@ def test_an_order_that_was_moved_by_hand_while_in_review_is_not_sent_again(
 
 # By hand, and canceled, meanwhile
 
-MOVES: dict[str, Callable[[int], None]] = {
+MOVES: dict[str, Callable[[int], object]] = {
     "in progress": lambda order_id: transition.change(order_id, status="In progress"),
     "completed": lambda order_id: transition.change(order_id, status="Completed"),
     "partial": lambda order_id: transition.change(order_id, status="Partial", remains=40),
@@ -586,7 +586,7 @@ each_move = pytest.mark.parametrize("move", MOVES.values(), ids=MOVES)
 
 @each_move
 def test_an_order_that_was_moved_by_hand_while_it_waited_is_never_sent(
-    shops: SimpleNamespace, place: Place, move: Callable[[int], None]
+    shops: SimpleNamespace, place: Place, move: Callable[[int], object]
 ) -> None:
     order_id = place()
     move(order_id)
@@ -607,7 +607,7 @@ def test_an_order_that_was_moved_by_hand_while_it_waited_is_never_sent(
 def test_an_order_that_was_moved_by_hand_while_it_was_refused_is_never_sent_again(
     shops: SimpleNamespace,
     place: Place,
-    move: Callable[[int], None],
+    move: Callable[[int], object],
     answer: Callable[[int], None],
 ) -> None:
     order_id = place(shops.followers)
@@ -915,7 +915,7 @@ def test_a_customers_cancel_of_a_refused_order_is_granted_at_once(
 
 @each_move
 def test_a_refused_order_that_is_moved_by_hand_is_held_no_more(
-    shops: SimpleNamespace, place: Place, move: Callable[[int], None]
+    shops: SimpleNamespace, place: Place, move: Callable[[int], object]
 ) -> None:
     order_id = place()
     refuse(order_id, shops.first, Refusal.UNKNOWN, UNKNOWN)

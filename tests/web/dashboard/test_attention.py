@@ -252,7 +252,7 @@ def test_a_word_without_a_meaning_is_refused(
     olga: Operator, up: SimpleNamespace, word: str, meaning: str, told: str
 ) -> None:
     answer = olga.post("/admin/providers/up/words", word=word, meaning=meaning)
-    assert answer.status_code == 422
+    assert answer.status_code == 200
     (message,) = said(answer.text)
     assert told in message
 
@@ -490,7 +490,7 @@ def test_a_rate_that_cannot_be_is_refused(
 ) -> None:
     provider(currency="INR")(up)
     answer = olga.post("/admin/providers/up/exchange", rate=rate)
-    assert answer.status_code == 422
+    assert answer.status_code == 200
     assert any(told in text for text in said(answer.text))
     assert Provider.get_by_id(up.id).exchange_ppt is None
     assert lines() == []

@@ -104,7 +104,7 @@ def test_an_orders_history_begins_with_the_request_that_placed_it(
     headers = {"X-Request-Id": "request-1842"}
     olga.client.post("/api/v2", data={**asked, "link": "https://a.b/c"}, headers=headers)
     page = olga.text("/admin/orders/1")
-    assert "<strong>placed</strong> request request-1842" in page
+    assert 'customer:</span> <span class="any">request request-1842' in page
 
 
 def test_a_page_says_that_the_database_cannot_be_written(olga: Operator, order_id: int) -> None:
