@@ -3,7 +3,8 @@
 import click
 
 from api.context import current_settings
-from cli.common import LIMIT, Command, as_json, show_rows
+from cli.common import LIMIT, Command, as_list, is_wide, show_rows
+from cli.tables import wrapped
 from panel import attention
 from panel.alerts.beside import beside
 from panel.attention import Item
@@ -18,7 +19,7 @@ from panel.attention.items import count_of
     show_default=True,
     help="At most so many lines of one kind.",
 )
-@as_json
+@as_list
 def command(limit: int, as_json: bool) -> None:
     """List what waits for you, with the commands that settle it.
 
@@ -31,7 +32,8 @@ def command(limit: int, as_json: bool) -> None:
         show_rows([_row(item) for item in found], True, "")
         return
     for item in found:
-        click.echo(f"{item.kind}: {item.text}")
+        text = f"{item.kind}: {item.text}"
+        click.echo(text if is_wide() else wrapped(text, "  "))
         for line in item.commands:
             click.echo(f"    {line}")
     for kind in cut:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from cli.common import Group, as_json, beginning, end, limit, range_of_days, show_rows, when
+from cli.common import Group, as_list, beginning, end, limit, range_of_days, show_rows, when
 from command_line import OneOf
 from panel import audit_queries
 from panel.audit_queries import AuditFilter
@@ -34,7 +34,7 @@ def _row(line: dict[str, Any]) -> dict[str, Any]:
 @click.option("--text", default="", help="Only lines with this text in the act or its outcome.")
 @range_of_days
 @limit()
-@as_json
+@as_list
 def list_(
     operator: str,
     about: str | None,

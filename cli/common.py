@@ -1,7 +1,7 @@
 """What the operator's commands share: the database, amounts, lists as tables or JSON."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from flask import Flask, current_app
 from tabulate import tabulate
 
 from api.context import current_settings
+from cli.tables import as_text, table
 from command_line import Day, PlainCommand, PlainGroup, Whole
 from command_line import FailedError as FailedError
 from database.connection import database, disconnect
@@ -155,6 +156,22 @@ def sync_policy() -> SyncPolicy:
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
+_WIDE = "panel_wide"
+
+wide = click.option(
+    "--wide",
+    is_flag=True,
+    expose_value=False,
+    callback=lambda ctx, _, value: ctx.meta.update({_WIDE: value}),
+    help="All columns, and nothing cut or broken.",
+)
+"""The option of lists; show_rows() and show_changes() obey it."""
+
+
+def as_list(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of every list: as a table, a wide one, or as JSON."""
+    return wide(as_json(command))
+
 
 def limit(default: int = 50) -> Callable[[Any], Any]:
     """The option --limit of lists that grow without end."""
@@ -190,13 +207,28 @@ def when(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def show_rows(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:
-    """Print rows as a table, or as a JSON array; an empty table is the text `nothing`."""
+def is_wide() -> bool:
+    """Whether the command was given --wide."""
+    return bool(click.get_current_context().meta.get(_WIDE))
+
+
+def show_rows(
+    rows: list[dict[str, Any]],
+    as_json: bool,
+    nothing: str,
+    columns: Sequence[str] = (),
+    cut_last: Sequence[str] = (),
+    is_whole: bool = False,
+) -> None:
+    """Print rows as a table that fits a line, or as a JSON array.
+
+    :param nothing: the text of an empty table.
+    :param columns, cut_last, is_whole: as for table(); --wide is whole, too.
+    """
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     elif rows:
-        shown = [{name: _cell(value) for name, value in row.items()} for row in rows]
-        click.echo(tabulate(shown, headers="keys", disable_numparse=True, tablefmt="simple"))
+        click.echo(table(rows, columns, cut_last, is_whole or is_wide()))
     else:
         click.echo(nothing)
 
@@ -206,7 +238,7 @@ def show_one(row: dict[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(row, indent=2))
     else:
-        shown = [(name, _cell(value)) for name, value in row.items()]
+        shown = [(name, as_text(value)) for name, value in row.items()]
         click.echo(tabulate(shown, disable_numparse=True, tablefmt="plain"))
 
 
@@ -221,10 +253,4 @@ def show_changes(changes: list[CatalogueChange], as_json: bool = False) -> None:
         }
         for change in changes
     ]
-    show_rows(rows, as_json, "Nothing has changed.")
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "" if value is None else value
+    show_rows(rows, as_json, "Nothing has changed.", cut_last=("change",))

@@ -8,7 +8,7 @@ import click
 from cli.common import (
     NUMBER,
     Group,
-    as_json,
+    as_list,
     beginning,
     end,
     limit,
@@ -47,7 +47,7 @@ def _row(entry: dict[str, Any]) -> dict[str, Any]:
 @click.option("--order", "order_id", type=NUMBER, help="Only entries of this order.")
 @range_of_days
 @limit()
-@as_json
+@as_list
 def list_(
     user: str | None,
     kind: str | None,

@@ -7,7 +7,13 @@ from flask import current_app
 from peewee import PeeweeException
 
 from api.context import current_settings
-from cli.common import Group, as_json, open_database, show_rows, when
+from cli.common import (
+    Group,
+    as_list,
+    open_database,
+    show_rows,
+    when,
+)
 from command_line import FailedError, PlainCommand
 from database.connection import disconnect
 from panel.alerts import events, notify, record
@@ -22,11 +28,12 @@ def group() -> None:
 
 
 @group.command("list")
-@as_json
+@as_list
 def list_(as_json: bool) -> None:
     """List what is wrong now, since when, and when somebody was told."""
     rows = [_row(alert) for alert in record.standing()]
-    show_rows(rows, as_json, "Nothing is wrong, as far as the worker has looked.")
+    nothing = "Nothing is wrong, as far as the worker has looked."
+    show_rows(rows, as_json, nothing, ("kind", "about", "since", "text"), cut_last=("text",))
 
 
 def _row(alert: Standing) -> dict[str, object]:

@@ -4,7 +4,15 @@ from typing import Any
 
 import click
 
-from cli.common import COMMAND_LINE, Group, as_json, show_one, show_rows, when
+from cli.common import (
+    COMMAND_LINE,
+    Group,
+    as_json,
+    as_list,
+    show_one,
+    show_rows,
+    when,
+)
 from cli.prompts import Secret, read_secret
 from command_line import OneOf
 from models import Operator
@@ -53,7 +61,7 @@ def add(name: str, role: str, password_env: str | None, as_json: bool) -> None:
 
 
 @group.command("list")
-@as_json
+@as_list
 def list_(as_json: bool) -> None:
     """List all operators: their roles, and when they were last seen."""
     rows = [_row(operator) for operator in operators.listing()]
@@ -85,7 +93,7 @@ def role(name: str, role: str) -> None:
 
 @group.command("sessions")
 @click.argument("name")
-@as_json
+@as_list
 def sessions_(name: str, as_json: bool) -> None:
     """Where an operator is signed in."""
     rows = [

@@ -13,6 +13,7 @@ from cli.common import (
     FailedError,
     Group,
     as_json,
+    as_list,
     limit,
     show_one,
     show_rows,
@@ -60,10 +61,9 @@ def _row(order: dict[str, Any]) -> dict[str, Any]:
 
 
 SHOWN = (
-    "id", "user", "service", "link", "quantity", "charge", "refunded", "status", "remains",
-    "forward", "warning", "created",
+    "id", "user", "service", "link", "quantity", "charge", "status", "remains", "warning",
 )  # fmt: skip
-"""The columns of a table; --json has everything."""
+"""The columns of a table; --wide and --json have everything."""
 
 
 HEADINGS = {"forward": "dispatch"}
@@ -71,8 +71,8 @@ HEADINGS = {"forward": "dispatch"}
 
 
 def _show(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:
-    shown = rows if as_json else [_headed({name: row[name] for name in SHOWN}) for row in rows]
-    show_rows(shown, as_json, nothing)
+    shown = rows if as_json else [_headed(row) for row in rows]
+    show_rows(shown, as_json, nothing, SHOWN)
 
 
 def _headed(row: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +90,7 @@ STATUSES = f"{', '.join(state.FOLLOWS)}."
 @click.option("--warnings", is_flag=True, help="Only orders with a warning.")
 @click.option("--held", is_flag=True, help="Only orders that wait for you, or for funds.")
 @limit()
-@as_json
+@as_list
 def list_(
     user: str | None, status: str | None, warnings: bool, held: bool, limit: int, as_json: bool
 ) -> None:
@@ -116,7 +116,7 @@ def show(id: int, as_json: bool) -> None:
     show_one(_headed(row), as_json)
     if story.lines:
         click.echo()
-        show_rows([_short(line) for line in story.lines], as_json, "")
+        show_rows([_short(line) for line in story.lines], as_json, "", is_whole=True)
 
 
 def _short(line: Line) -> dict[str, Any]:
@@ -231,7 +231,7 @@ def post(id: int, quantity: int, theirs: str | None, as_json: bool) -> None:
 
 
 @group.command("review")
-@as_json
+@as_list
 def review(as_json: bool) -> None:
     """List the orders that may or may not be at a provider.
 

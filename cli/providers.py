@@ -16,6 +16,7 @@ from cli.common import (
     FailedError,
     Group,
     as_json,
+    as_list,
     ask_account,
     ask_catalogue,
     show_changes,
@@ -23,6 +24,7 @@ from cli.common import (
     show_rows,
     sync_policy,
     when,
+    wide,
 )
 from cli.prompts import Secret, read_secret
 from command_line import OneOf
@@ -223,10 +225,12 @@ def edit(
 
 
 @group.command("list")
-@as_json
+@as_list
 def list_(as_json: bool) -> None:
     """List all providers."""
-    show_rows([_row(row) for row in registry.listing()], as_json, "No providers yet.")
+    rows = [_row(row) for row in registry.listing()]
+    columns = ("name", "url", "balance", "currency", "note")
+    show_rows(rows, as_json, "No providers yet.", columns)
 
 
 @group.command("show")
@@ -267,7 +271,7 @@ def remove(name: str) -> None:
 @click.argument("words", nargs=-1)
 @click.option("--category", default="", help="Only this category of theirs.")
 @click.option("--only", type=OneOf(catalogues.ONLY), help="Only what is imported, or is not.")
-@as_json
+@as_list
 def services(
     name: str, words: tuple[str, ...], category: str, only: str | None, as_json: bool
 ) -> None:
@@ -282,7 +286,8 @@ def services(
     theirs = currency.exchange(provider, ours).theirs
     wanted = Search(" ".join(words), category, only or "")
     rows = [_offered_row(item, theirs) for item in catalogues.search(catalogue, wanted)]
-    show_rows(rows, as_json, "No such services.")
+    columns = ("service", "name", "category", "type", "rate", "currency", "min", "max", "ours")
+    show_rows(rows, as_json, "No such services.", columns)
 
 
 def _offered_row(item: Offered, theirs: str) -> dict[str, Any]:
@@ -311,7 +316,7 @@ def _offered_row(item: Offered, theirs: str) -> dict[str, Any]:
 @click.option("--markup", type=PERCENT, required=True, help="The markup on the cost, such as 25%.")
 @click.option("--round", "step", type=AMOUNT, help=ROUND_HELP)
 @click.option("--dry-run", is_flag=True, help="Only show what would be imported.")
-@as_json
+@as_list
 def import_(
     name: str,
     categories: tuple[str, ...],
@@ -338,7 +343,7 @@ def import_(
 
 @group.command("sync")
 @click.argument("name")
-@as_json
+@as_list
 def sync(name: str, as_json: bool) -> None:
     """Read a provider's prices and ranges again, and follow them."""
     show_changes(providers.sync(COMMAND_LINE, name, ask_catalogue, sync_policy()), as_json)
@@ -346,7 +351,7 @@ def sync(name: str, as_json: bool) -> None:
 
 @group.command("confirm")
 @click.argument("name")
-@as_json
+@as_list
 def confirm(name: str, as_json: bool) -> None:
     """Confirm that services vanished there, or moved to other numbers."""
     show_changes(providers.confirm(COMMAND_LINE, name, ask_catalogue, sync_policy()), as_json)
@@ -356,6 +361,7 @@ def confirm(name: str, as_json: bool) -> None:
 @click.argument("name")
 @click.argument("rate", type=RATIO)
 @click.option("--currency", "code", type=CURRENCY, help=CURRENCY_HELP)
+@wide
 def exchange(name: str, rate: int, code: str | None) -> None:
     """Say what one unit of a provider's currency is worth in ours.
 

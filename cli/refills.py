@@ -4,7 +4,15 @@ from typing import Any
 
 import click
 
-from cli.common import COMMAND_LINE, NUMBER, Group, as_json, limit, show_rows, when
+from cli.common import (
+    COMMAND_LINE,
+    NUMBER,
+    Group,
+    as_list,
+    limit,
+    show_rows,
+    when,
+)
 from command_line import OneOf
 from models import Cancel, Refill
 from panel import queries
@@ -35,14 +43,17 @@ def _row(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+COLUMNS = ("id", "order", "user", "service", "link", "status", "created")
+
+
 @refill_group.command("list")
 @click.option("--status", type=OneOf(REFILL_FOLLOWS), help="Only refills with this status.")
 @limit()
-@as_json
+@as_list
 def refill_list(status: str | None, limit: int, as_json: bool) -> None:
     """List the newest refill requests."""
     rows = [_row(refill) for refill in queries.request_listing(Refill, status, limit)]
-    show_rows(rows, as_json, "No such refills.")
+    show_rows(rows, as_json, "No such refills.", COLUMNS)
 
 
 @refill_group.command("set")
@@ -61,11 +72,11 @@ def refill_set(id: int, status: str) -> None:
     help="Only requests with this status.",
 )
 @limit()
-@as_json
+@as_list
 def cancel_list(status: str | None, limit: int, as_json: bool) -> None:
     """List the newest cancel requests."""
     rows = [_row(cancel) for cancel in queries.request_listing(Cancel, status, limit)]
-    show_rows(rows, as_json, "No such cancel requests.")
+    show_rows(rows, as_json, "No such cancel requests.", COLUMNS)
 
 
 @cancel_group.command("accept")

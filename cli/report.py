@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cli.common import Command, as_json, beginning, end, range_of_days, show_rows
+from cli.common import Command, as_list, beginning, end, range_of_days, show_rows
 from command_line import OneOf
 from panel import reports
 from panel.money import format_exact
@@ -24,7 +24,7 @@ SUMS = ("revenue", "refunds", "cost", "profit")
     show_default=True,
     help="What to group the rows by.",
 )
-@as_json
+@as_list
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 def command(
     since: datetime | None, until: datetime | None, by: str, as_json: bool, as_csv: bool

@@ -4,7 +4,15 @@ from typing import Any
 
 import click
 
-from cli.common import COMMAND_LINE, NUMBER, FailedError, Group, as_json, show_rows, when
+from cli.common import (
+    COMMAND_LINE,
+    NUMBER,
+    FailedError,
+    Group,
+    as_list,
+    show_rows,
+    when,
+)
 from panel import queries
 from panel.operations import orders
 from panel.operations import restored as operations
@@ -33,7 +41,7 @@ def _row(waiting: Waiting, providers: dict[int, str]) -> dict[str, Any]:
 
 
 @group.command("list")
-@as_json
+@as_list
 def list_(as_json: bool) -> None:
     """List what nothing is done about since a restore.
 
@@ -42,7 +50,8 @@ def list_(as_json: bool) -> None:
     """
     names = queries.provider_names()
     rows = [_row(waiting, names) for waiting in restored.listing()]
-    show_rows(rows, as_json, "Nothing waits since a restore.")
+    columns = ("kind", "order", "provider", "provider_order", "link", "quantity", "warning")
+    show_rows(rows, as_json, "Nothing waits since a restore.", columns)
 
 
 @group.command("release")

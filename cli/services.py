@@ -15,6 +15,7 @@ from cli.common import (
     WHOLE,
     Group,
     as_json,
+    as_list,
     ask_catalogue,
     show_changes,
     show_one,
@@ -140,7 +141,7 @@ def add(
 @click.option("--provider", help="Only services that are bought at this provider.")
 @click.option("--their-id", help="With --provider: only what has this number there.")
 @click.option("--ids", "ids_alone", is_flag=True, help="Print the numbers alone, one a line.")
-@as_json
+@as_list
 def list_(provider: str | None, their_id: str | None, ids_alone: bool, as_json: bool) -> None:
     """List all services, disabled ones too.
 
@@ -160,7 +161,9 @@ def list_(provider: str | None, their_id: str | None, ids_alone: bool, as_json: 
         return
     costs, waiting = sources.costs(), _waiting()
     rows = [_row(service, costs.get(service.id), waiting.get(service.id, [])) for service in found]
-    show_rows(rows, as_json, "No services yet." if provider is None else "No such services.")
+    nothing = "No services yet." if provider is None else "No such services."
+    columns = ("id", "name", "category", "rate", "min", "max", "cost", "active", "note")
+    show_rows(rows, as_json, nothing, columns)
 
 
 @group.command("show")
@@ -232,7 +235,7 @@ def _bought_from(id: int) -> str:
 @group.command("confirm")
 @click.argument("ids", type=NUMBER, nargs=-1)
 @click.option("--provider", help="All services of this provider that wait for you.")
-@as_json
+@as_list
 def confirm(ids: tuple[int, ...], provider: str | None, as_json: bool) -> None:
     """Take over what a provider changed, where that waits for you.
 
@@ -294,7 +297,7 @@ def move(id: int, before: int | None) -> None:
 @click.option("--id", "ids", type=NUMBER, multiple=True, help="This service; repeatable.")
 @click.option("--category", help="All services of this category.")
 @click.option("--round", "step", type=AMOUNT, help=ROUND_HELP)
-@as_json
+@as_list
 def markup(
     percent: int | None,
     ids: tuple[int, ...],

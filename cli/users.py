@@ -15,6 +15,7 @@ from cli.common import (
     FailedError,
     Group,
     as_json,
+    as_list,
     show_one,
     show_rows,
     when,
@@ -96,10 +97,11 @@ def add(name: str, balance: int, yes: bool, as_json: bool) -> None:
 
 
 @group.command("list")
-@as_json
+@as_list
 def list_(as_json: bool) -> None:
     """List all customers with their balances."""
-    show_rows([_row(account) for account in accounts.listing()], as_json, "No users yet.")
+    rows = [_row(account) for account in accounts.listing()]
+    show_rows(rows, as_json, "No users yet.")
 
 
 @group.command("show")

@@ -2,7 +2,13 @@
 
 import click
 
-from cli.common import COMMAND_LINE, Command, as_json, show_rows, when
+from cli.common import (
+    COMMAND_LINE,
+    Command,
+    as_list,
+    show_rows,
+    when,
+)
 from panel.operations import words as operations
 from panel.providers import words
 
@@ -35,7 +41,7 @@ def word(name: str, word: str, meaning: str | None, forget: bool) -> None:
 
 @click.command("words", cls=Command)
 @click.argument("name")
-@as_json
+@as_list
 def listing(name: str, as_json: bool) -> None:
     """List what was taught of a provider's words."""
     rows = [

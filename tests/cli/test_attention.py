@@ -28,7 +28,7 @@ def test_what_waits_is_told_with_the_commands_that_settle_it(
     flask: FlaskCommand, reviewed: int
 ) -> None:
     Provider.update(stopped_because="it redirects", moved_to="https://new.example/").execute()
-    assert good(flask("attention")) == (
+    assert good(flask("attention", "--wide")) == (
         "stopped: Nothing is sent to upstream: it redirects. It may have moved to "
         "https://new.example/: confirm that address, or keep ours.\n"
         "    flask provider resume upstream --url https://new.example/\n"

@@ -20,7 +20,7 @@ def test_orders_in_doubt_are_listed_with_what_is_known(flask: FlaskCommand, revi
     assert list(row) == list(json.loads(good(flask("order", "list", "--json")))[0])
     assert (row["link"], row["quantity"]) == ("https://a.example/1", 100)
     assert row["warning"] == "no whole answer (ReadTimeoutError)"
-    assert "no whole answer (ReadTimeoutError)" in good(flask("order", "review"))
+    assert "no whole answer (ReadTimeoutError)" in good(flask("order", "review", "--wide"))
     shown = json.loads(good(flask("order", "show", reviewed, "--json")))
     assert [(event["what"], event["text"]) for event in shown["events"]] == [
         ("sending", "as service 1"), ("unknown", "no whole answer (ReadTimeoutError)")

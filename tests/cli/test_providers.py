@@ -430,7 +430,7 @@ def test_an_old_rate_of_exchange_is_warned_about(
     assert json.loads(good(in_rupees("provider", "show", "up", "--json")))["note"] == ""
     clock.move(seconds=31 * 86400)
     assert "older than 30 days: flask provider exchange up RATE" in good(
-        in_rupees("provider", "list")
+        in_rupees("provider", "list", "--wide")
     )
 
 

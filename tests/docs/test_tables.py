@@ -207,12 +207,16 @@ def commands(app: Flask) -> Iterator[tuple[str, click.Command]]:
             yield f"flask {name}", command
 
 
+OF_LISTS = ("as_json", "limit", "wide")
+
+
 def options(command: click.Command) -> set[str]:
     """An option's every name, but for those that the document tells of all lists."""
     return {
         name
         for parameter in command.params
-        if isinstance(parameter, click.Option) and parameter.name not in ("as_json", "limit")
+        if isinstance(parameter, click.Option)
+        and parameter.name not in ("as_json", "limit", "wide")
         for name in (*parameter.opts, *parameter.secondary_opts)
     }
 

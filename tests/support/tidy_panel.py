@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 from werkzeug.security import generate_password_hash
@@ -177,10 +177,10 @@ def _once(tidy: Tidy, north_url: str) -> Story:
 
 
 def _add(sold: Sold) -> int:
-    values: dict[str, Any] = {"name": sold.name, "category": sold.category, "type": sold.type}
     package = sold.type == "Package"
     service_id = catalogue.add(
-        OLGA, **values, rate_micros=sold.rate_micros, min=1 if package else 5,
+        OLGA, name=sold.name, category=sold.category, type=sold.type,
+        rate_micros=sold.rate_micros, min=1 if package else 5,
         max=1 if package else 500_000, refill=sold.refill, cancel=not package,
         dripfeed=sold.category == "Traffic",
     )  # fmt: skip
