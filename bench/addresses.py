@@ -115,9 +115,29 @@ PAGES: dict[str, tuple[Arguments, ...]] = {
     "restored_page": ({}, {"after": "order-{early_order}"}, {"after": "refill-1"}),
     "customer_list": (
         {}, {"before": "500"}, {"q": "account-7"}, {"q": "{small}"}, {"q": "nobody"},
+        *({"sort": sort} for sort in ("balance", "spent", "orders", "last")),
+        {"sort": "spent", "before": "500"}, {"sort": "last", "q": "account-7"},
     ),
-    "customer_page": ({"name": "{big}"}, {"name": "{small}"}, {"name": "{big}", "before": "900"}),
+    "customer_page": (
+        {"name": "{big}"}, {"name": "{small}"}, {"name": "{big}", "before": "900"},
+        *({"name": "{big}", "kind": kind} for kind in ("deposit", "charge", "refund")),
+        {"name": "{big}", "kind": "refund", "from": "{day}", "to": "{day}"},
+    ),
     "customer_csv": ({"name": "{big}"}, {"name": "{small}"}),
+    "ledger_page": (
+        {}, {"before": "900"}, {"customer": "{big}"}, {"order": "{order}"},
+        *({"kind": kind} for kind in ("deposit", "withdrawal", "charge", "refund")),
+        {"from": "{day}", "to": "{day}"}, {"kind": "refund", "to": "{day}"},
+        {"customer": "{big}", "kind": "deposit", "from": "{day}"},
+        {"customer": "{small}", "kind": "withdrawal"},
+    ),
+    "ledger_csv": ({"customer": "{small}"}, {"kind": "withdrawal"}),
+    "reports_page": (
+        *({"by": by, "range": span} for by in ("service", "user", "provider", "day")
+          for span in ("7", "30", "90", "365")),
+        {"by": "user", "sort": "revenue", "range": "last-month"},
+    ),
+    "reports_csv": ({"by": "user", "range": "30"}, {"by": "service", "range": "365"}),
     "service_list": (
         {}, {"after": "4000"}, {"q": "Service 49"}, {"q": "nothing"}, {"category": "Category 7"},
         {"category": "Category 7", "q": "Real"}, {"provider": "{provider}"},
@@ -128,6 +148,13 @@ PAGES: dict[str, tuple[Arguments, ...]] = {
     "audit_page": (
         {}, {"before": "{early_line}"}, {"operator": "ann"},
         {"operator": "ann", "before": "{early_line}"}, {"operator": "nobody"},
+        *({"kind": kind} for kind in (
+            "order", "customer", "service", "provider", "sign-in", "panel",
+        )),
+        {"operator": "ann", "kind": "order"}, {"operator": "ann", "kind": "panel"},
+        {"operator": "nobody", "kind": "order"},
+        {"from": "{day}", "to": "{day}"}, {"kind": "customer", "to": "{day}"},
+        {"q": "refund"}, {"q": "nosuchact"}, {"operator": "ann", "kind": "order", "q": "nosuch"},
     ),
 }  # fmt: skip
 """The arguments to measure each endpoint with; {names} are those of FACTS."""
