@@ -91,6 +91,14 @@ PAGES: dict[str, tuple[Look, ...]] = {
         Look("catalogue", f"/admin/providers/{NORTH}/catalogue", False),
         Look("catalogue-sandbox", f"/admin/providers/{SANDBOX}/catalogue?q=members", False),
     ),
+    "reports_page": (
+        Look("reports", "/admin/reports"),
+        Look("reports-customers", "/admin/reports?by=customer"),
+        Look("reports-days", "/admin/reports?by=day&range=90"),
+    ),
+    "ledger_page": (Look("ledger", "/admin/ledger"),),
+    "panel_page": (Look("panel", "/admin/panel"),),
+    "operator_list": (Look("operators", "/admin/operators"),),
     "audit_page": (Look("audit", "/admin/audit"),),
     "sessions_page": (Look("sessions", "/admin/sessions"),),
     "account_page": (Look("account", "/admin/account"),),
@@ -108,6 +116,9 @@ SEEN_ON_THE_WAY = {
 
 NO_PAGES = {
     "customer_csv": "a file",
+    "ledger_csv": "a file",
+    "reports_csv": "a file",
+    "audit_csv": "a file",
     "order_csv": "a file",
     "order_text": "a file",
     "nowhere": "what no other address fits",
