@@ -141,16 +141,30 @@ def numbers(wanted: OrderFilter, limit: int) -> tuple[list[int], bool]:
     return found[:limit], before is None and len(found) <= limit
 
 
-def totals(wanted: OrderFilter) -> Totals:
-    """Sums of what a filter finds: of all of it, or of as much as can be looked at quickly."""
+def totals(wanted: OrderFilter, first_page: Page | None = None, size: int = 0) -> Totals:
+    """Sums of what a filter finds: of all of it, or of as much as can be looked at quickly.
+
+    :param first_page: its first page of at most `size` orders, if that was read: nothing is
+        looked at twice.
+    """
     if wanted == OrderFilter(status=wanted.status, since=wanted.since, until=wanted.until):
         return _totals_by_the_hour(wanted)
+    if first_page is not None and len(first_page.rows) < size:
+        return _totals_of_rows(first_page)
     exact = _with_number(wanted)
     scope = _scope(wanted, None)
     summed = _sums([*scope.conditions, *_others_than(exact)])
     if exact:
         summed = [a + b for a, b in zip(summed, _sums([Order.id.in_(exact)]), strict=True)]
     return Totals(*summed)._replace(first=scope.first)
+
+
+def _totals_of_rows(page: Page) -> Totals:
+    """The same of a page that is not full: it has all that was looked at."""
+    names = ("charge_micros", "refunded_micros", "cost_micros")
+    charge, refunded, cost = (sum(row[name] for row in page.rows) for name in names)
+    orders = sum(row["part"] is None for row in page.rows)
+    return Totals(orders, charge, refunded, cost, page.next)
 
 
 def is_too_short(text: str) -> bool:
@@ -217,20 +231,13 @@ def _scope(wanted: OrderFilter, before: int | None) -> _Scope:
 
 def _bounded(conditions: list[_Condition], first: int, end: int) -> _Scope:
     """The newest SCAN orders that meet the first condition, checked against the others."""
-    candidates = [Order.id >= first, Order.id < end, *(c.find for c in conditions[:1])]
-    last = (
-        Order.select(Order.id)
-        .where(*candidates)
-        .order_by(Order.id.desc())
-        .offset(SCAN - 1)
-        .limit(1)
-        .tuples()
-        .first()
-    )
-    others = [c.check for c in conditions[1:]]
-    if last is None:
-        return _Scope([*candidates, *others])
-    return _Scope([*candidates, *others, Order.id >= last[0]], last[0])
+    finds = [Order.id < end, *(c.find for c in conditions[:1])]
+    query = Order.select(Order.id).where(Order.id >= first, *finds)
+    last = rows(query.order_by(Order.id.desc()).offset(SCAN - 1).limit(1).tuples())
+    checks = [c.check for c in conditions[1:]]
+    # One lower bound, and not two: of two SQLite might take the wrong one for the index.
+    lowest = last[0][0] if last else first
+    return _Scope([Order.id >= lowest, *finds, *checks], last[0][0] if last else None)
 
 
 def _searched(text: str, first: int, end: int) -> _Scope:

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from panel.errors import OperatorError
-from panel.orders import dispatch, lookup, restored
+from panel.orders import dispatch, lookup, restored, state
 from panel.orders.lookup import StoredOrder
 from panel.orders.transition import Change, foresee
 
@@ -39,6 +39,8 @@ def _set(status: str, order: StoredOrder) -> Change:
 
 
 def _refund(order: StoredOrder) -> Change:
+    if state.is_refunded(order.status):
+        raise OperatorError(f"order {order.id} is {order.status}, which is final")
     return {"status": "Canceled", "remains": order.quantity}
 
 
@@ -66,21 +68,30 @@ def of_order(act: str, order: StoredOrder) -> Forecast:
     """What an act would do with one order."""
     try:
         values = foresee(order, CHANGES[act](order))
-    except OperatorError as error:
+    except (OperatorError, RuntimeError) as error:  # one row that cannot be breaks no list
         return Forecast(order, str(error), 0)
     return Forecast(order, "", values.get("refunded_micros", 0))
 
 
-def is_so(act: str, order: StoredOrder) -> bool:
-    """Whether an order has the status already that an act sets."""
-    return order.status == STATUSES.get(act)
+def possible(found: Iterable[Mapping[str, Any]]) -> dict[int, list[str]]:
+    """The acts that each of many orders allows, as far as its row tells.
 
-
-def possible(row: Mapping[str, Any]) -> list[str]:
-    """The acts that an order allows, as far as its row tells.
-
-    :param row: an order as the lists of panel/ have it.
+    :param found: orders as the lists of panel/ have them.
     """
+    known: dict[tuple[Any, ...], list[str]] = {}
+    acts = {}
+    for row in found:
+        alike = (
+            *(row[name] for name in ("status", "dispatch_state", "held_because", "restored")),
+            *(row["quantity"] == 0, row["remains"] == 0),
+        )
+        if alike not in known:
+            known[alike] = _possible(row)
+        acts[row["id"]] = known[alike]
+    return acts
+
+
+def _possible(row: Mapping[str, Any]) -> list[str]:
     order = StoredOrder(*(row[name.removesuffix("_id")] for name in StoredOrder._fields))
     acts = [act for act in CHANGES if act != "release" or order.restored]
     return [act for act in acts if not of_order(act, order).why_not]

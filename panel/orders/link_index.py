@@ -12,7 +12,7 @@ from database.link_index import BLOCK
 from database.transactions import immediate
 from models import Order
 
-BATCH = 1024
+BATCH = 512
 """The most orders that are added in one transaction, which others wait for."""
 
 

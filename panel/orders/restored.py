@@ -130,13 +130,12 @@ def released(order: StoredOrder) -> Change:
 
     :raises OperatorError: as release() does.
     """
-    waits = any(
-        table.select().where(table.order == order.id, waiting).exists()
-        for table, waiting in ((Refill, _REFILLS), (Cancel, _CANCELS))
-    )
-    if not order.restored and not waits:
-        raise OperatorError(f"nothing of order {order.id} waits since a restore")
-    return _released(order) if order.restored else {}
+    if order.restored:
+        return _released(order)
+    for table, waiting in ((Refill, _REFILLS), (Cancel, _CANCELS)):
+        if table.select().where(table.order == order.id, waiting).exists():
+            return {}
+    raise OperatorError(f"nothing of order {order.id} waits since a restore")
 
 
 def _released(order: StoredOrder) -> Change:

@@ -161,7 +161,11 @@ def test_totals_are_of_all_that_is_found_where_all_is_looked_at(
         wanted = OrderFilter(**{name: chance.choice(values) for name, values in VALUES.items()})
         if order_lists.is_too_short(wanted.text):
             continue
-        assert order_lists.totals(wanted) == sums(row for row in many if meets(row, wanted))
+        expected = sums(row for row in many if meets(row, wanted))
+        for size in (50, 3):
+            page = order_lists.order_page(wanted, size=size)
+            assert order_lists.totals(wanted, page, size) == expected
+        assert order_lists.totals(wanted) == expected
 
 
 def sums(rows: Iterable[dict[str, Any]]) -> Totals:

@@ -1,4 +1,4 @@
-"""What can be done with an order by hand: the acts, and which of them its state allows."""
+"""What can be done with an order by hand; panel/orders/forecast.py says what it would do."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from panel.operations import orders as operations
 from panel.operations import restored
 from panel.operations.audit import Actor
-from panel.orders import dispatch, state
 
 
 class Act(NamedTuple):
@@ -31,16 +30,3 @@ ACTS = {
     "release": Act("Release after the restore", restored.release),
 }
 """What can be done with one order and with several."""
-
-
-def possible(order: dict[str, Any]) -> dict[str, Act]:
-    """The acts that the order's state allows, as far as that is plain."""
-    names = []
-    if order["status"] in state.OPEN:
-        names = ["cancel", "refund"]
-    elif order["status"] == "Completed":
-        names = ["refund"]
-    is_refused = order["held_because"] in dispatch.REFUSED
-    if order["dispatch_state"] == state.IN_REVIEW or is_refused:
-        names += ["resend", "fail"]
-    return {name: ACTS[name] for name in names}

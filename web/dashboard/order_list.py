@@ -23,7 +23,7 @@ from web.dashboard import bulk
 from web.dashboard.common import back_to, bp, chosen_numbers, inside, number, perform, tell, when
 from web.dashboard.order_acts import ACTS
 
-SIZES = (50, 100, 500)
+SIZES = (50, 100, 200)
 """How many orders a page can show."""
 
 ONLY = {
@@ -45,18 +45,20 @@ Args = MultiDict[str, str]
 @bp.get("/orders")
 def order_list() -> str:
     """Orders by status, customer, service, provider, day, number or a part of the link."""
-    size = number("rows")
+    asked = number("rows")
+    size = asked if asked in SIZES else paging.PAGE
+    totals = None
     try:
         wanted = _filter(request.args)
-        page = order_lists.order_page(
-            wanted, number("before"), size if size in SIZES else paging.PAGE
-        )
-        totals = order_lists.totals(wanted)
+        page = order_lists.order_page(wanted, number("before"), size)
+        if "before" not in request.args:
+            totals = order_lists.totals(wanted, page, size)
     except OperatorError as error:
         tell(str(error), "error")
-        wanted, page, totals = OrderFilter(), Page([], None), None
-    possible = {row["id"]: forecast.possible(row) for row in page.rows}
+        wanted, page = OrderFilter(), Page([], None)
+    possible = forecast.possible(page.rows)
     some = {act for acts in possible.values() for act in acts}
+    providers = provider_names()
     return render_template(
         "dashboard/orders.html",
         page=page,
@@ -66,10 +68,13 @@ def order_list() -> str:
         statuses=list(state.FOLLOWS),
         only=ONLY,
         sizes=SIZES,
-        size=size if size in SIZES else paging.PAGE,
+        size=size,
         most=bulk.MOST,
         too_short=TOO_SHORT if order_lists.is_too_short(wanted.text) else "",
-        providers=provider_names(),
+        providers=providers,
+        provider_pages={
+            number: url_for("admin.provider_page", name=name) for number, name in providers.items()
+        },
         query=_query(),
     )
 

@@ -6,7 +6,15 @@ from typing import Any, NamedTuple
 from flask import render_template, request, url_for
 
 from api.context import current_settings
-from panel import attention, health, heartbeat, queries, reports, service_queries
+from panel import (
+    attention,
+    health,
+    heartbeat,
+    queries,
+    reports,
+    request_queries,
+    service_queries,
+)
 from panel.alerts.beside import beside
 from panel.alerts.kinds import Kind
 from panel.alerts.record import Standing
@@ -24,6 +32,10 @@ WAITING_SHOWN = 5
 """The most lines of one kind in the box of what waits for an operator."""
 LINES_SHOWN = 10
 """The most lines in that box; a phone shows fewer, and a link leads to all."""
+REQUESTS_SHOWN = 5
+"""The most requests that can be answered here; the page of requests has all."""
+IN_REQUESTS = (attention.Kind.CANCEL, attention.Kind.REFILL)
+"""What the list of requests tells already."""
 REFRESH_S = 30
 
 
@@ -45,7 +57,8 @@ def overview_page() -> str:
     waiting = attention.everything(settings, WAITING_SHOWN)
     standing = beside(waiting.items)
     alerts = alert_lines(standing)[:LINES_SHOWN]
-    items = lines(waiting.items)[: LINES_SHOWN - len(alerts)]
+    others = [item for item in waiting.items if item.kind not in IN_REQUESTS]
+    items = lines(others)[: LINES_SHOWN - len(alerts)]
     return render_template(
         "dashboard/overview.html",
         refresh_s=REFRESH_S,
@@ -59,6 +72,7 @@ def overview_page() -> str:
         needs=_needs(settings, standing),
         alerts=alerts,
         waiting=items,
+        requests=request_queries.waiting_requests(REQUESTS_SHOWN),
         warnings=queries.with_warning(SHOWN + 1),
         below_cost=service_queries.below_cost(SHOWN + 1),
         providers=[
@@ -73,13 +87,15 @@ def overview_page() -> str:
 def _needs(settings: Settings, standing: list[Standing]) -> list[Need]:
     """What needs an operator, as figures; what is zero is left out."""
     found = tallies()
+    requests = request_queries.waiting_count()
     orders, services = url_for("admin.order_list"), url_for("admin.service_list")
     counts = [
         (found.in_review, "in review", "in review", f"{orders}?only=review"),
+        (requests, "request", "requests", url_for("admin.request_list")),
         (found.held_orders, "order held", "orders held", f"{orders}?only=held"),
         (found.warnings, "warning", "warnings", f"{orders}?only=warning"),
-        (found.held_services, "service held", "services held", services),
-        (found.below_cost, "service below cost", "services below cost", services),
+        (found.held_services, "service held", "services held", f"{services}?only=held"),
+        (found.below_cost, "service below cost", "services below cost", f"{services}?only=below"),
     ]
     figures = [
         Need(count, one if count == 1 else several, page) for count, one, several, page in counts

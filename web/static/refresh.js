@@ -46,7 +46,9 @@
   function replace(part, fresh) {
     const held = part.contains(document.activeElement) ? document.activeElement : null;
     const opened = [...part.querySelectorAll("details[id][open]")].map((details) => details.id);
+    const scrolled = part.scrollLeft;
     part.replaceWith(fresh);
+    fresh.scrollLeft = scrolled;
     for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
     if (!held) return;
     const same =

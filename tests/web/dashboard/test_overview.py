@@ -4,11 +4,13 @@ import re
 from types import SimpleNamespace
 
 from support.dashboard import Operator, place, put_in_review
+from support.orders import account_id
 
 import models
 from database.clock import now
 from panel import heartbeat
 from panel.money import MICROS
+from panel.orders import cancels, transition
 from panel.providers import registry
 from panel.sign_in import sessions
 
@@ -56,10 +58,15 @@ def test_the_first_figures_count_what_needs_a_person_and_leave_zeros_out(
         ("/admin/orders?only=review", "1", "in review"),
         ("/admin/orders?only=held", "1", "order held"),
         ("/admin/orders?only=warning", "1", "warning"),
-        ("/admin/services", "1", "service held"),
-        ("/admin/services", "1", "service below cost"),
+        ("/admin/services?only=held", "1", "service held"),
+        ("/admin/services?only=below", "1", "service below cost"),
         ("/admin/providers/poor", "0.50 USD", "left at poor"),
     ]
+
+    asked = place(cast, "alice")
+    transition.change(asked, status="In progress", remains=40)
+    cancels.request(account_id("alice"), [asked])
+    assert ("/admin/requests", "1", "request") in needs(olga)
 
     held_too = place(cast, "alice")
     models.Order.update(held_because="word").where(models.Order.id == held_too).execute()
