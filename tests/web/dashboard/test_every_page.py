@@ -189,6 +189,7 @@ def test_the_pages_of_one_time_passwords_are_fit_too(browser: Browser, served_em
         page.goto("/admin/account")
         page.get_by_label("Present password").first.fill(PASSWORD)
         page.get_by_role("button", name="Set up").click()
+        expect(page.locator("#secret")).to_be_visible()
         assert_fit(page, "totp")
         app = pyotp.TOTP(page.locator("#secret").inner_text().replace(" ", ""))
         page.get_by_label("Code that the app shows").fill(app.at(int(time.time())))
