@@ -91,15 +91,21 @@ PAGES: dict[str, tuple[Look, ...]] = {
         Look("catalogue", f"/admin/providers/{NORTH}/catalogue", False),
         Look("catalogue-sandbox", f"/admin/providers/{SANDBOX}/catalogue?q=members", False),
     ),
-    "reports_page": (
-        Look("reports", "/admin/reports"),
-        Look("reports-customers", "/admin/reports?by=customer"),
-        Look("reports-days", "/admin/reports?by=day&range=90"),
+    "ledger_page": (
+        Look("ledger", "/admin/ledger"),
+        Look("ledger-refunds", "/admin/ledger?kind=refund"),
+        Look("ledger-none", "/admin/ledger?order=999999999"),
     ),
-    "ledger_page": (Look("ledger", "/admin/ledger"),),
+    "reports_page": tuple(
+        Look(f"reports-by-{by}", f"/admin/reports?by={by}&range=365")
+        for by in ("service", "user", "provider", "day")
+    ),
+    "audit_page": (
+        Look("audit", "/admin/audit"),
+        Look("audit-of-customers", "/admin/audit?kind=customer&q=deposit"),
+    ),
     "panel_page": (Look("panel", "/admin/panel"),),
     "operator_list": (Look("operators", "/admin/operators"),),
-    "audit_page": (Look("audit", "/admin/audit"),),
     "sessions_page": (Look("sessions", "/admin/sessions"),),
     "account_page": (Look("account", "/admin/account"),),
 }
