@@ -85,7 +85,7 @@ def make(path: Path, size: Size, content: "Content | None" = None) -> None:
         for kind, name, _ in kept:
             connection.execute(f"DROP {kind} {name}")
         _fill(connection, size, content)
-        for statement in (OVER, *BY_TRIGGERS.values(), SUMS_OF_ACCOUNTS):
+        for statement in BY_TRIGGERS.values():
             connection.execute(statement)
         for _, _, sql in kept:
             connection.execute(sql)
@@ -110,38 +110,19 @@ BY_TRIGGERS = {
             SUM(refunded_micros), SUM(cost_micros)
         FROM orders GROUP BY 1, 2
     """,
-    "service_weeks": """
-        INSERT INTO service_weeks
-        SELECT created_at / 604800, service_id, IFNULL(provider_id, 0), SUM(part IS NULL),
-            SUM(charge_micros), SUM(refunded_micros), SUM(cost_micros)
-        FROM orders WHERE created_at < (SELECT week FROM summed) * 604800 GROUP BY 1, 2, 3
-    """,
-    "account_periods": """
-        INSERT INTO account_periods
-        SELECT created_at / 2419200, account_id, SUM(part IS NULL), SUM(charge_micros),
-            SUM(refunded_micros), SUM(cost_micros)
-        FROM orders WHERE created_at < (SELECT period FROM summed) * 2419200 GROUP BY 1, 2
+    "accounts": """
+        UPDATE accounts SET orders = found.orders, spent_micros = found.spent,
+            last_order_at = found.last
+        FROM (
+            SELECT account_id, SUM(part IS NULL) AS orders,
+                SUM(charge_micros - refunded_micros) AS spent, MAX(created_at) AS last
+            FROM orders GROUP BY account_id
+        ) AS found
+        WHERE accounts.id = found.account_id
     """,
 }
-"""The tables that triggers keep beside the orders, and what fills each one at once."""
-
-OVER = """
-    UPDATE summed SET week = CAST(strftime('%s', 'now') AS INTEGER) / 604800,
-        period = CAST(strftime('%s', 'now') AS INTEGER) / 2419200
-"""
-"""The weeks that are over are in their sums, as the worker leaves them."""
-
-SUMS_OF_ACCOUNTS = """
-    UPDATE accounts SET orders = found.orders, spent_micros = found.spent,
-        last_order_at = found.last
-    FROM (
-        SELECT account_id, SUM(part IS NULL) AS orders,
-            SUM(charge_micros - refunded_micros) AS spent, MAX(created_at) AS last
-        FROM orders GROUP BY account_id
-    ) AS found
-    WHERE accounts.id = found.account_id
-"""
-"""What triggers keep in the accounts' own rows."""
+"""The tables that triggers keep beside the orders, and what fills each one at once. The sums of
+whole weeks and the index of links begin empty: the worker fills them."""
 
 
 def insert(connection: sqlite3.Connection, table: str, columns: str, rows: list[Row]) -> None:

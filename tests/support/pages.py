@@ -122,10 +122,10 @@ SEEN_ON_THE_WAY = {
 
 NO_PAGES = {
     "customer_csv": "a file",
-    "order_csv": "a file",
     "ledger_csv": "a file",
     "reports_csv": "a file",
     "audit_csv": "a file",
+    "order_csv": "a file",
     "order_text": "a file",
     "nowhere": "what no other address fits",
 }
