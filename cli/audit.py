@@ -14,7 +14,7 @@ from panel.operations.audit import Kind
 
 @click.group("audit", cls=Group)
 def group() -> None:
-    """The audit: what operators did, in the dashboard and by commands."""
+    """The audit: what operators did, by page and by command."""
 
 
 def _row(line: dict[str, Any]) -> dict[str, Any]:

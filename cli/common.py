@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -134,6 +135,7 @@ MARKUP = Markup()
 NUMBER = Whole(1, 10**18)
 """The number of an order, a service, a refill or a cancel request."""
 WHOLE = Whole()
+FILE = click.Path(path_type=Path, readable=False)  # operations say what may not be read
 LIMIT = Whole(1, 10**9)
 ROUND_HELP = "Round rates up to a multiple of this, such as 0.01; without it they are exact."
 """The help of --round, wherever a markup is given."""

@@ -9,6 +9,7 @@ import click
 from api.context import current_settings, listening_url
 from cli.common import (
     COMMAND_LINE,
+    FILE,
     Command,
     FailedError,
     as_json,
@@ -42,7 +43,7 @@ def init_db() -> None:
 
 
 @click.command("backup", cls=Command)
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=FILE)
 @click.option(
     "--nightly",
     is_flag=True,
@@ -70,7 +71,7 @@ SHOWN = 20
 
 
 @click.command("restore", cls=PlainCommand)
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=FILE)
 @as_json
 def restore_command(file: Path, as_json: bool) -> None:
     """Put a copy in the place of the database.

@@ -14,7 +14,8 @@ SECTIONS = {
     "Orders": ("order", "refill", "cancel"),
     "What waits for you": ("attention", "notify", "restored"),
     "Looking after the panel": (
-        "doctor", "backup", "restore", "moved", "replica-check", "init-db", "operator", "version",
+        "doctor", "audit", "operator", "backup", "restore", "moved", "replica-check", "init-db",
+        "version",
     ),
     "Running it, and trying it out": ("worker", "test-server", "demo"),
 }  # fmt: skip

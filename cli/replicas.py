@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from api.context import current_settings
-from cli.common import Command, FailedError
+from cli.common import FILE, Command, FailedError
 from command_line import Whole
 from panel.operations import replicas
 from panel.tasks import TaskFailedError
@@ -16,7 +16,7 @@ BEHIND_S = 300
 @click.command("replica-check", cls=Command)
 @click.option(
     "--config",
-    type=click.Path(path_type=Path),
+    type=FILE,
     default=Path("/etc/panel-litestream.yml"),
     show_default=True,
     help="Litestream's configuration.",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from peewee import PeeweeException
 
-from database import state_file
+from database import permissions, state_file
 from database.backup import backup, damage
 from database.connection import (
     DatabaseError,
@@ -60,9 +60,17 @@ def open_database(path: Path, synchronous: str = "FULL") -> list[str]:
         raise DatabaseError(f"{path} is just being restored from a copy") from None
     except (OSError, PeeweeException, sqlite3.Error) as error:
         close_database()
-        raise DatabaseError(f"cannot use the database {path}: {error}") from error
+        raise DatabaseError(f"cannot use the database {path}: {_why(error)}") from error
     finally:
         disconnect()
+
+
+def _why(error: Exception) -> str:
+    """An error in words; where something is not permitted, with who asked for it."""
+    if not isinstance(error, OSError) or not permissions.is_denied(error):
+        return str(error)
+    what = f"{error.filename}: {error.strerror}"
+    return f"{what}; this runs as the user {permissions.user()}"
 
 
 def _make_private(path: Path) -> None:

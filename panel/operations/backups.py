@@ -7,8 +7,10 @@ from pathlib import Path
 
 from peewee import PeeweeException
 
+from database import permissions
 from database.backup import backup, damage, read_only
 from database.clock import now
+from database.connection import database
 from database.driver import sqlite3
 from panel import ledger, ledger_check, tasks
 from panel.errors import OperatorError
@@ -89,7 +91,10 @@ def _check_is_new(file: Path) -> None:
 
 def _cannot_write(file: Path, error: OSError) -> OperatorError:
     kind = BadFileError if error.errno in WRONG_NAME else OperatorError
-    return kind(f"cannot write {file}: {error.strerror}")
+    why = f"cannot write {file}: {error.strerror}"
+    if permissions.is_denied(error):
+        why += f"; {permissions.where_to_write(file, Path(database.database))}"
+    return kind(why)
 
 
 def _write(file: Path) -> None:

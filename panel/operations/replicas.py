@@ -8,7 +8,7 @@ from pathlib import Path
 
 from peewee import PeeweeException
 
-from database import numbers
+from database import numbers, permissions
 from database.backup import read_only
 from database.clock import now
 from database.driver import sqlite3
@@ -42,6 +42,12 @@ def check_replica(database: Path, litestream: str, config: Path, behind_s: int) 
 
 
 def _check(database: Path, litestream: str, config: Path, behind_s: int) -> str:
+    if not config.exists():
+        raise TaskFailedError(f"there is no {config}, which is to say where the replica is")
+    if not permissions.can_read(config):
+        raise TaskFailedError(
+            f"{config} may not be read: this runs as the user {permissions.user()}"
+        )
     must_be_there = _given_before(now() - behind_s)
     for left in database.parent.glob(f"{PREFIX}*"):
         shutil.rmtree(left, ignore_errors=True)
@@ -54,7 +60,7 @@ def _check(database: Path, litestream: str, config: Path, behind_s: int) -> str:
             given = _given_in(copy)
             size = copy.stat().st_size
     except OSError as error:
-        raise TaskFailedError(f"the replica cannot be restored: {error}") from None
+        raise TaskFailedError(f"the replica cannot be restored: {_why(error)}") from None
     missing = {
         table: number for table, number in must_be_there.items() if number > given.get(table, 0)
     }
@@ -65,6 +71,14 @@ def _check(database: Path, litestream: str, config: Path, behind_s: int) -> str:
             f"{number} was given before that"
         )
     return f"The replica can be restored ({size} bytes), and its ledger is consistent."
+
+
+def _why(error: OSError) -> str:
+    """What the system did not do, and to which file; with who asked, if it is not permitted."""
+    what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    if not permissions.is_denied(error):
+        return what
+    return f"{what}; this runs as the user {permissions.user()}"
 
 
 def _given_before(moment: int) -> dict[str, int]:

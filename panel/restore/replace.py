@@ -1,5 +1,6 @@
 """Restoring a copy of the database in the place of the present one."""
 
+import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import NamedTuple
 
 from peewee import PeeweeException
 
-from database import numbers, replace, state_file
+from database import numbers, permissions, replace, state_file
 from database.backup import read_only
 from database.connection import DatabaseError, close_database, database
 from database.driver import sqlite3
@@ -70,18 +71,32 @@ def restore(actor: Actor, file: Path, live: Path) -> Restored:
     except DatabaseError as error:
         raise OperatorError(str(error)) from None
     except OSError as error:
-        raise OperatorError(f"cannot restore {file}: {error.strerror or error}") from None
+        raise OperatorError(f"cannot restore {file}: {_why(error, file, live)}") from None
     except (PeeweeException, sqlite3.Error) as error:
         raise OperatorError(f"cannot restore {file}: {error}") from None
 
 
+def _why(error: OSError, file: Path, live: Path) -> str:
+    """Why a file is not restored; where something is not permitted, with what would be."""
+    if not permissions.is_denied(error):
+        return error.strerror or str(error)
+    if not error.filename or Path(error.filename) == file:
+        return f"{error.strerror}; {permissions.how_to_read(file, live)}"
+    return f"{error.strerror}: {error.filename}; this runs as the user {permissions.user()}"
+
+
 def _check_is_another(file: Path, live: Path) -> None:
-    """:raises OperatorError: if the file is the present database, or one of SQLite's beside it."""
+    """:raises OperatorError: if the file is the present database, or one of SQLite's beside it.
+
+    Or if it may not be read.
+    """
     if not file.is_file():
         raise OperatorError(f"{file} is no file" if file.exists() else f"there is no {file}")
     own = (live, *(replace.beside(live, end) for end in replace.BESIDE))
     if any(path.exists() and file.samefile(path) for path in own):
         raise OperatorError(f"{file} is the present database itself")
+    if not permissions.can_read(file):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
 
 
 def _restore(actor: Actor, file: Path, live: Path, part: Path, descriptor: int) -> Restored:

@@ -13,7 +13,7 @@ from support.commands import Call, FlaskCommand, commands_of
 from support.faulty import KEY, FaultyProvider
 from support.orders import account_id, new_order
 
-from models import Alert, Refill
+from models import Alert, AuditLine, Refill
 from panel import operators
 from panel.orders import cancels, dispatch, refills, transition
 from panel.providers import registry, sources
@@ -48,6 +48,7 @@ def filled(cast: SimpleNamespace) -> SimpleNamespace:
     Refill.update(restored=True).execute()  # for flask restored list
     registry.add("shop", registry.SANDBOX_URL, "", 60)
     operators.add("olga", "correct horse battery")
+    AuditLine.create(operator="olga", address="192.0.2.1", act="sign in", outcome="done")
     Alert.create(kind="balance", subject="shop", text="shop has 1.00 left.\nflask attention")
     return cast
 

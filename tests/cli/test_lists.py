@@ -46,6 +46,7 @@ LISTS = (
     "report --by provider",
     "report --by day",
     "attention",
+    "audit list",
     "provider list",
     f"provider services {NAME}",
     f"provider words {NAME}",

@@ -179,7 +179,7 @@ def test_every_command_and_every_value_is_read_by_what_speaks_our_words(app: Fla
         ("user rate alice -1 5", "SERVICE: -1 is not from 1 to 1000000000000000000"),
         ("user add -5", "the name '-5' cannot be used"),
         ("user add carol --balance -5", "the first balance cannot be negative"),
-        ("user fund alice -1000", "alice has only 92.50"),
+        ("user fund alice -100", "alice has only 92.50"),
         ("user fund -5 alice", "AMOUNT: 'alice' is not an amount"),
         ("service markup -5 --id 1", "the markup cannot be negative"),
         ("service move -1", "ID: -1 is not from 1 to"),

@@ -127,7 +127,7 @@ class Reader:
     """Somebody who reads and pastes, in the project's folder: into one terminal, as a rule."""
 
     def __init__(self, folder: Path) -> None:
-        self.ports = {port: str(free_port()) for port in PORTS}
+        self.ports: dict[str, str] = {}
         self.state = folder / "state"
         (self.state / "backups").mkdir(parents=True)
         self.clone = folder / "clone"
@@ -147,13 +147,20 @@ class Reader:
         """Close all terminals."""
         self.terminal.close()
         for serving in self.serving.values():
+            serving.interrupt()
+        for serving in self.serving.values():
             serving.close()
 
     def here(self, text: str) -> str:
         """A text with ports that are free here, and a folder that may be written to."""
-        for port, real in self.ports.items():
-            text = re.sub(rf"\b{port}\b", real, text)
+        text = re.sub(rf"\b({'|'.join(PORTS)})\b", lambda port: self.port(port[1]), text)
         return text.replace(STATE, str(self.state))
+
+    def port(self, documented: str) -> str:
+        """The port here for a documented one, which is found when it is first needed."""
+        if documented not in self.ports:
+            self.ports[documented] = str(free_port())
+        return self.ports[documented]
 
     def read(self, page: str, again: bool = False) -> None:
         """Paste a page's blocks, and compare what is shown, if it is read for the first time."""

@@ -82,7 +82,9 @@ class Terminal:
 
     def close(self) -> None:
         """Close the window, and with it all that was started in it."""
-        _end(self._shell, signal.SIGHUP)
+        with suppress(ProcessLookupError):
+            os.killpg(self._shell.pid, signal.SIGHUP)
+        _end(self._shell)
         os.close(self._typist)
 
 
@@ -115,15 +117,18 @@ class ServingTerminal:
         except (URLError, ConnectionError):
             return False
 
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._shell.pid, signal.SIGINT)
+
     def close(self) -> None:
-        """Press Ctrl-C, and wait until all has ended."""
-        _end(self._shell, signal.SIGINT)
+        """Close the window, when all has ended that was interrupted."""
+        _end(self._shell)
 
 
-def _end(shell: subprocess.Popen[bytes], number: int) -> None:
-    """End a shell, and what was started from it, if need be at once."""
-    with suppress(ProcessLookupError):
-        os.killpg(shell.pid, number)
+def _end(shell: subprocess.Popen[bytes]) -> None:
+    """Wait for a shell's end, and end what is left of it and of what was started from it."""
     with suppress(subprocess.TimeoutExpired):
         shell.wait(10)
     with suppress(ProcessLookupError):
