@@ -115,9 +115,49 @@ PAGES: dict[str, tuple[Arguments, ...]] = {
     "restored_page": ({}, {"after": "order-{early_order}"}, {"after": "refill-1"}),
     "customer_list": (
         {}, {"before": "500"}, {"q": "account-7"}, {"q": "{small}"}, {"q": "nobody"},
+        {"q": "unt-99"}, {"q": "9999"},
+        *({"sort": sort} for sort in ("spent", "orders", "last", "balance")),
+        {"sort": "spent", "q": "account-7"}, {"sort": "spent", "q": "nobody"},
+        {"sort": "last", "before": "{early_customer}"},
     ),
-    "customer_page": ({"name": "{big}"}, {"name": "{small}"}, {"name": "{big}", "before": "900"}),
-    "customer_csv": ({"name": "{big}"}, {"name": "{small}"}),
+    "customer_page": (
+        {"name": "{big}"}, {"name": "{small}"}, {"name": "{big}", "before": "{early_entry}"},
+        {"name": "{big}", "kind": "refund"}, {"name": "{big}", "kind": "withdrawal"},
+        {"name": "{big}", "from": "{day}", "to": "{day}"},
+    ),
+    "customer_csv": (
+        {"name": "{big}"}, {"name": "{small}"}, {"name": "{big}", "kind": "withdrawal"},
+    ),
+    "ledger_page": (
+        {}, {"before": "{early_entry}"}, {"customer": "{big}"}, {"customer": "{small}"},
+        {"customer": "{big}", "before": "{early_entry}"},
+        *({"kind": kind} for kind in ("deposit", "withdrawal", "charge", "refund")),
+        {"kind": "charge", "before": "{early_entry}"},
+        {"customer": "{big}", "kind": "refund"}, {"customer": "{big}", "kind": "withdrawal"},
+        {"customer": "{small}", "kind": "charge"}, {"order": "{order}"},
+        {"from": "{day}", "to": "{day}"}, {"from": "{day}"}, {"to": "{day}"},
+        {"from": "{day}", "to": "{day}", "kind": "withdrawal"},
+        {"from": "{day}", "to": "{day}", "customer": "{small}"},
+        {"from": "{day}", "to": "{day}", "customer": "{big}", "kind": "deposit"},
+    ),
+    "ledger_csv": (
+        {}, {"kind": "withdrawal"}, {"customer": "{big}"}, {"from": "{day}", "to": "{day}"},
+    ),
+    "reports_page": (
+        {},
+        *({"range": span, "by": by} for by in ("service", "user", "provider", "day")
+          for span in ("1", "7", "30", "90", "month", "last-month", "365")),
+        {"range": "90", "by": "user", "sort": "revenue"},
+        {"range": "365", "by": "service", "sort": "orders"},
+        {"from": "{day}", "to": "{day}", "by": "user"},
+        {"from": "{day}", "by": "user"},
+        {"from": "{early_day}", "by": "user"},
+        {"from": "{early_day}", "by": "service"},
+        {"from": "{early_day}", "to": "{day}", "by": "user"},
+    ),
+    "reports_csv": (
+        *({"range": span, "by": by} for by in ("service", "user", "day") for span in ("7", "365")),
+    ),
     "service_list": (
         {}, {"after": "4000"}, {"q": "Service 49"}, {"q": "nothing"}, {"category": "Category 7"},
         {"category": "Category 7", "q": "Real"}, {"provider": "{provider}"},
@@ -128,6 +168,17 @@ PAGES: dict[str, tuple[Arguments, ...]] = {
     "audit_page": (
         {}, {"before": "{early_line}"}, {"operator": "ann"},
         {"operator": "ann", "before": "{early_line}"}, {"operator": "nobody"},
+        *({"kind": kind} for kind in ("order", "customer", "service", "provider", "panel",
+                                      "sign-in")),
+        {"operator": "ann", "kind": "sign-in"}, {"operator": "ann", "kind": "panel"},
+        {"q": "refund"}, {"q": "order 12345:"}, {"q": "nowhere to be found"},
+        {"q": "nowhere to be found", "operator": "ann"}, {"q": "fund", "kind": "customer"},
+        {"from": "{day}", "to": "{day}"}, {"from": "{day}"}, {"to": "{day}"},
+        {"from": "{day}", "to": "{day}", "operator": "ann", "kind": "order"},
+        {"from": "{day}", "to": "{day}", "q": "refund"},
+    ),
+    "audit_csv": (
+        {}, {"operator": "ann", "kind": "panel"}, {"q": "nowhere to be found"},
     ),
 }  # fmt: skip
 """The arguments to measure each endpoint with; {names} are those of FACTS."""
@@ -139,6 +190,8 @@ FACTS: dict[str, str] = {
     "account_id ORDER BY COUNT(*) LIMIT 1)",
     "early_order": "SELECT MAX(id) / 10 FROM orders",
     "early_line": "SELECT MAX(id) / 10 FROM audit_lines",
+    "early_entry": "SELECT MAX(id) / 10 FROM ledger_entries",
+    "early_customer": "SELECT MAX(id) / 10 FROM accounts",
     "order": "SELECT id FROM orders WHERE id >= (SELECT MAX(id) / 3 FROM orders) AND "
     "provider_order IS NOT NULL AND runs IS NULL LIMIT 1",
     "provider_order": "SELECT provider_order FROM orders WHERE id = {order}",
@@ -152,6 +205,7 @@ FACTS: dict[str, str] = {
     "(SELECT MAX(id) / 5 FROM refills)",
     "rare_part": "SELECT substr(link, -9, 7) FROM orders WHERE id = {order}",
     "day": "SELECT date(created_at, 'unixepoch') FROM orders WHERE id = {order}",
+    "early_day": "SELECT date(MIN(created_at) + 700000, 'unixepoch') FROM orders",
     "in_review": "SELECT id FROM orders WHERE dispatch_state = 'review' LIMIT 1",
     "held": "SELECT id FROM orders WHERE held_because <> '' LIMIT 1",
     "canceled": "SELECT MAX(id) FROM orders WHERE status = 'Canceled'",

@@ -248,7 +248,7 @@ _SOURCE = (
     "service_id, source_rank, provider_id, provider_service, cost_micros, name, category, "
     "cost_before_micros, risen_at"
 )
-_AUDIT_LINE = "operator, address, act, outcome, created_at"
+_AUDIT_LINE = "operator, address, act, outcome, created_at, kind, order_id"
 
 
 def _sources(since: int) -> Iterator[Row]:
@@ -268,21 +268,28 @@ def _sources(since: int) -> Iterator[Row]:
 def _audit(lines: int, size: Size, since: int) -> Iterator[Row]:
     """What operators did in the year, evenly, and a few wrong passwords."""
     acts = (
-        "order {order}: set status Completed", "order {order}: refund",
-        "customer account-{account}: fund 25", "service {service}: set rate 0.9",
-        "cancel request {account}: accept", "provider alpha: sync", "sign in", "sign out",
-        "order {order}: resend", "customer account-{account}: discount 5",
-    )  # fmt: skip
+        ("order", "order {order}: set status Completed"),
+        ("order", "order {order}: refund 0.90 USD"),
+        ("customer", "customer account-{account}: fund 25"),
+        ("service", "service {service}: set rate 0.9"),
+        ("order", "order {order}: resend"),
+        ("provider", "provider alpha: sync"),
+        ("sign-in", "sign in"),
+        ("sign-in", "sign out"),
+        ("order", "order {order}: fail"),
+        ("customer", "customer account-{account}: discount 5"),
+    )
     for line in range(1, lines + 1):
-        act = acts[line * 7 % len(acts)].format(
-            order=1 + line * 5 % size.orders,
-            account=1 + line % size.accounts,
-            service=1 + line % SERVICES,
+        order = 1 + line * 5 % size.orders
+        kind, act = acts[line * 7 % len(acts)]
+        act = act.format(
+            order=order, account=1 + line % size.accounts, service=1 + line % SERVICES
         )
         outcome = "refused: it is Canceled already" if line % 50 == 0 else "done"
         who = OPERATORS[line * 11 % 13 % len(OPERATORS)]
         address = "" if who.startswith("(") else f"203.0.113.{line % 9}"
-        yield who, address, act, outcome, since + line * YEAR_S // (lines + 1)
+        at = since + line * YEAR_S // (lines + 1)
+        yield who, address, act, outcome, at, kind, order if kind == "order" else None
 
 
 _OPEN = "status IN ('Pending', 'Processing', 'In progress')"

@@ -110,8 +110,19 @@ BY_TRIGGERS = {
             SUM(refunded_micros), SUM(cost_micros)
         FROM orders GROUP BY 1, 2
     """,
+    "accounts": """
+        UPDATE accounts SET orders = found.orders, spent_micros = found.spent,
+            last_order_at = found.last
+        FROM (
+            SELECT account_id, SUM(part IS NULL) AS orders,
+                SUM(charge_micros - refunded_micros) AS spent, MAX(created_at) AS last
+            FROM orders GROUP BY account_id
+        ) AS found
+        WHERE accounts.id = found.account_id
+    """,
 }
-"""The tables that triggers keep beside the orders, and what fills each one at once."""
+"""The tables that triggers keep beside the orders, and what fills each one at once. The sums of
+whole weeks and the index of links begin empty: the worker fills them."""
 
 
 def insert(connection: sqlite3.Connection, table: str, columns: str, rows: list[Row]) -> None:

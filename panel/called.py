@@ -7,8 +7,8 @@ NAME = "flask"
 
 GROUPS = (
     "attention", "audit", "backup", "cancel", "demo", "doctor", "init-db", "ledger", "moved",
-    "notify", "operator", "order", "provider", "refill", "replica-check", "report", "restore", "restored",
-    "service", "test-server", "user", "version", "worker",
+    "notify", "operator", "order", "provider", "refill", "replica-check", "report", "restore",
+    "restored", "service", "test-server", "user", "version", "worker",
 )  # fmt: skip
 """The commands that texts tell of; what a customer or provider wrote is hardly one of them."""
 

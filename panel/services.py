@@ -1,5 +1,6 @@
 """The catalogue of services: adding, editing and moving them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from database.compiled_query import rows
@@ -70,6 +71,11 @@ def insert(
     service_id: int = Service.create(**values).id
     submitted.remember(Form.SERVICE, form_token, service_id)
     return service_id
+
+
+def of_numbers(service_ids: Iterable[int]) -> list[Service]:
+    """The services of these numbers, in the order of their numbers."""
+    return list(Service.select().where(Service.id.in_(list(service_ids))).order_by(Service.id))
 
 
 def plain_description(text: str) -> str:

@@ -3,6 +3,8 @@
 Merged and in the order of time, each thing said once.
 """
 
+from collections.abc import Iterable
+from heapq import merge
 from typing import Any, NamedTuple
 
 from database.compiled_query import rows
@@ -55,11 +57,10 @@ def history(order_id: int) -> Story:
     happened, events_cut = _events(order_id, kept)
     told = [
         *_asked(order_id),
-        *done,
-        *_without_acts(happened, done),
+        *_with_acts(happened, done),
         *(_status(row) for row in kept if row["event"] is None),
     ]
-    # Things of one second stay in this order: a person acts, and then something comes of it.
+    # Things of one second stay in this order.
     return Story(sorted(told, key=lambda line: line.created_at), lines_cut or events_cut)
 
 
@@ -122,21 +123,30 @@ def _status(row: dict[str, Any]) -> Line:
     return Line(row["created_at"], kind, row["provider_name"] or WORKER, row["understood"], row)
 
 
-def _without_acts(events: list[Line], done: list[Line]) -> list[Line]:
-    """The events without those of acts that the audit tells, too."""
-    acts = [line for line in done if ": refused" not in line.text]
-    left = []
+def _with_acts(events: list[Line], done: list[Line]) -> list[Line]:
+    """Events and the audit's lines in one, each in its own order.
+
+    An event that says the same as a line of the audit gives way to it.
+    """
+    lines: list[Line] = []
+    acts, waiting = done, []
     for event in events:
-        same = next((act for act in acts if _is_same(event, act)), None)
+        same = next((n for n, act in enumerate(acts) if _is_same(event, act)), None)
         if same is None:
-            left.append(event)
-        else:
-            acts.remove(same)
-    return left
+            waiting.append(event)
+            continue
+        lines += [*_merged(acts[:same], waiting), acts[same]]
+        acts, waiting = acts[same + 1 :], []
+    return [*lines, *_merged(acts, waiting)]
+
+
+def _merged(acts: list[Line], events: list[Line]) -> Iterable[Line]:
+    """Two parts of a story by time; in the same second a person acts first."""
+    return merge(acts, events, key=lambda line: line.created_at)
 
 
 def _is_same(event: Line, act: Line) -> bool:
     """Whether an event of an operator is this act: the audit's line comes first."""
     text = "release" if event.text == _RELEASED else event.text
     is_act = event.kind == OPERATOR and act.text.startswith(text)
-    return is_act and act.created_at <= event.created_at
+    return is_act and ": refused" not in act.text and act.created_at <= event.created_at

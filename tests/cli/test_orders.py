@@ -4,11 +4,15 @@ import json
 from types import SimpleNamespace
 
 import pytest
+from flask.testing import FlaskCliRunner
 from support.commands import Call, FlaskCommand, audit, bad, good
 from support.orders import new_order
 
+from database.transactions import immediate
+from models import AuditLine, Refill, Service
 from panel import accounts, queries
-from panel.orders import dispatch, lookup, status_sync
+from panel.orders import cancels, dispatch, lookup, status_sync, transition
+from panel.orders.exchanges import Exchange
 from panel.orders.refusal import Refusal
 from panel.orders.status_sync import ProviderStatus
 from panel.providers import registry
@@ -198,3 +202,45 @@ def test_held_orders_and_warnings_are_listed(flask: FlaskCommand, held: list[int
     assert {row["id"] for row in warned} == {1, *held[1:]}, "who set it has seen its warning"
     assert "Refunds" in good(flask("order", "list", "--held"))
     assert good(flask("order", "list", "--held", "--status", "Canceled")) == "No such orders.\n"
+
+
+def test_show_has_what_was_sent_and_what_came_back(
+    runner: FlaskCliRunner, cast: SimpleNamespace, in_review: int
+) -> None:
+    answer = Exchange(1, "add", {}, 502, "<html>\x1b[31mBad Gateway</html>")
+    with immediate():
+        event = transition.Event("unknown", "HTTP 502 again", answer)
+        transition.apply_change(lookup.get(in_review), {}, event)
+    assert runner.invoke(args=["order", "fail", str(in_review)]).exit_code == 0
+    shown = runner.invoke(args=["order", "show", str(in_review), "--json"])
+    sending, doubt, again, act = json.loads(shown.stdout)["events"]
+    assert (sending["what"], sending["who"], sending["action"]) == ("sending", "worker", "add")
+    assert sending["sent"] == {"service": "1", "link": "https://t.me/x", "quantity": "100"}
+    assert "sent" not in doubt  # nothing came back
+    assert (again["who"], again["provider"], again["http_status"]) == ("sandbox", "sandbox", 502)
+    assert again["answer"] == "<html>\\x1b[31mBad Gateway</html>"
+    assert (act["what"], act["who"]) == ("operator", "(command line)")
+    assert act["text"] == "fail: refunded 0.50 USD"
+    table = runner.invoke(args=["order", "show", str(in_review)]).stdout
+    assert "(command line)" in table
+    assert "\x1b" not in table
+
+
+OF_AN_ORDER = [
+    "order set 1 --status Processing", "order set 999 --status Processing", "order resend 1",
+    "order attach 1 77", "order fail 1", "order post 1 5", "cancel accept 1", "cancel reject 1",
+    "refill set 1 --status completed", "restored release 1", "order attach 1 77 --part 1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", OF_AN_ORDER)
+def test_the_audit_of_an_order_says_which(
+    command: str, runner: FlaskCliRunner, cast: SimpleNamespace, in_review: int
+) -> None:
+    Service.update(cancel=True).execute()
+    transition.change(in_review, status="In progress")
+    cancels.request(1, [in_review])
+    Refill.create(order=in_review, status="pending")
+    runner.invoke(args=command.split())
+    (line,) = AuditLine.select().order_by(AuditLine.id.desc()).limit(1)
+    assert line.order_id == (999 if "999" in command else in_review)

@@ -13,6 +13,7 @@ from support.orders import account_id, new_order
 from support.plans import plans
 
 from database import link_index, numbers
+from database.compiled_query import rows
 from database.transactions import immediate
 from models import Cancel, Order, Refill
 from panel import accounts, order_lists, paging
@@ -79,7 +80,7 @@ def many(cast: SimpleNamespace, clock: Clock) -> list[dict[str, Any]]:
         for table in chance.choices([Cancel, Refill], k=chance.choice([0, 0, 1])):
             answer = chance.choice(["pending", "rejected"])
             table.insert(order=order_id, status=answer).execute()
-    return list(Order.select().order_by(Order.id.desc()).dicts())
+    return rows(Order.select().order_by(Order.id.desc()).dicts())
 
 
 def waiting(order_id: int) -> bool:
@@ -88,6 +89,8 @@ def waiting(order_id: int) -> bool:
         for table in (Cancel, Refill)
     )
 
+
+OPEN = ("Pending", "Processing", "In progress")
 
 TESTS: dict[str, Callable[[dict[str, Any], Any], bool]] = {
     "status": lambda row, value: row["status"] == value,
@@ -102,7 +105,6 @@ TESTS: dict[str, Callable[[dict[str, Any], Any], bool]] = {
     "warning": lambda row, _: row["warning"] != "",
     "requests": lambda row, _: waiting(row["id"]),
 }
-OPEN = ("Pending", "Processing", "In progress")
 
 BEGIN = 1_800_000_000 // 86400 * 86400
 """The day on which the tests' clock stands still."""

@@ -28,6 +28,7 @@ FLAGS = (
     "--disable-sync",
 )
 PHONE: ViewportSize = {"width": 360, "height": 740}
+LARGE_PHONE: ViewportSize = {"width": 390, "height": 844}
 DESK: ViewportSize = {"width": 1280, "height": 900}
 TIMEOUT_MS = 15_000
 

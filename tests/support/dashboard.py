@@ -24,7 +24,8 @@ PAGES = (
     "/admin/customers", "/admin/customers/alice", "/admin/services",
     "/admin/services/1", "/admin/services/add", "/admin/providers", "/admin/providers/sandbox",
     "/admin/providers/sandbox/import", "/admin/providers/sandbox/catalogue",
-    "/admin/audit", "/admin/sessions", "/admin/account",
+    "/admin/audit", "/admin/sessions", "/admin/account", "/admin/reports", "/admin/ledger",
+    "/admin/panel", "/admin/operators",
 )  # fmt: skip
 
 

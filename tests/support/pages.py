@@ -91,7 +91,21 @@ PAGES: dict[str, tuple[Look, ...]] = {
         Look("catalogue", f"/admin/providers/{NORTH}/catalogue", False),
         Look("catalogue-sandbox", f"/admin/providers/{SANDBOX}/catalogue?q=members", False),
     ),
-    "audit_page": (Look("audit", "/admin/audit"),),
+    "ledger_page": (
+        Look("ledger", "/admin/ledger"),
+        Look("ledger-refunds", "/admin/ledger?kind=refund"),
+        Look("ledger-none", "/admin/ledger?order=999999999"),
+    ),
+    "reports_page": tuple(
+        Look(f"reports-by-{by}", f"/admin/reports?by={by}&range=365")
+        for by in ("service", "user", "provider", "day")
+    ),
+    "audit_page": (
+        Look("audit", "/admin/audit"),
+        Look("audit-of-customers", "/admin/audit?kind=customer&q=deposit"),
+    ),
+    "panel_page": (Look("panel", "/admin/panel"),),
+    "operator_list": (Look("operators", "/admin/operators"),),
     "sessions_page": (Look("sessions", "/admin/sessions"),),
     "account_page": (Look("account", "/admin/account"),),
 }
@@ -108,6 +122,9 @@ SEEN_ON_THE_WAY = {
 
 NO_PAGES = {
     "customer_csv": "a file",
+    "ledger_csv": "a file",
+    "reports_csv": "a file",
+    "audit_csv": "a file",
     "order_csv": "a file",
     "order_text": "a file",
     "nowhere": "what no other address fits",

@@ -127,7 +127,7 @@ def customer_page(name: str) -> str:
 
 def _own_rates(account_id: int) -> list[tuple[Any, int]]:
     own = pricing.account_rates(account_id)
-    return [(services.get(service_id), rate) for service_id, rate in sorted(own.items())]
+    return [(service, own[service.id]) for service in services.of_numbers(own)]
 
 
 @bp.post("/customers/<name>/<any(suspend,activate):act>")

@@ -191,7 +191,7 @@ def test_what_waits_since_a_restore_is_released_on_its_order_or_all_at_once(
     order = olga.text("/admin/orders/1")
     assert "Needs you" in order
     assert 'value="release"' in order
-    olga.post("/admin/orders/act", order=1, act="release")
+    olga.post("/admin/orders/act", order=1, act="release", confirmed="1")
     assert 'value="release"' not in olga.text("/admin/orders/1")
     olga.post("/admin/restored/release")
     assert "Nothing waits since a restore." in olga.text("/admin/restored")
@@ -267,7 +267,7 @@ def test_an_order_that_was_refused_is_sent_again_or_given_up(
 ) -> None:
     order_id = refused(up, "Daily limit reached", refusal)
     assert f'name="act" value="{act}"' in olga.text(f"/admin/orders/{order_id}")
-    olga.post("/admin/orders/act", order=order_id, act=act)
+    olga.post("/admin/orders/act", order=order_id, act=act, confirmed="1")
     order = lookup.get(order_id)
     assert (order.status, order.held_because) == (status, "")
 

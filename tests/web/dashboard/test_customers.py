@@ -7,10 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from support.dashboard import Operator, lines, said
+from support.clock import Clock
+from support.dashboard import Operator, lines, place, said
 
-from panel import accounts, ledger, pricing
+from panel import account_queries, accounts, ledger, paging, pricing
 from panel.money import MICROS
+from panel.orders import transition
 
 
 def test_a_customer_is_added_and_its_key_shown_once(olga: Operator) -> None:
@@ -22,7 +24,7 @@ def test_a_customer_is_added_and_its_key_shown_once(olga: Operator) -> None:
     assert caller.balance_micros == 25_500_000
     assert found[1] not in olga.text("/admin/customers/carol")
     assert found[1] not in str(lines())
-    assert lines() == [("olga", "customer carol: add with 25.50", "done")]
+    assert lines() == [("olga", "customer carol: add, deposit 25.50 USD", "done")]
 
 
 def test_a_customers_key_is_rotated_and_shown_once(olga: Operator, cast: SimpleNamespace) -> None:
@@ -38,11 +40,16 @@ def test_a_customers_key_is_rotated_and_shown_once(olga: Operator, cast: SimpleN
     ("path", "fields", "act", "check"),
     [
         ("suspend", {}, "suspend", lambda a: a.status == "suspended"),
-        ("fund", {"amount": "-40"}, "fund -40.00", lambda a: a.balance_micros == 60 * MICROS),
+        (
+            "fund",
+            {"amount": "-40"},
+            "withdraw 40.00 USD",
+            lambda a: a.balance_micros == 60 * MICROS,
+        ),
         (
             "fund",
             {"amount": "0.000001", "note": "a gift"},
-            "fund 0.000001 (a gift)",
+            "deposit 0.000001 USD (a gift)",
             lambda a: a.balance_micros == 100 * MICROS + 1,
         ),
         (
@@ -95,7 +102,7 @@ def test_an_act_on_a_customer_is_the_commands_act(
     ("path", "fields", "why"),
     [
         ("fund", {"amount": "-1000"}, "alice has only 100.00"),
-        ("fund", {"amount": "1e3"}, "not an amount"),
+        ("fund", {"amount": "1e3", "note": "first"}, "not an amount"),
         ("fund", {"amount": ""}, "is required"),
         ("discount", {"percent": "101"}, "from 0 to 100"),
         ("dialect", {"dialect": "klingon"}, "Not a valid choice"),
@@ -106,9 +113,11 @@ def test_an_act_on_a_customer_is_the_commands_act(
 def test_what_cannot_be_done_with_a_customer_is_told(
     path: str, fields: dict[str, str], why: str, olga: Operator
 ) -> None:
-    olga.post(f"/admin/customers/alice/{path}", **fields)
+    refused = olga.post(f"/admin/customers/alice/{path}", **fields)
     assert accounts.get("alice").balance_micros == 100 * MICROS
-    messages = said(olga.text("/admin/customers/alice"))
+    messages = said(refused.text)
+    for typed in filter(None, fields.values()):
+        assert f'value="{typed}"' in refused.text or typed == "klingon"
     assert any(why in text for text in messages), messages
 
 
@@ -129,3 +138,69 @@ def test_a_ledger_is_exported_with_its_running_balance(olga: Operator, order_id:
         ("deposit", "1.00", "100.50", ""),
     ]
     assert rows[2]["note"] == '\'=HYPERLINK("x")'
+
+
+def rows_of(page: str) -> list[list[str]]:
+    """The texts of each row of a page's first table."""
+    body = page.partition("<tbody>")[2].partition("</tbody>")[0]
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", body, re.S)
+    return [
+        [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<t[hd].*?</t[hd]>", row)]
+        for row in rows
+    ]
+
+
+def test_the_list_tells_what_each_customer_ordered_and_spent(
+    olga: Operator, cast: SimpleNamespace
+) -> None:
+    place(cast, "alice")
+    transition.change(place(cast, "alice"), status="Partial", remains=50)
+    found = {row[0]: row for row in rows_of(olga.text("/admin/customers"))}
+    assert found["alice"][2:5] == ["99.250000", "2", "0.75"]
+    assert found["alice"][5].startswith("20")
+    assert found["bob"][3:6] == ["0", "0.00", "never"]
+    tiles = re.findall(r"<dt>(\w[\w ]*)</dt><dd>(.*?)</dd>", olga.text("/admin/customers/alice"))
+    shown = {name: re.sub(r"<[^>]+>", "", value) for name, value in tiles}
+    assert (shown["Orders"], shown["Spent"]) == ("2", "0.75 USD")
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("q=LIC", ["alice"]),
+        ("q=o", ["mallory", "poor", "bob"]),
+        ("q=%25", []),
+        ("q=_", []),
+        ("sort=balance", ["alice", "bob"]),
+        ("sort=orders", ["bob", "alice"]),
+        ("sort=spent", ["bob", "alice"]),
+        ("sort=last", ["alice", "bob"]),
+        ("sort=nothing", ["mallory", "poor", "bob", "alice"]),
+    ],
+)
+def test_customers_are_found_by_a_part_of_the_name_and_sorted(
+    clock: Clock, query: str, names: list[str], olga: Operator, cast: SimpleNamespace
+) -> None:
+    for name in ("bob", "bob", "alice"):
+        place(cast, name)
+        clock.move(seconds=1)
+    found = [row[0] for row in rows_of(olga.text(f"/admin/customers?{query}"))]
+    assert found[: len(names)] == names
+    assert len(found) == (len(names) if query.startswith("q=") else 4)
+
+
+@pytest.mark.parametrize("sort", account_queries.SORTS)
+def test_every_sorting_is_paged_to_its_end(
+    sort: str, cast: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "PAGE", 2)
+    place(cast, "bob")
+    found: list[str] = []
+    before = None
+    while True:
+        page = account_queries.account_page("", before, sort)
+        found += [row["name"] for row in page.rows]
+        before = page.next
+        if before is None:
+            break
+    assert sorted(found) == ["alice", "bob", "mallory", "poor"]

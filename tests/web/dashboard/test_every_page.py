@@ -15,9 +15,9 @@ from typing import Literal
 import pyotp
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from support.apps import Server
-from support.browser import DESK, PHONE, flawless_page, keep_picture
+from support.browser import DESK, LARGE_PHONE, PHONE, flawless_page, keep_picture
 from support.dashboard import PASSWORD
 from support.every_state import VIEWER, Panel
 from support.pages import BEFORE_SIGN_IN, LOOKS, NO_PAGES, PAGES, SEEN_ON_THE_WAY, Look, endpoints
@@ -30,7 +30,6 @@ from panel import operators
 SECOND = "otto"
 """An operator who signs in with one-time passwords."""
 
-LARGE_PHONE: ViewportSize = {"width": 390, "height": 844}
 SCREENS = {"desk": DESK, "phone": LARGE_PHONE, "small": PHONE}
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
@@ -189,6 +188,7 @@ def test_the_pages_of_one_time_passwords_are_fit_too(browser: Browser, served_em
         page.goto("/admin/account")
         page.get_by_label("Present password").first.fill(PASSWORD)
         page.get_by_role("button", name="Set up").click()
+        expect(page.locator("#secret")).to_be_visible()
         assert_fit(page, "totp")
         app = pyotp.TOTP(page.locator("#secret").inner_text().replace(" ", ""))
         page.get_by_label("Code that the app shows").fill(app.at(int(time.time())))

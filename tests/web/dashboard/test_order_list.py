@@ -18,7 +18,6 @@ from panel import accounts, ledger, operators, order_lists
 from panel.money import MICROS, parse
 from panel.operators import Role
 from panel.orders import dispatch, forecast, lookup, refills, transition
-from panel.orders.transition import Change
 from panel.providers import registry, sources
 from web.dashboard import bulk
 from web.dashboard.order_acts import ACTS
@@ -123,7 +122,7 @@ def test_a_row_has_remains_provider_profit_and_warning(
         "", f"⚠ Warning of order {first} &#34;odd&#34; &lt;b&gt;"
     ]  # fmt: skip
     assert '<summary title="&#34;odd&#34; &lt;b&gt;">' in page
-    assert '<a href="/admin/providers/a.panel">a.panel</a>' in page
+    assert re.search(r'<a [^>]*href="/admin/providers/a.panel"[^>]*>a.panel</a>', page)
 
 
 @pytest.mark.parametrize(
@@ -412,14 +411,14 @@ def test_there_is_a_forecast_of_each_act() -> None:
     assert forecast.CHANGES.keys() == ACTS.keys()
 
 
-def changed(act: str, number: int, olga: Operator) -> Change | str:
+def changed(act: str, number: int, olga: Operator) -> dict[str, int] | str:
     """What an act did with an order, or why it was refused."""
     before = lookup.get(number)
     page = ask(olga, act, [number], confirmed="bulk")
     after = lookup.get(number)
     refund = after.refunded_micros - before.refunded_micros
     done = "done with 1 of 1" in page
-    return {"refunded": refund} if done else "refused"  # type: ignore[typeddict-unknown-key]
+    return {"refunded": refund} if done else "refused"
 
 
 @pytest.mark.parametrize("act", list(ACTS))

@@ -31,7 +31,8 @@ def test_an_act_on_an_order_is_the_commands_act(
     assert (order.status, order.refunded_micros) == (status, refunded)
     assert accounts.get("alice").balance_micros == 100 * MICROS - 500_000 + refunded
     assert list(ledger.check()) == []
-    assert lines() == [("olga", f"order {order_id}: {line}", "done")]
+    outcome = "done: refunded 0.50 USD" if refunded else "done"
+    assert lines() == [("olga", f"order {order_id}: {line}", outcome)]
 
 
 def test_an_order_is_changed_by_its_form_in_what_was_changed_alone(
@@ -40,7 +41,8 @@ def test_an_order_is_changed_by_its_form_in_what_was_changed_alone(
     olga.post(f"/admin/orders/{order_id}/change", status="Partial", start_count="0", remains="40")
     order = lookup.get(order_id)
     assert (order.status, order.remains, order.refunded_micros) == ("Partial", 40, 200_000)
-    assert lines() == [("olga", f"order {order_id}: set status Partial, remains 40", "done")]
+    act = f"order {order_id}: set status Partial, remains 40"
+    assert lines() == [("olga", act, "done: refunded 0.20 USD")]
 
 
 def test_a_change_that_cannot_be_is_told_and_written_down(olga: Operator, order_id: int) -> None:
@@ -61,7 +63,8 @@ def test_an_order_in_review_is_sent_again_or_given_up(
     olga.post("/admin/orders/act", order=in_review, act=act, confirmed="1")
     order = lookup.get(in_review)
     assert (order.dispatch_state, order.status) == (forward, status)
-    assert lines() == [("olga", f"order {in_review}: {act}", "done")]
+    outcome = "done: refunded 0.50 USD" if status == "Canceled" else "done"
+    assert lines() == [("olga", f"order {in_review}: {act}", outcome)]
 
 
 def test_an_order_in_review_is_attached(olga: Operator, in_review: int) -> None:
@@ -87,7 +90,8 @@ def test_cancel_requests_and_refills_are_answered(olga: Operator, cast: SimpleNa
     assert lookup.get(accept).status == "Canceled"
     assert lookup.get(reject).status == "In progress"
     assert refills.status(caller.id, int(str(refill))) == "completed"
-    assert [outcome for _, _, outcome in lines()] == ["done"] * 3
+    outcomes = [outcome for _, _, outcome in lines()]
+    assert outcomes == ["done: refunded 0.50 USD", "done", "done"]
 
 
 def test_an_orders_story_has_its_money_and_its_way(olga: Operator, in_review: int) -> None:

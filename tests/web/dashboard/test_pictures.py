@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 from support import tidy_panel
 from support.apps import Server
-from support.browser import flawless_page, keep_picture
+from support.browser import LARGE_PHONE, flawless_page, keep_picture
 from support.dashboard import PASSWORD
 from support.servers import at_the_desk
 from support.steps import OLGA
@@ -19,7 +19,6 @@ from support.tidy_panel import Tidy
 from panel import heartbeat
 
 MOST_BYTES = 150_000
-PHONE: ViewportSize = {"width": 390, "height": 844}
 WIDE: ViewportSize = {"width": 1280, "height": 720}
 
 
@@ -35,7 +34,7 @@ PICTURES = {
     "dashboard": Picture("/admin?range=30", "Overview"),
     "orders": Picture("/admin/orders?customer=resell24", "Orders"),
     "order": Picture("/admin/orders/{review}", "Order"),
-    "phone": Picture("/admin/orders", "Orders", PHONE),
+    "phone": Picture("/admin/orders", "Orders", LARGE_PHONE),
 }
 """By their names in docs/."""
 
