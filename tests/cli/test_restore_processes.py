@@ -99,7 +99,7 @@ def test_an_order_that_was_sent_after_the_copy_is_not_bought_again(
     assert shop.add("https://a.example/next") > later
     shop.send_everything()
     assert shop.provider.taken() == {LINK: 1, "https://a.example/next": 1}
-    review = operate(server, "order", "review")
+    review = operate(server, "order", "review", "--wide")
     assert "the database was restored from a copy since" in review
     if way is restore:
         assert f"up under the number {theirs}" in review
