@@ -48,7 +48,7 @@ def _ask_first(name: str, amount_micros: int, before_micros: int) -> None:
     if not customers.asks_first(amount_micros, limit_micros):
         return
     act = customers.money_act(amount_micros)
-    if not sys.stdin.isatty():
+    if not _can_be_asked():
         limit = with_currency(limit_micros)
         raise click.UsageError(
             f"to {act} is more than {limit} (PANEL_DEPOSIT_ASK): repeat it with --yes"
@@ -56,6 +56,11 @@ def _ask_first(name: str, amount_micros: int, before_micros: int) -> None:
     after = with_currency(before_micros + amount_micros)
     if not click.confirm(f"{name}: {act}; the balance will be {after}. Is that right?", err=True):
         raise FailedError("nothing was entered")
+
+
+def _can_be_asked() -> bool:
+    """Whether a person sits at the terminal."""
+    return sys.stdin.isatty()
 
 
 def _print_key(name: str, key: str, as_json: bool) -> None:

@@ -87,7 +87,8 @@ def begin_session(browser: Browser, operator: Operator, act: str = "sign in") ->
 
     :raises OperatorError: if the operator was removed or changed meanwhile.
     """
-    with audited(Actor(operator.name, browser.address), act):
+    with audited(Actor(operator.name, browser.address), act) as result:
+        result.text = f"from {browser.device}" if browser.device else ""
         token = sessions.begin(operator, browser.address, browser.device)
         device_token = devices.remember(operator.id, browser.device_token)
         attempts.clear(_counted_against(browser, operator, operator.name)[0])
@@ -107,6 +108,7 @@ def _record_failure(
     browser: Browser, operator: Operator | None, why: str, attempt: Attempt
 ) -> None:
     actor = Actor(operator.name if operator else UNKNOWN_NAME, browser.address)
+    why += f", from {browser.device}" if browser.device else ""
     if attempt.is_last:
         why += f"; locked for {attempts.WINDOW_S // 60} minutes"
     record_refused(actor, "sign in", why, FAILURES_A_DAY)

@@ -119,7 +119,7 @@ def test_a_provider_is_paused_and_resumed(
     assert "upstream is paused already" in bad(flask("provider", "pause", "upstream"))
     row = json.loads(good(flask("provider", "show", "upstream", "--json")))
     assert row["note"].startswith("paused since ")
-    told = good(flask("attention"))
+    told = " ".join(good(flask("attention")).split())
     assert "nothing new is sent there. 1 order waits." in told
     assert "flask provider resume upstream" in told
     good(flask("provider", "resume", "upstream"))

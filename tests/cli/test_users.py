@@ -7,9 +7,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from flask import Flask
 from support.commands import Call, FlaskCommand, bad, good, read
 from support.faulty import FaultyProvider
+from support.orders import everything
 
+from cli import users
 from panel import accounts, pricing
 
 
@@ -136,3 +139,52 @@ def test_what_cannot_be_a_price_changes_nothing(
     assert text in bad(flask("user", *args))
     alice = accounts.get("alice")
     assert (alice.discount_ppm, pricing.account_rates(alice.id)) == (0, {})
+
+
+# A large amount is asked for once more
+
+
+@pytest.mark.parametrize(
+    ("line", "act"),
+    [
+        ("user fund alice 500.01", "deposit 500.01 USD"),
+        ("user fund alice -600", "withdraw 600.00 USD"),
+        ("user add carol --balance 1000", "deposit 1000.00 USD"),
+    ],
+)
+def test_a_large_amount_needs_a_word_where_nobody_can_be_asked(
+    filled: SimpleNamespace, call: Call, line: str, act: str
+) -> None:
+    before = everything()
+    refused = call(line)
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith(
+        f"Error: to {act} is more than 500.00 USD (PANEL_DEPOSIT_ASK): repeat it with --yes"
+    )
+    assert refused.stderr.count("\n") == 1
+    assert everything() == before
+    call("user fund alice 900 --yes")
+    assert call(f"{line} --yes").exit_code == 0
+
+
+@pytest.mark.parametrize("answer", ["y", "n", ""])
+def test_who_sits_at_a_terminal_is_asked(
+    filled: SimpleNamespace, app: Flask, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    monkeypatch.setattr(users, "_can_be_asked", lambda: True)
+    with app.app_context():
+        result = app.test_cli_runner().invoke(
+            args=["user", "fund", "alice", "700"], input=f"{answer}\n"
+        )
+    asked = "alice: deposit 700.00 USD; the balance will be 792.50 USD. Is that right? [y/N]: "
+    assert asked in result.output
+    is_entered = accounts.get("alice").balance_micros == 792_500_000
+    assert (is_entered, result.exit_code) == ((True, 0) if answer == "y" else (False, 1))
+    assert ("nothing was entered" in result.output) is not is_entered
+
+
+@pytest.mark.parametrize("amount", ["500", "-90", "0.01"])
+def test_what_is_not_above_the_setting_is_entered_at_once(
+    filled: SimpleNamespace, call: Call, amount: str
+) -> None:
+    assert call(f"user fund alice {amount}").exit_code == 0

@@ -254,6 +254,44 @@ def test_the_command_table_is_the_commands_with_their_arguments_and_options(app:
     }
 
 
+PLACES = table(PAGES["docs/commands.md"], "command", "in the dashboard")
+
+
+def test_every_command_has_its_place_in_the_dashboard_or_a_reason(app: Flask) -> None:
+    assert [code(name)[0] for name, _ in PLACES] == [
+        name for name in documented_commands() if name in dict(commands(app))
+    ]
+    assert {code(name)[0] for name, _ in PLACES} == set(dict(commands(app)))
+
+
+def documented_commands() -> list[str]:
+    """The commands of the table of all, in its order."""
+    cells = [cell for cell, _ in table(PAGES["docs/commands.md"], "command", "what it does")]
+    places = [code(name)[0] for name, _ in PLACES]
+    return [
+        max((name for name in places if f"{code(cell)[0]} ".startswith(f"{name} ")), key=len)
+        for cell in cells
+    ]
+
+
+@pytest.mark.parametrize(("command", "place"), PLACES, ids=[code(row[0])[0] for row in PLACES])
+def test_a_command_s_place_is_a_page_and_a_reason_is_a_sentence(
+    command: str, place: str, app: Flask
+) -> None:
+    if place.startswith("No: "):
+        assert place.endswith(".")
+        assert not re.search(r"/admin\b", place)
+        return
+    (path,) = code(place)
+    assert place == f"`{path}`"
+    pages = {
+        re.sub(r"<number:\w+>", "ID", re.sub(r"<name>", "NAME", rule.rule))
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint.startswith("admin.") and "GET" in (rule.methods or ())
+    }
+    assert path in pages, command
+
+
 def test_every_list_and_show_has_json_and_every_command_has_help(app: Flask) -> None:
     for name, command in commands(app):
         assert command.help, name

@@ -156,7 +156,7 @@ class Lane:
         send.send_cancels(self.contact, 0)
 
 
-def http_lane(url: str, key: str = "a key", name: str = "upstream", timeout_s: float = 30) -> Lane:
+def http_lane(url: str, key: str = "a-key", name: str = "upstream", timeout_s: float = 30) -> Lane:
     """A lane to a provider behind this address."""
     provider = HttpProvider(url, key, DOLLARS, timeout_s=timeout_s)
     return Lane(registry.add(name, url, key, 10**6), provider)

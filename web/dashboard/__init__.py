@@ -40,6 +40,7 @@ __all__ = [
 
 def register(app: Flask) -> None:
     """Add the dashboard to the app."""
+    app.extensions["catalogues"] = catalogue.Shelf()
     app.config.update(
         SESSION_COOKIE_HTTPONLY=True,
         PERMANENT_SESSION_LIFETIME=sessions.IDLE_S,

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from flask import render_template, request
+from flask import current_app, render_template, request
 from flask_login import current_user
 
 from api.context import current_settings
@@ -55,7 +55,7 @@ class Catalogue(NamedTuple):
 class Shelf:
     """The catalogues that were looked at last, by how the provider was asked.
 
-    Of this process alone: another one asks the provider itself.
+    Of this process's app alone: another one asks the provider itself.
     """
 
     def __init__(self) -> None:
@@ -90,7 +90,8 @@ def _how(row: Provider) -> tuple[Any, ...]:
     return row.id, row.url, row.key, row.currency
 
 
-shelf = Shelf()
+def _shelf() -> Shelf:
+    return current_app.extensions["catalogues"]
 
 
 @bp.get("/providers/<name>/catalogue")
@@ -125,7 +126,7 @@ def provider_catalogue(name: str) -> str:
 def _look(row: Provider) -> Catalogue | None:
     """The provider's catalogue at its own prices, or None after telling why there is none."""
     try:
-        return shelf.get(row, lambda: ask.browse(row, current_settings()))
+        return _shelf().get(row, lambda: ask.browse(row, current_settings()))
     except OperatorError as error:
         tell(str(error), "error")
         return None
@@ -134,7 +135,7 @@ def _look(row: Provider) -> Catalogue | None:
 @bp.post("/providers/<name>/catalogue/again")
 def provider_catalogue_again(name: str) -> Any:
     """Ask the provider for its catalogue anew."""
-    shelf.forget(registry.get(name))
+    _shelf().forget(registry.get(name))
     return back_to("admin.provider_catalogue", name=name)
 
 

@@ -15,7 +15,16 @@ from panel.orders import dispatch, history, lookup, parts, state
 from panel.orders.lookup import StoredOrder
 from panel.providers import words
 from web.dashboard import forms, order_view
-from web.dashboard.common import back_to, bp, explain_form, form_token, number, perform, tell
+from web.dashboard.common import (
+    back_to,
+    bp,
+    explain_form,
+    form_number,
+    form_token,
+    number,
+    perform,
+    tell,
+)
 
 RESTORED = (
     "The database was restored from a copy, and what is done about it since is not known. Look at "
@@ -57,6 +66,7 @@ def order_page(order_id: int) -> str:
         form=form,
         post=forms.Post() if _takes_posts(order) else None,
         offers=order_view.offers(order, provider),
+        next_part=_next_part(order),
         undecided=in_review or order.held_because in dispatch.REFUSED,
         known=order_view.known(order, provider, story.lines) if in_review else None,
         held=HELD.get(order.held_because, ""),
@@ -68,6 +78,14 @@ def order_page(order_id: int) -> str:
         entries=_entries(order_id),
         **_parts(order),
     )
+
+
+def _next_part(order: StoredOrder) -> int:
+    """The run of a drip-feed that a provider may have got since the copy was made; 0 for none."""
+    if not order.restored or order.dispatch_state != state.IN_PARTS:
+        return 0
+    known = len(lookup.parts_of(order.id))
+    return known + 1 if known < (order.runs or 0) else 0
 
 
 def _entries(order_id: int) -> list[dict[str, Any]]:
@@ -127,6 +145,15 @@ def order_attach(order_id: int) -> Any:
     theirs = request.form.get("provider_order", "").strip()
     said = f"Order {order_id} is the provider's order {theirs}: its status is followed now."
     perform(operations.attach, order_id, theirs, said=said)
+    return back_to("admin.order_page", order_id=order_id)
+
+
+@bp.post("/orders/<number:order_id>/attach-part")
+def order_attach_part(order_id: int) -> Any:
+    """Say that the provider has a run of a drip-feed that is not known since a restore."""
+    theirs, part = request.form.get("provider_order", "").strip(), form_number("part") or 0
+    said = f"Run {part} of order {order_id} is the provider's order {theirs}."
+    perform(operations.attach_part, order_id, part, theirs, said=said)
     return back_to("admin.order_page", order_id=order_id)
 
 

@@ -1,4 +1,4 @@
-"""An order's story: requests, events and the audit in one, each thing once, in the order of time."""
+"""An order's story: requests, events and the audit in one, each thing once, by time."""
 
 from types import SimpleNamespace
 
@@ -13,6 +13,8 @@ from panel.operations import restored
 from panel.operations.audit import Actor
 from panel.orders import cancels, dispatch, events, history, lookup, transition
 from panel.orders.history import MOST_EVENTS, MOST_LINES
+
+pytestmark = pytest.mark.usefixtures("app")  # which knows the currency
 
 OLGA = Actor("olga", "192.0.2.1")
 

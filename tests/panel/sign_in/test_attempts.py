@@ -177,8 +177,8 @@ def test_failed_sign_ins_are_audited_until_the_lock_and_the_lock_with_the_last()
     for _ in range(20):
         with pytest.raises(LockedError):
             sign_in.check_password(at(1), "olga", "wrong")
-    wrong = ("olga", "10.0.0.1", "refused: wrong password")
-    last = "refused: wrong password; locked for 5 minutes"
+    wrong = ("olga", "10.0.0.1", "refused: wrong password, from curl")
+    last = "refused: wrong password, from curl; locked for 5 minutes"
     assert refusals() == [*[wrong] * 4, ("olga", "10.0.0.1", last)]
 
 
@@ -202,10 +202,10 @@ def test_an_attacker_cannot_fill_the_audit(clock: Clock) -> None:
     assert sum("more of this day are not written" in text for *_, text in refusals()) == 2
     # What succeeds is always written, and so are failures again on the next day.
     sign_in_from(at(1))
-    assert refusals()[-1] == ("olga", "10.0.0.1", "done")
+    assert refusals()[-1] == ("olga", "10.0.0.1", "done: from curl")
     clock.move(minutes=24 * 60)
     fail(at(2))
-    assert refusals()[-1] == ("olga", "10.0.0.2", "refused: wrong password")
+    assert refusals()[-1] == ("olga", "10.0.0.2", "refused: wrong password, from curl")
 
 
 def test_a_device_token_is_stored_as_a_hash_everywhere() -> None:

@@ -48,7 +48,7 @@ def test_the_audit_shows_who_did_what_and_what_came_of_it(
         ["(command line)", "", "customer alice: deposit 5.00 USD", "done"],
         ["olga", "127.0.0.1", "customer alice: withdraw 1000.00 USD (&lt;b&gt;)",
          "refused: alice has only 100.00"],
-        ["olga", "127.0.0.1", "sign in", "done"],
+        ["olga", "127.0.0.1", "sign in", "done: from Werkzeug"],
     ]  # fmt: skip
     assert audit_rows(olga.text("/admin/audit?operator=olga")) == rows[1:]
     assert audit_rows(olga.text("/admin/audit?before=3")) == rows[1:]
@@ -169,7 +169,7 @@ def test_failed_sign_ins_are_shown_with_their_address(olga: Operator, app: Flask
                                               "password": "a guess"})  # fmt: skip
     rows = audit_rows(olga.text("/admin/audit?kind=sign-in"))
     assert rows[:2] == [
-        ["(unknown name)", "127.0.0.1", "sign in", "refused: wrong password"],
-        ["olga", "127.0.0.1", "sign in", "refused: wrong password"],
+        ["(unknown name)", "127.0.0.1", "sign in", "refused: wrong password, from Werkzeug"],
+        ["olga", "127.0.0.1", "sign in", "refused: wrong password, from Werkzeug"],
     ]
     assert "what I typed" not in olga.text("/admin/audit")
