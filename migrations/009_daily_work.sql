@@ -241,7 +241,7 @@ END;
 
 ALTER TABLE ledger_entries ADD COLUMN operator TEXT NOT NULL DEFAULT '';
 CREATE INDEX ledger_entries_by_kind ON ledger_entries (kind, id) WHERE kind <> 'charge';
-CREATE INDEX ledger_entries_by_account_and_kind ON ledger_entries (account_id, kind, id)
+CREATE INDEX ledger_entries_by_account_and_kind ON ledger_entries (account_id + 0, kind, id)
 WHERE kind <> 'charge';
 
 ALTER TABLE task_runs ADD COLUMN wanted_at INTEGER;

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from peewee import SQL
+
 from database.compiled_query import literal, rows
 from models import Account, LedgerEntry
 from panel.paging import Page, newest_first, window
@@ -47,13 +49,15 @@ def entries(wanted: LedgerFilter) -> Iterator[dict[str, Any]]:
 def _entries(wanted: LedgerFilter) -> Any:
     query = LedgerEntry.select(LedgerEntry, Account.name.alias("account_name")).join(Account)
     conditions = window(LedgerEntry, wanted.since, wanted.until)
-    if wanted.account_id is not None:
-        conditions.append(LedgerEntry.account == wanted.account_id)
+    account: Any = LedgerEntry.account
     if wanted.kind:
         conditions.append(LedgerEntry.kind == wanted.kind)
     if wanted.kind and wanted.kind != "charge":
         # As the indexes of the rarer kinds have it; SQLite does not conclude it by itself.
         conditions.append(LedgerEntry.kind != literal("charge"))
+        account = account + SQL("0")
+    if wanted.account_id is not None:
+        conditions.append(account == wanted.account_id)
     if wanted.order_id is not None:
         conditions.append(LedgerEntry.order == wanted.order_id)
     return query.where(*conditions) if conditions else query

@@ -19,7 +19,9 @@ import settings
 from database.compiled_query import CompiledQuery
 from database.connection import database
 from database.driver import sqlite3
+from panel import ledger_queries
 from panel.alerts import conditions
+from panel.ledger_queries import LedgerFilter
 from panel.orders import cancels, refills, restored, transition, waiting
 
 KEYS = (
@@ -280,6 +282,34 @@ def test_what_is_in_doubt_since_a_restore_is_counted_in_indexes_of_its_own(
     found = [re.search(r"INDEX (\w+)$", step) for step in steps]
     names = [match[1] for match in found if match]
     assert names == ["orders_restored", "refills_restored", "cancels_restored"], steps
+
+
+OF_KIND = r"SEARCH t1 USING INDEX ledger_entries_by_kind \(kind=\?( AND id<\?)?\)"
+OF_ACCOUNT_AND_KIND = (
+    r"SEARCH t1 USING INDEX ledger_entries_by_account_and_kind "
+    r"\(<expr>=\? AND kind=\?( AND id<\?)?\)"
+)
+LEDGERS = [
+    *((LedgerFilter(None, kind), OF_KIND) for kind in ("deposit", "withdrawal", "refund")),
+    *(
+        (LedgerFilter(1, kind), OF_ACCOUNT_AND_KIND)
+        for kind in ("deposit", "withdrawal", "refund")
+    ),
+    (LedgerFilter(1), r"SEARCH t1 USING INDEX ledger_entries_by_account \(account_id=\?.*\)"),
+]
+
+
+@pytest.mark.usefixtures("ordered")
+@pytest.mark.parametrize("before", [None, 5])
+@pytest.mark.parametrize(("wanted", "index"), LEDGERS)
+def test_a_page_of_the_ledger_walks_through_no_other_entries(
+    traced: list[str], wanted: LedgerFilter, index: str, before: int | None
+) -> None:
+    traced.clear()
+    ledger_queries.page(wanted, before)
+    (sql,) = [sql for sql in traced if sql.startswith("SELECT")]
+    steps = [step for step in plan(sql) if " t1 " in step or "TEMP B-TREE" in step]
+    assert len(steps) == 1 and re.fullmatch(index, steps[0]), steps
 
 
 def test_moving_an_order_on_is_index_lookups(ordered: list[int], traced: list[str]) -> None:
