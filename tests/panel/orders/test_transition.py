@@ -253,8 +253,10 @@ def test_a_refund_that_cannot_be_written_leaves_the_order_as_it_was(place: Place
     with transactions.immediate():
         # Someone has entered the refund already, which no code of the panel does.
         database.execute_sql(
-            "INSERT INTO ledger_entries SELECT NULL, account_id, 'refund', 1, "
-            "(SELECT balance_micros FROM accounts WHERE id = account_id), id, '', 0 FROM orders"
+            "INSERT INTO ledger_entries "
+            "(account_id, kind, amount_micros, balance_micros, order_id, created_at) "
+            "SELECT account_id, 'refund', 1, "
+            "(SELECT balance_micros FROM accounts WHERE id = account_id), id, 0 FROM orders"
         )
     before = everything()
     with pytest.raises(IntegrityError):

@@ -176,7 +176,10 @@ def test_requests_of_customers_that_wait_are_on_their_orders_page(
 ) -> None:
     refill_without_number(up)
     cancel_by_hand(up)
-    assert [href for href, _ in box(olga.text("/admin"))] == ["/admin/orders/1", "/admin/orders/2"]
+    overview = olga.text("/admin")
+    for number in (1, 2):
+        assert f'<a href="/admin/orders/{number}#requests">' in overview
+    assert box(overview) == []  # they are listed once
     assert "gave no number" in olga.text("/admin/orders/1")
     assert "/admin/cancels/1/accept" in olga.text("/admin/orders/2")
 
@@ -195,7 +198,7 @@ def test_what_waits_since_a_restore_is_released_on_its_order_or_all_at_once(
     assert 'value="release"' not in olga.text("/admin/orders/1")
     olga.post("/admin/restored/release")
     assert "Nothing waits since a restore." in olga.text("/admin/restored")
-    assert "Nothing waits for you." in olga.text("/admin")
+    assert "Nothing waits for you." in olga.text("/admin/attention")
 
 
 def test_what_a_provider_says_is_only_text(olga: Operator, up: SimpleNamespace) -> None:
@@ -234,7 +237,7 @@ def test_a_status_is_taught_on_the_providers_page_once(
 def test_a_refusal_is_taught_on_the_orders_page(olga: Operator, up: SimpleNamespace) -> None:
     order_id = refused(up, "Daily limit reached")
     page = olga.text(f"/admin/orders/{order_id}")
-    assert "<q>Daily limit reached</q>" in page
+    assert '<q class="any">Daily limit reached</q>' in page
     assert "canceled and paid back" in page
     assert "<option>wait</option><option>cancel</option>" in page
     back = f"/admin/orders/{order_id}"
