@@ -57,11 +57,14 @@ def test_the_readme_leads_to_every_document() -> None:
     assert documents | {"CHANGELOG.md", "LICENSE"} <= linked
 
 
-def test_the_screenshot_is_small() -> None:
-    (image,) = re.findall(r"!\[[^]]+\]\(([^)]+)\)", PAGES["README.md"])
-    picture = (ROOT / image).read_bytes()
-    assert picture.startswith(b"\x89PNG")
-    assert len(picture) <= MAX_SCREENSHOT_BYTES
+def test_the_screenshots_are_small_and_all_are_shown() -> None:
+    shown = re.findall(r"!\[[^]]+\]\(([^)]+)\)", PAGES["README.md"])
+    assert sorted(shown) == sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.png"))
+    assert len(shown) == 4
+    for image in shown:
+        picture = (ROOT / image).read_bytes()
+        assert picture.startswith(b"\x89PNG")
+        assert len(picture) <= MAX_SCREENSHOT_BYTES, image
 
 
 # What is named exists.
