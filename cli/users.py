@@ -39,20 +39,17 @@ yes = click.option(
 
 
 def _ask_first(name: str, amount_micros: int, before_micros: int) -> None:
-    """Ask whether a large amount is meant; nothing is asked about others.
+    """Ask whoever sits at a terminal whether a large amount is meant.
 
-    :raises UsageError: where nobody can be asked.
+    A script is not asked: what it enters was written down before.
+
     :raises FailedError: if it is not meant.
     """
-    limit_micros = current_settings().deposit_ask
-    if not customers.asks_first(amount_micros, limit_micros):
+    if not customers.asks_first(amount_micros, current_settings().deposit_ask):
+        return
+    if not _can_be_asked():
         return
     act = customers.money_act(amount_micros)
-    if not _can_be_asked():
-        limit = with_currency(limit_micros)
-        raise click.UsageError(
-            f"to {act} is more than {limit} (PANEL_DEPOSIT_ASK): repeat it with --yes"
-        )
     after = with_currency(before_micros + amount_micros)
     if not click.confirm(f"{name}: {act}; the balance will be {after}. Is that right?", err=True):
         raise FailedError("nothing was entered")
