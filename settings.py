@@ -294,8 +294,8 @@ class Settings:
     deposit_ask: int = _setting(
         "500",
         _amount,
-        "A deposit or withdrawal of more than this is asked for once more, in the dashboard and, at "
-        "a terminal, by `flask user fund` and `flask user add`; 0 for never.",
+        "A deposit or withdrawal of more than this is asked for once more, in the dashboard and, "
+        "at a terminal, by `flask user fund` and `flask user add`; 0 for never.",
     )
     public_url: str = _setting(
         "",
