@@ -15,6 +15,7 @@ from panel import heartbeat, ledger_check, operators, tasks
 from panel.operations import backups, own_tasks
 from panel.operations.audit import Actor
 from panel.operators import Role
+from panel.providers import registry
 from panel.tasks import Task
 
 
@@ -120,6 +121,15 @@ def test_the_doctors_findings_are_a_page(olga: Operator) -> None:
     (line,) = lines()
     assert line[1] == "panel: look at every part"
     assert line[2].startswith("done: wrong: ")
+
+
+def test_the_doctor_asks_the_providers(olga: Operator) -> None:
+    for name in ("up", "other"):
+        registry.add(name, registry.SANDBOX_URL, "", 60)
+    page = olga.post("/admin/panel/doctor").text
+    for name in ("up", "other"):
+        assert f'<th scope="row">provider {name}</th>' in page
+    assert "unlimited" in page
 
 
 def test_a_test_message_without_an_address_is_refused(olga: Operator) -> None:
