@@ -177,7 +177,8 @@ def perform(
 
 def form_token() -> str:
     """The token of the form that was sent, by which it is known if it is sent again."""
-    return request.form.get("form_token", "")[:MAX_TOKEN]
+    token = request.form.get("form_token", "")[:MAX_TOKEN]
+    return token if token.isprintable() else ""  # "" is no token: the panel made none such
 
 
 def _new_form_token() -> str:
