@@ -213,8 +213,13 @@ def back_to(endpoint: str, **values: Any) -> Any:
 
 def inside(path: str) -> str:
     """The path if it belongs to the dashboard, otherwise '': no redirect leads elsewhere."""
-    parts = urlsplit(path) if path.isprintable() else None
-    if parts is None or parts.scheme or parts.netloc or path.startswith("//"):
+    if not path.isprintable() or path.startswith("//"):
+        return ""
+    try:
+        parts = urlsplit(path)
+    except ValueError:  # an address of another place, with a broken bracket
+        return ""
+    if parts.scheme or parts.netloc:
         return ""
     place = unquote(parts.path)  # a browser takes %2e for a dot
     if "\\" in path + place or not place.isprintable() or {".", ".."} & set(place.split("/")):
