@@ -18,6 +18,8 @@ MAX_DESCRIPTION = 10_000
 MAX_QUANTITY = 10**9
 MAX_RATE_MICROS = 10**12
 MAX_SORT_ORDER = 10**9
+NO_NUMBER = 10**18
+"""No service has this number, or one above."""
 """The sort order of a service that was never moved: at the end of the catalogue."""
 
 IN_ORDER = (Service.sort_order, Service.id)
@@ -152,7 +154,8 @@ def get(service_id: int) -> Service:
 
     :raises OperatorError: if there is none.
     """
-    service = Service.get_or_none(Service.id == service_id)
+    may_be = 0 < service_id < NO_NUMBER  # SQLite takes no larger one
+    service = Service.get_or_none(Service.id == service_id) if may_be else None
     if service is None:
         raise OperatorError(f"there is no service {service_id}")
     return service

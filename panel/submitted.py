@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from database.clock import now
+from database.transactions import immediate
 from models import SubmittedForm
 from panel.errors import OperatorError
 
@@ -21,6 +22,7 @@ class Form(StrEnum):
     KEY = "key"
     POST = "post"
     SERVICE = "service"
+    BULK = "bulk"
 
 
 _ALREADY = {
@@ -29,6 +31,7 @@ _ALREADY = {
     Form.KEY: "the key was replaced already, and the new one was shown then",
     Form.POST: "this post was charged already, as order {}",
     Form.SERVICE: "this service was added already, as service {}",
+    Form.BULK: "this was done already with each of the orders: the audit lists what came of it",
 }
 
 
@@ -59,3 +62,13 @@ def remember(form: Form, token: str, made: int) -> None:
     if token:
         SubmittedForm.create(form=form, token=token[:MAX_TOKEN], made=made)
         SubmittedForm.delete().where(SubmittedForm.submitted_at < now() - KEPT_S).execute()
+
+
+def claim(form: Form, token: str) -> None:
+    """Remember that a form was submitted, before it does several things, each for itself.
+
+    :raises SubmittedError: if it was submitted before.
+    """
+    with immediate():
+        refuse_repeated(form, token)
+        remember(form, token, 0)

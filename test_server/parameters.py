@@ -14,6 +14,9 @@ Micros = NewType("Micros", int)
 
 MAX_DIGITS = 15
 
+_HALF = re.compile("[\ud800-\udfff]")
+"""Halves of characters, which JSON can write, and no database takes."""
+
 
 class BadInstruction(ValueError):
     """An instruction that cannot be followed; the text is for whoever wrote it."""
@@ -81,7 +84,7 @@ def _whole(value: Any) -> int:
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or _HALF.search(value):
         raise ValueError
     return value
 

@@ -18,6 +18,10 @@ from panel.orders.exchanges import Exchange
 
 MOST_READ = 1_000_000
 """So many bytes of an answer are kept while it is looked through."""
+MOST_OF_ENTRY = 20_000
+MOST_TRIED = 20
+"""An entry of a list is looked for so many characters around its number, among so many beginnings:
+what has many would hold up the worker, and all who write to the database, for minutes."""
 MIN_SECRET = 4
 """A shorter key is no secret, and would be found in any word."""
 HIDDEN = "[key]"
@@ -84,14 +88,18 @@ class _Taken:
         return {found[1]: found.end() for found in _NUMBERED.finditer(self.answer)}
 
     def _in_list(self, number: str) -> str:
-        """`{"order": 123, ...}`, as it was written; "" where it is not found."""
-        place = self._places.get(number)
-        start = self.answer.rfind("{", 0, place) if place else -1
-        while place and start >= 0:
-            end = _end_of_value(self.answer, start)
-            if end and end >= place:
-                return self.answer[start:end]
-            start = self.answer.rfind("{", 0, start)
+        """`{"order": 123, ...}`, as it was written; "" where it is not found soon."""
+        place = self._places.get(number, 0)
+        first = max(place - MOST_OF_ENTRY, 0)
+        near = self.answer[first : place + MOST_OF_ENTRY]
+        start = place - first
+        for _ in range(MOST_TRIED):
+            start = near.rfind("{", 0, start)
+            if start < 0:
+                break
+            end = _end_of_value(near, start)
+            if end and end >= place - first:
+                return near[start:end]
         return ""
 
 

@@ -152,6 +152,8 @@ WRONG = {
     '{"do": "fund", "amount": "0"}': "an amount of zero changes nothing",
     '{"do": "fund", "amount": "5", "account": "nobody"}': "there is no user nobody",
     '{"do": "fund", "amount": "5", "account": 7}': "'account' is 7, and must be a text",
+    '{"do": "fund", "amount": "5", "account": "\\ud800"}':
+        "'account' is \"\ud800\", and must be a text",
     '{"do": "suspend", "account": "nobody"}': "there is no user nobody",
     '{"do": "order", "order": 99, "status": "Completed"}':
         f"there is no order 99: {FIRST}",

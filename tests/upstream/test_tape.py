@@ -126,6 +126,24 @@ def test_a_long_answer_takes_no_time_to_clean() -> None:
     assert without_secrets(long, KEY) == long
 
 
+def test_only_so_many_beginnings_of_an_entry_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+    end_of_value = tape._end_of_value
+
+    def counted(text: str, at: int) -> int | None:
+        tried.append(len(text))
+        return end_of_value(text, at)
+
+    monkeypatch.setattr(tape, "_end_of_value", counted)
+    junk = '{"x": [' * 500 + "1" + "]}" * 500
+    entry = f'{{"junk": [{", ".join([junk] * 20)}], "order": 17, "status": "Completed"}}'
+    about = taped({"action": "status", "orders": "17,18"}, f"[{entry}]").about("17")
+    assert about is not None
+    assert about.answer == f"[{entry}]"
+    assert len(tried) <= tape.MOST_TRIED
+    assert max(tried) <= 2 * tape.MOST_OF_ENTRY
+
+
 def test_what_is_odd_about_an_answer_never_stops_the_worker(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -178,7 +178,8 @@ def perform(
 
 def form_token() -> str:
     """The token of the form that was sent, by which it is known if it is sent again."""
-    return request.form.get("form_token", "")[:MAX_TOKEN]
+    token = request.form.get("form_token", "")[:MAX_TOKEN]
+    return token if token.isprintable() else ""  # "" is no token: the panel made none such
 
 
 def _new_form_token() -> str:
@@ -213,8 +214,13 @@ def back_to(endpoint: str, **values: Any) -> Any:
 
 def inside(path: str) -> str:
     """The path if it belongs to the dashboard, otherwise '': no redirect leads elsewhere."""
-    parts = urlsplit(path) if path.isprintable() else None
-    if parts is None or parts.scheme or parts.netloc or path.startswith("//"):
+    if not path.isprintable() or path.startswith("//"):
+        return ""
+    try:
+        parts = urlsplit(path)
+    except ValueError:  # an address of another place, with a broken bracket
+        return ""
+    if parts.scheme or parts.netloc:
         return ""
     place = unquote(parts.path)  # a browser takes %2e for a dot
     if "\\" in path + place or not place.isprintable() or {".", ".."} & set(place.split("/")):

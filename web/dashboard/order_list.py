@@ -11,7 +11,7 @@ from flask import Response, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from database.clock import now
-from panel import accounts, order_lists, paging
+from panel import accounts, order_lists, paging, submitted
 from panel.errors import OperatorError
 from panel.money import format_exact
 from panel.order_lists import OrderFilter
@@ -19,8 +19,19 @@ from panel.orders import forecast, state
 from panel.paging import Page
 from panel.queries import provider_names
 from panel.reports import DAY_S, escape_formula
+from panel.submitted import Form, SubmittedError
 from web.dashboard import bulk
-from web.dashboard.common import back_to, bp, chosen_numbers, inside, number, perform, tell, when
+from web.dashboard.common import (
+    back_to,
+    bp,
+    chosen_numbers,
+    form_token,
+    inside,
+    number,
+    perform,
+    tell,
+    when,
+)
 from web.dashboard.order_acts import ACTS
 
 SIZES = (50, 100, 200)
@@ -211,6 +222,11 @@ def order_act() -> Any:
             "dashboard/orders_ask.html", question=question, back=back, wrong=wrong, typed=typed
         )
         return page, 422 if wrong else 200
+    try:
+        submitted.claim(Form.BULK, form_token())
+    except SubmittedError as error:
+        tell(f"{str(error).capitalize()}.", "warning")
+        return back_to("admin.order_list")
     return render_template("dashboard/orders_done.html", result=bulk.do(question), back=back)
 
 

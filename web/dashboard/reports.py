@@ -61,6 +61,11 @@ def _day(moment: int) -> date:
     return datetime.fromtimestamp(moment, UTC).date()
 
 
+def _days_before(day: date, count: int) -> date:
+    """A day so many days earlier, or the first day that there is."""
+    return date.fromordinal(max(day.toordinal() - count, 1))
+
+
 def _preset(name: str) -> Range:
     today = _day(now())
     if name == "month":
@@ -81,7 +86,7 @@ def _range() -> Range:
         name = request.args.get("range", DEFAULT)
         return _preset(name if name in PRESETS else DEFAULT)
     last = _day(now()) if until is None else _day(until - DAY_S)
-    first = last - timedelta(days=29) if since is None else _day(since)
+    first = _days_before(last, 29) if since is None else _day(since)
     if first > last:
         raise OperatorError("the range ends before it begins")
     return Range(first, last, "")

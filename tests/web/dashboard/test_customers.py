@@ -107,8 +107,19 @@ def test_an_act_on_a_customer_is_the_commands_act(
         ("discount", {"percent": "101"}, "from 0 to 100"),
         ("dialect", {"dialect": "klingon"}, "Not a valid choice"),
         ("rate", {"service": "99", "rate": "1"}, "no service 99"),
+        ("rate", {"service": "9" * 19, "rate": "1"}, f"no service {'9' * 19}"),
+        ("rate", {"service": "-1" + "0" * 30, "rate": "1"}, "no service -1000"),
     ],
-    ids=["overdrawn", "no number", "nothing", "too much", "no dialect", "no such service"],
+    ids=[
+        "overdrawn",
+        "no number",
+        "nothing",
+        "too much",
+        "no dialect",
+        "no such service",
+        "a number that is too large",
+        "one below zero",
+    ],
 )
 def test_what_cannot_be_done_with_a_customer_is_told(
     path: str, fields: dict[str, str], why: str, olga: Operator

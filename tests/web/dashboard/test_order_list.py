@@ -378,6 +378,27 @@ def test_a_confirmation_sent_twice_does_nothing_twice(
     assert list(ledger.check()) == []
 
 
+def test_a_reloaded_confirmation_sends_no_order_again(
+    olga: Operator, cast: SimpleNamespace
+) -> None:
+    number = place(cast, "alice")
+    Order.update(dispatch_state="review").execute()
+    asked = ask(olga, "resend", [number])
+    found = re.search(r'name="form_token" value="([0-9a-f]+)"', asked)
+    assert found is not None
+    assert "done with 1 of 1" in ask(
+        olga, "resend", [number], confirmed="bulk", form_token=found[1]
+    )
+    Order.update(dispatch_state="review").execute()  # it is in doubt once more
+    again = olga.post(
+        "/admin/orders/act", act="resend", order=[number], confirmed="bulk", form_token=found[1]
+    )
+    assert again.headers["Location"] == "/admin/orders"
+    assert "This was done already with each of the orders" in olga.text("/admin/orders")
+    assert lookup.get(number).dispatch_state == "review"
+    assert f'value="{found[1]}"' not in ask(olga, "resend", [number])
+
+
 @pytest.mark.parametrize("act", list(ACTS))
 def test_an_act_that_no_selected_order_allows_is_explained_and_not_offered(
     act: str, olga: Operator, order_id: int

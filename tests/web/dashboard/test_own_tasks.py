@@ -127,6 +127,15 @@ def test_the_doctors_findings_are_a_page(olga: Operator) -> None:
     assert line[2].startswith("done: wrong: ")
 
 
+def test_the_doctor_asks_the_providers(olga: Operator) -> None:
+    for name in ("up", "other"):
+        registry.add(name, registry.SANDBOX_URL, "", 60)
+    page = olga.post("/admin/panel/doctor").text
+    for name in ("up", "other"):
+        assert f'<th scope="row">provider {name}</th>' in page
+    assert "unlimited" in page
+
+
 def test_a_test_message_without_an_address_is_refused(olga: Operator) -> None:
     olga.post("/admin/panel/notify-test")
     assert "PANEL_NOTIFY is empty: nobody is told anything" in said(olga.text("/admin/panel"))[0]

@@ -124,6 +124,13 @@ def test_a_range_is_a_preset_or_two_days(
     assert f'name="to" type="date" value="{last}"' in page
 
 
+@pytest.mark.parametrize("last", ["0001-01-01", "0001-01-29"])
+def test_a_range_of_the_first_days_that_there_are_is_one(last: str, olga: Operator) -> None:
+    page = olga.text(f"/admin/reports?to={last}")
+    assert 'name="from" type="date" value="0001-01-01"' in page
+    assert csv_rows(olga.client.get(f"/admin/reports.csv?to={last}").text) == []
+
+
 @pytest.mark.parametrize(
     ("query", "why"),
     [

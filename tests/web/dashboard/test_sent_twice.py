@@ -129,6 +129,13 @@ def test_a_second_deposit_shows_the_entry_of_the_first(olga: Operator) -> None:
     ]
 
 
+@pytest.mark.parametrize("token", ["", "\0", "a\0b", "\0" * 80, "\u202e", "x" * 500])
+def test_a_token_that_the_panel_did_not_make_breaks_nothing(token: str, olga: Operator) -> None:
+    olga.post("/admin/customers/alice/fund", amount="25", form_token=token)
+    assert said(olga.text("/admin/customers/alice")) == ["25.00 USD deposited."]
+    assert lines()[-1][2] == "done"
+
+
 def test_a_key_is_replaced_once_so_that_the_one_that_is_shown_works(olga: Operator) -> None:
     token = token_of(olga, "/admin/customers/alice/rotate-key", "/admin/customers/alice")
     first = olga.post("/admin/customers/alice/rotate-key", form_token=token)

@@ -41,6 +41,8 @@ def test_signing_in_leads_back_to_the_page_that_was_asked_for(
     [
         "https://evil.example/admin",
         "//evil.example/admin",
+        "//[",
+        "http://[",
         "/\\evil.example",
         "/api/v2",
         "/admin/../api/v2",
