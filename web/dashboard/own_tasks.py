@@ -11,8 +11,9 @@ from panel.alerts import record
 from panel.doctor import Mark
 from panel.operations import own_tasks
 from panel.tasks import Task
+from upstream import ask
 from web.dashboard.attention import alert_lines
-from web.dashboard.common import ask_account, back_to, bp, perform, tell
+from web.dashboard.common import back_to, bp, perform, tell
 
 TITLES = {
     Task.BACKUP: "Backup",
@@ -65,7 +66,9 @@ def _want(task: Task) -> Any:
 @bp.post("/panel/doctor")
 def panel_doctor() -> Any:
     """Look at every part of the panel, and show what is found."""
-    done = perform(own_tasks.examine, current_settings(), ask_account)
+    settings = current_settings()
+    # The providers are asked by threads of their own, which know nothing of this request.
+    done = perform(own_tasks.examine, settings, lambda row: ask.ask_account(row, settings))
     if not done.done:
         return back_to("admin.panel_page")
     order = [Mark.WRONG, Mark.WARN, Mark.OK]
