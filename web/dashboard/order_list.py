@@ -93,17 +93,22 @@ def order_list() -> str:
 def _filter(args: Args) -> OrderFilter:
     """The filter of a page's address.
 
-    :raises OperatorError: for a customer that is not there, or what is no day.
+    :raises OperatorError: for what narrows nothing, such as a customer that is not there or a
+        service that is no number: the list would be of all orders, and so would an act on it.
     """
     customer = args.get("customer", "").strip()
     status = args.get("status", "")
-    until = _day(args, "to")
+    if status and status not in state.FOLLOWS:
+        raise OperatorError(f"there is no status {status!r}")
+    since, until = _day(args, "from"), _day(args, "to")
+    if since is not None and until is not None and since > until:
+        raise OperatorError("the first day is after the last one")
     return OrderFilter(
-        status=status if status in state.FOLLOWS else "",
+        status=status,
         account_id=accounts.get(customer).id if customer else None,
         service_id=_number(args, "service"),
         provider_id=_number(args, "provider"),
-        since=_day(args, "from"),
+        since=since,
         until=None if until is None else until + DAY_S,
         text=args.get("q", "").strip()[:2048],
         only=tuple(name for name in ONLY if name in args.getlist("only")),
@@ -111,8 +116,16 @@ def _filter(args: Args) -> OrderFilter:
 
 
 def _number(args: Args, name: str) -> int | None:
-    text = args.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+    """A number of the query.
+
+    :raises OperatorError: for another text.
+    """
+    text = args.get(name, "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise OperatorError(f"{text!r} is not the number of a {name}")
+    return int(text)
 
 
 def _day(args: Args, name: str) -> int | None:

@@ -271,6 +271,7 @@ def test_an_export_has_what_the_filter_finds(olga: Operator, cast: SimpleNamespa
     assert [row["order"] for row in exported(olga, "?q=me/ali&status=Canceled")] == ["3"]
     assert exported(olga, "?q=nowhere") == []
     assert olga.client.get("/admin/orders.csv?customer=nobody").status_code == 404
+    assert olga.client.get("/admin/orders.csv?service=Followers").status_code == 404
 
 
 def test_an_export_is_named_after_the_day(clock: Clock, olga: Operator, order_id: int) -> None:
@@ -397,6 +398,26 @@ def test_a_reloaded_confirmation_sends_no_order_again(
     assert "This was done already with each of the orders" in olga.text("/admin/orders")
     assert lookup.get(number).dispatch_state == "review"
     assert f'value="{found[1]}"' not in ask(olga, "resend", [number])
+
+
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ("service=Followers", "is not the number of a service"),
+        ("provider=up", "is not the number of a provider"),
+        ("status=Nonsense", "there is no status"),
+        ("from=2026-02-02&to=2026-02-01", "the first day is after the last one"),
+    ],
+)
+def test_a_filter_that_means_nothing_finds_no_orders_to_act_on(
+    query: str, why: str, olga: Operator, order_id: int
+) -> None:
+    page = olga.text(f"/admin/orders?{query}")
+    assert why in " ".join(said(page))
+    assert shown(page) == []
+    answer = olga.post("/admin/orders/act", act="cancel", all="1", filter=query)
+    assert answer.status_code == 404
+    assert Order.get_by_id(order_id).status == "Pending"
 
 
 @pytest.mark.parametrize("act", list(ACTS))

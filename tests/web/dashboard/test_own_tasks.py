@@ -118,6 +118,13 @@ def test_a_wanted_check_of_the_ledger_is_done_at_once(olga: Operator, panel_file
     assert not ledger_check.run_if_due(panel_file)
 
 
+def test_the_doctor_asks_the_providers(olga: Operator) -> None:
+    registry.add("try", registry.SANDBOX_URL, "", 600)
+    answer = olga.post("/admin/panel/doctor")
+    assert answer.status_code == 200
+    assert "provider try" in answer.text
+
+
 def test_the_doctors_findings_are_a_page(olga: Operator) -> None:
     page = olga.post("/admin/panel/doctor").text
     assert re.search(r'<th scope="row">disk</th>', page)
