@@ -23,12 +23,18 @@
     return `<${element.tagName.toLowerCase()}${marks}> “${text.slice(0, 40)}”`;
   };
 
+  const scrolls = (element) => {
+    for (let each = element.parentElement; each; each = each.parentElement)
+      if (["auto", "scroll", "hidden"].includes(getComputedStyle(each).overflowX)) return true;
+    return false;
+  };
+
   // The width
   const root = document.documentElement;
   if (root.scrollWidth > root.clientWidth) {
     faults.push(`the page is ${root.scrollWidth} wide on ${root.clientWidth}`);
     const outside = [...document.body.querySelectorAll("*")].filter((element) =>
-      element.getBoundingClientRect().right > root.clientWidth + 1 && !isClipped(element));
+      element.getBoundingClientRect().right > root.clientWidth + 1 && !isClipped(element) && !scrolls(element));
     const widest = outside.filter((element) => !outside.some((other) => element !== other && element.contains(other)))
       .sort((one, other) => other.getBoundingClientRect().width - one.getBoundingClientRect().width);
     for (const element of widest.slice(0, 4)) faults.push(`  reaches out: ${called(element)}`);
