@@ -99,6 +99,8 @@ class RequestPage(NamedTuple):
 
 # Written as the indexes cancels_by_status, refills_open and refills_by_hand have them.
 _CANCEL_OPEN = Cancel.status == literal("pending")
+_OF_A_CUSTOMER = Order.part.is_null()
+"""Not the panel's own, which passes the request for a drip-feed on to the run that goes on."""
 _REFILL_OPEN = SQL(f"+status IN ({', '.join(repr(status) for status in OPEN_REFILLS)})")
 _NOT_AT_PROVIDER = SQL("(provider_refill IS NULL OR warning <> '' OR restored = 1)")
 
@@ -118,7 +120,8 @@ def waiting_count() -> int:
     It is asked on every page: cheap however many orders and requests there are.
     """
     most = MOST_COUNTED + 1
-    found = Cancel.select(SQL("1")).where(_CANCEL_OPEN).limit(most).count()
+    cancels = Cancel.select(SQL("1")).join(Order).where(_CANCEL_OPEN, _OF_A_CUSTOMER)
+    found = cancels.limit(most).count()
     if found < most:
         found += _waiting_refills(_by_hand().limit(SCAN)).limit(most - found).count()
     return found
@@ -219,6 +222,8 @@ def _keys(of: Kind, which: Which, start: Cursor, newest_first: bool, limit: int)
     if of is Kind.REFILL and which is Which.WAITING:
         return _waiting_keys(window, limit)
     query: Any = table.select(table.id, table.created_at)
+    if of is Kind.CANCEL:
+        query = query.join(Order).where(_OF_A_CUSTOMER)
     if which is not Which.ALL:
         query = query.where(_CANCEL_OPEN if of is Kind.CANCEL else _REFILL_OPEN)
     return Keys(rows(window(query).limit(limit + 1).tuples()), None)

@@ -326,6 +326,16 @@ def test_a_drip_feed_lists_its_runs_ten_at_a_time(
     assert f'Run 3 of the drip-feed <a href="/admin/orders/{whole}">order {whole}</a>' in part
 
 
+def test_the_whole_of_a_drip_feed_costs_what_its_runs_cost(odd: Any, olga: Operator) -> None:
+    whole = odd({"runs": 2, "interval": 60, "dispatch_state": "parts"})
+    for part in (1, 2):
+        odd({"parent": whole, "part": part, "charge_micros": 0, "cost_micros": 100_000})
+    page = olga.text(f"/admin/orders/{whole}")
+    assert "<dt>Charge</dt><dd>0.333333 USD</dd>" in page
+    assert "<dt>Cost</dt><dd>0.20 USD</dd>" in page
+    assert "<dt>Profit</dt><dd>0.133333 USD</dd>" in page
+
+
 def test_posts_of_a_subscription_have_their_charges(odd: Any, olga: Operator) -> None:
     whole = odd({
         "quantity": 0, "remains": 0, "status": "Active", "dispatch_state": "sent",

@@ -51,6 +51,19 @@ def badge(page: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", link.partition(">")[2])).strip()
 
 
+def test_the_panels_own_request_for_a_run_is_not_listed(
+    olga: Operator, cast: SimpleNamespace
+) -> None:
+    request = asked(cast.followers)
+    whole = Cancel.get_by_id(request).order_id
+    run = new_order(cast.followers)
+    Order.update(parent=whole, part=1).where(Order.id == run).execute()
+    Cancel.create(order=run, status="pending")
+    page = olga.text("/admin/requests")
+    assert listed(page) == [f"cancel-{request}"]
+    assert badge(page) == "Requests , 1 waits for you"
+
+
 def test_each_page_counts_what_waits_in_a_sentence(
     olga: Operator, cast: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
