@@ -37,6 +37,13 @@
       element.getBoundingClientRect().right > root.clientWidth + 1 && !isClipped(element) && !scrolls(element));
     const widest = outside.filter((element) => !outside.some((other) => element !== other && element.contains(other)))
       .sort((one, other) => other.getBoundingClientRect().width - one.getBoundingClientRect().width);
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      const text = texts.currentNode, range = document.createRange();
+      range.selectNodeContents(text);
+      if (range.getBoundingClientRect().right > root.clientWidth + 1 && !isClipped(text.parentElement) && !scrolls(text))
+        widest.unshift(text.parentElement);
+    }
     for (const element of widest.slice(0, 4)) faults.push(`  reaches out: ${called(element)}`);
   }
 
