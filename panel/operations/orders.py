@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from panel import money, queries
+from panel import money, queries, submitted
 from panel.errors import OperatorError
 from panel.operations.audit import Actor, audited
 from panel.orders import dispatch, dripfeed, lookup, subscriptions, transition
 from panel.providers import registry
+from panel.submitted import Form
 
 
 class Done(NamedTuple):
@@ -66,6 +67,16 @@ def each(order_ids: Iterable[int], act: Callable[[int], str]) -> Iterator[Done]:
             yield Done(order_id, act(order_id))
         except OperatorError as error:
             yield Done(order_id, str(error), refused=True)
+
+
+def begin_bulk(token: str) -> None:
+    """Take the token of a form that acts on many orders, so that it is done once.
+
+    The acts are audited each for itself.
+
+    :raises SubmittedError: if the form was sent already.
+    """
+    submitted.claim(Form.BULK, token)
 
 
 def refund(actor: Actor, order_id: int) -> None:

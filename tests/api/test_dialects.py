@@ -453,7 +453,7 @@ def test_the_operator_sets_a_customers_dialect(
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (["alice", "klingon"], "'klingon' is not one of 'sns', 'perfectpanel', 'default'"),
+        (["alice", "klingon"], "there is no 'klingon', only: sns, perfectpanel, default"),
         (["nobody", "sns"], "there is no user nobody"),
     ],
 )

@@ -11,15 +11,16 @@ from flask import Response, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from database.clock import now
-from panel import accounts, order_lists, paging, submitted
+from panel import accounts, order_lists, paging
 from panel.errors import OperatorError
 from panel.money import format_exact
+from panel.operations import orders as operations
 from panel.order_lists import OrderFilter
 from panel.orders import forecast, state
 from panel.paging import Page
 from panel.queries import provider_names
 from panel.reports import DAY_S, escape_formula
-from panel.submitted import Form, SubmittedError
+from panel.submitted import SubmittedError
 from web.dashboard import bulk
 from web.dashboard.common import (
     back_to,
@@ -236,7 +237,7 @@ def order_act() -> Any:
         )
         return page, 422 if wrong else 200
     try:
-        submitted.claim(Form.BULK, form_token())
+        operations.begin_bulk(form_token())
     except SubmittedError as error:
         tell(f"{str(error).capitalize()}.", "warning")
         return back_to("admin.order_list")

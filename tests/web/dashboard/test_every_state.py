@@ -25,7 +25,7 @@ pytestmark = pytest.mark.browser  # it serves the browser's tests, and takes as 
 
 @pytest.fixture(scope="module")
 def own_file(tmp_path_factory: pytest.TempPathFactory, every_state_file: Path) -> Path:
-    """A copy: a database that an app has opened is known by it, and its copies are restored ones."""
+    """A copy: an app knows the database that it opened, and takes its copies for restored."""
     path = tmp_path_factory.mktemp("own") / "panel.db"
     shutil.copy(every_state_file, path)
     return path
