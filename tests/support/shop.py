@@ -73,6 +73,19 @@ def until(true: Callable[[], Any]) -> None:
         time.sleep(0.01)
 
 
+def follow_until(placed: list[int], true: Callable[[], Any]) -> None:
+    """Have orders sent and asked for now, again and again, until something is true.
+
+    Beside a lane once is not enough: what it was asking just then puts an order off again.
+    """
+
+    def asked_again() -> Any:
+        come_due(placed)
+        return true()
+
+    until(asked_again)
+
+
 def resumed(shop: SimpleNamespace) -> bool:
     """Let a lane go on that a redirect stopped, as a person does."""
     registry.resume(shop.row.name)

@@ -23,6 +23,7 @@ from support.shop import (
     SOME,
     OpenLane,
     come_due,
+    follow_until,
     forwards,
     last_event,
     none_waits,
@@ -227,11 +228,7 @@ def test_a_lane_outlives_what_goes_wrong_with_everything_but_orders(
     for order in faulty.orders.values():
         order |= {"status": "Completed", "remains": 0}
 
-    def all_are_completed() -> bool:
-        come_due([n for n in first if lookup.get(n).status != "Completed"])
-        return {lookup.get(order_id).status for order_id in first} == {"Completed"}
-
-    until(all_are_completed)
+    follow_until(first, lambda: {lookup.get(n).status for n in first} == {"Completed"})
     more = place(shop, 5)
     until(lambda: none_waits(more))
     assert forwards(more) == ["sent"] * 5
@@ -322,10 +319,8 @@ def test_a_lane_follows_an_order_to_its_end(
         (canceled, {"status": "Cancelled", "remains": 100, "charge": "0"}),
     ):
         faulty.orders[there[lookup.get(order_id).link]] |= changes
-    come_due(placed)
-    until(lambda: lookup.get(canceled).status == "Canceled")
-    until(lambda: lookup.get(partial).status == "Partial")
-    until(lambda: lookup.get(done).status == "Completed")
+    ended = ["Completed", "Partial", "Canceled"]
+    follow_until(placed, lambda: [lookup.get(order_id).status for order_id in placed] == ended)
     charges = [lookup.get(n).charge_micros - lookup.get(n).refunded_micros for n in placed]
     assert charges == [100_000, 75_000, 0]
     assert lookup.get(partial).cost_micros == 248

@@ -14,6 +14,7 @@ from support.orders import account_id
 from support.shop import (
     OpenLane,
     come_due,
+    follow_until,
     forwards,
     none_waits,
     open_shop,
@@ -331,8 +332,7 @@ def test_a_kind_of_request_that_fails_holds_up_no_other(
         until(partial(faulty.sent, other))
     if action != "status":
         complete(faulty)
-        Order.update(poll_at=0).where(Order.id.in_(placed)).execute()
-        until(lambda: statuses([stays]) == ["Completed"])
+        follow_until(placed, lambda: statuses([stays]) == ["Completed"])
     if action != "refill_status":
         until(lambda: Refill.get_by_id(running.id).status == "completed")
     if action not in ("cancel", "status"):
@@ -475,14 +475,12 @@ def test_one_odd_order_holds_up_no_others(
     until(lambda: none_waits(more))
     complete(faulty)
     before = len(faulty.sent("status"))
-    Order.update(poll_at=0).where(Order.id.in_([placed[4], *more])).execute()
-    until(lambda: statuses(more) == ["Completed"] * 4)
+    follow_until([placed[4], *more], lambda: statuses(more) == ["Completed"] * 4)
     lists = [sent["orders"] for sent in faulty.sent("status")[before:] if "orders" in sent]
     assert all("5" not in listed.split(",") or listed == "5" for listed in lists)
     # And it is well as soon as the provider says so.
     del faulty.spoils["5"]
-    come_due(placed)
-    until(lambda: statuses([placed[4]]) == ["Completed"])
+    follow_until(placed, lambda: statuses([placed[4]]) == ["Completed"])
 
 
 def test_an_order_that_is_refused_for_now_pauses_nothing(
@@ -496,8 +494,7 @@ def test_an_order_that_is_refused_for_now_pauses_nothing(
     until(lambda: statuses(rest) == ["Completed"] * 4)
     until(lambda: lookup.get(placed[1]).warning)
     del faulty.spoils["2"]
-    come_due(placed)
-    until(lambda: statuses([placed[1]]) == ["Completed"])
+    follow_until(placed, lambda: statuses([placed[1]]) == ["Completed"])
 
 
 @pytest.mark.parametrize("form", ["alone", "list"])
@@ -739,8 +736,10 @@ def test_the_orders_inside_a_subscription_are_asked_for_and_charged_once_each(
         faulty.orders[number] = {"status": "Pending", "remains": quantity, "quantity": quantity}
     open_lane(shop)
     until(lambda: len(lookup.parts_of(order_id)) == 2)
-    come_due([order_id])
-    until(lambda: len([sent for sent in faulty.sent("status") if "1" in str(sent)]) > 2)
+    follow_until(
+        [order_id],
+        lambda: len([sent for sent in faulty.sent("status") if "1" in str(sent)]) > 2,
+    )
     posts = lookup.parts_of(order_id)
     assert [(post.provider_order, post.quantity) for post in posts] == [("901", 50), ("902", 100)]
     assert [post.charge_micros for post in posts] == [50_000, 100_000]
