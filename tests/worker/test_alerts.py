@@ -83,6 +83,7 @@ def test_what_begins_lasts_and_ends_is_told_once_each_to_every_address(
     assert len(receiver.of(good)) == 2
 
     # Told again daily.
+    wait_until(lambda: server.rows("SELECT count(*) FROM alert_tellings") == [(6,)], server)
     with at_the_desk(server):
         AlertTelling.update(told_at=AlertTelling.told_at - 86400).execute()
     third = receiver.await_messages(good, 3)

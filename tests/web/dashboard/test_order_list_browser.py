@@ -88,7 +88,8 @@ def numbers(page: Page) -> list[int]:
 
 def search(page: Page, text: str) -> None:
     page.get_by_label("Order number, provider's number, or a part of the link").fill(text)
-    page.get_by_role("button", name="Search").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Search").click()
 
 
 def test_an_order_is_found_by_a_part_of_its_link_which_is_copied_and_opened(
