@@ -208,6 +208,17 @@ def test_the_pages_of_one_time_passwords_are_fit_too(browser: Browser, served_em
         assert_fit(page, "sign-in-code")
 
 
+def test_where_everything_is_wrong_the_charts_still_begin_within_two_screens_of_a_phone(
+    page: Page,
+) -> None:
+    page.goto("/admin")
+    page.set_viewport_size(LARGE_PHONE)
+    chart = page.locator(".chart").first.bounding_box()
+    page.set_viewport_size(DESK)
+    assert chart is not None
+    assert chart["y"] < 2 * LARGE_PHONE["height"]
+
+
 def test_what_is_not_there_has_a_page(browser: Browser, served: str) -> None:
     with flawless_page(browser, served, may_be_said=_says_not_found) as page:
         sign_in(page)
