@@ -16,6 +16,9 @@ HOUR_S = 3600
 DAY_S = 24 * HOUR_S
 _SUMS = ("orders", "revenue", "refunds", "cost")
 
+FORMULA_BEGINS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What makes a spreadsheet take a text for a formula; the last four are the full-width forms."""
+
 
 class Range(NamedTuple):
     """A period to report on, and the steps of its charts, both in hours."""
@@ -228,4 +231,5 @@ def totals(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
 
 def escape_formula(text: str) -> str:
     """A text for a CSV file, changed so that no spreadsheet runs it as a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    is_formula = text.lstrip().startswith(FORMULA_BEGINS) or text.startswith(("\t", "\r", "\n"))
+    return f"'{text}" if is_formula else text

@@ -130,3 +130,15 @@ def test_the_sums_by_the_hour_are_the_reports_sums(cast: SimpleNamespace) -> Non
     hours = reports.sums(reports.RANGES["today"])
     assert sum(row["orders"] for row in hours) == 6
     assert sum(row["profit"] for row in hours) == expected["profit"]
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@name", "\t1", "\r1", "\n1", " =1+1", "\n=1+1", "\uff1d1+1"]
+)
+def test_a_text_that_a_spreadsheet_would_run_is_quoted(text: str) -> None:
+    assert reports.escape_formula(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["", " ", "alice", "https://a.example/?a=1", "1-1", "a\n=1"])
+def test_any_other_text_is_exported_as_it_is(text: str) -> None:
+    assert reports.escape_formula(text) == text
