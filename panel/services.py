@@ -189,7 +189,7 @@ def _check(values: dict[str, Any]) -> None:
         )
     if not 1 <= values["min"] <= values["max"] <= MAX_QUANTITY:
         at_fault = "max" if values["min"] >= 1 else "min"
-        raise OperatorError(f"min and max must be 1 <= min <= max <= {MAX_QUANTITY}", at_fault)
+        raise OperatorError(f"min must be 1 or more, and max from min to {MAX_QUANTITY}", at_fault)
     if not 0 <= values.get("sort_order", 0) <= MAX_SORT_ORDER:
         raise OperatorError(f"the position must be from 0 to {MAX_SORT_ORDER}", "sort_order")
 

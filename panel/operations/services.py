@@ -61,11 +61,13 @@ def add(
     :raises ProviderFailed: if a provider does not answer; then nothing is added.
     :raises OperatorError: naming the value that is not allowed.
     """
-    with audited(actor, f"service {values['name']}: {', '.join(['add', *map(str, bought_from)])}"):
+    act = f"service {values['name']}: {', '.join(['add', *map(str, bought_from)])}"
+    with audited(actor, act) as result:
         found = _listings(bought_from, ask)
         with immediate():
             number = services.insert(**values)
             _put_sources(number, bought_from, found)
+        result.text = f"it is service {number}"
         return number
 
 

@@ -183,7 +183,7 @@ def test_every_command_and_every_value_is_read_by_what_speaks_our_words(app: Fla
         ("user fund -5 alice", "AMOUNT: 'alice' is not an amount"),
         ("service markup -5 --id 1", "the markup cannot be negative"),
         ("service move -1", "ID: -1 is not from 1 to"),
-        ("service edit 1 --min -5", "1 <= min"),
+        ("service edit 1 --min -5", "min must be 1 or more"),
         ("order post 1 -5", "QUANTITY: -5 is not from 1 to 1000000000"),
         ("order set 1 --remains -5", "the remains must be from 0"),
         ("order show -1", "ID: -1 is not from 1 to"),

@@ -124,7 +124,7 @@ BOTH = [
     ("user dialect bob default", ("customers/bob/dialect", {"dialect": "default"}),
      ["customer bob: dialect default"]),
     ("service add --name New --category Social --rate 5 --min 1 --max 9",
-     ("services/add", ADDED), ["service New: add"]),
+     ("services/add", ADDED), ["service New: add > done: it is service 6"]),
     ("service edit 1 --rate 4.5 --min 20 --position 7 --no-refill",
      ("services/1", {**SERVICE, "rate_micros": "4.5", "min": "20", "sort_order": "7",
                      "refill": ""}),
@@ -137,7 +137,8 @@ BOTH = [
      "--source spare 2 --second-source sandbox 1",
      ("services/add", {**ADDED, "description": "Quick", "source": "spare", "source_theirs": "2",
                        "second": "sandbox", "second_theirs": "1"}),
-     ["service New: add, source spare, service 2, second source sandbox, service 1"]),
+     ["service New: add, source spare, service 2, second source sandbox, service 1"
+      " > done: it is service 6"]),
     ("service source 3 spare 2",
      ("services/3", {**PACK, "source": "spare", "source_theirs": "2"}),
      ["service 3: source spare, service 2"]),

@@ -84,8 +84,8 @@ CASES: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "is not sold at 0",
     ),
     "a minimum that is no number": ("services/1", {**SERVICE, "min": "few"}, "min", "Not a valid"),
-    "a maximum below": ("services/1", {**SERVICE, "max": "9"}, "max", "min <= max"),
-    "a minimum of 0": ("services/1", {**SERVICE, "min": "0"}, "min", "1 <= min"),
+    "a maximum below": ("services/1", {**SERVICE, "max": "9"}, "max", "max from min to"),
+    "a minimum of 0": ("services/1", {**SERVICE, "min": "0"}, "min", "min must be 1 or more"),
     "a position below 0": ("services/1", {**SERVICE, "sort_order": "-1"}, "sort_order", "from 0"),
     "a drip-feed of packages": (
         "services/1", {**SERVICE, "type": "Package"}, "dripfeed", "have no drip-feed",

@@ -60,7 +60,7 @@ def test_a_service_is_added(olga: Operator) -> None:
     number = int(answer.headers["Location"].rpartition("/")[2])
     service = services.get(number)
     assert (service.name, service.rate_micros, service.refill) == ("New", 5 * MICROS, True)
-    assert lines() == [("olga", "service New: add", "done")]
+    assert lines() == [("olga", "service New: add", f"done: it is service {number}")]
 
 
 def test_why_a_sync_disabled_a_service_is_shown_in_words(
