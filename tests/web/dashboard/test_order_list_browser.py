@@ -286,8 +286,10 @@ def test_the_list_and_its_acts_fit_a_phone(page: Page, scheme: str) -> None:
     expect(page.locator(".chosen")).to_be_in_viewport()
     choose(page, "cancel")
     page.get_by_role("button", name="With selected").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(": 1 order?")
     fits(page, f"order-list-ask-{scheme}-phone")
     page.get_by_role("button", name="Cancel, refund what remains (1 order)").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("done with 1 of 1")
     fits(page, f"order-list-done-{scheme}-phone")
 
 

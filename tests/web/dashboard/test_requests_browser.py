@@ -249,7 +249,9 @@ def test_the_link_is_copied_and_hostile_content_does_nothing(
             wide = page.evaluate("document.documentElement.scrollWidth")
             assert wide <= size["width"], (path, wide)
     page.goto(f"/admin/orders/{shop.doubtful[0]}")
-    page.get_by_role("button", name="Copy the link").click()
+    copy = page.get_by_role("button", name="Copy the link")
+    copy.click()
+    expect(copy).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == HOSTILE
     link = page.get_by_role("link", name="https://evil.example/").first
     assert link.get_attribute("rel") == "noopener noreferrer"
@@ -272,6 +274,8 @@ def test_a_thousand_comments_are_folded_and_copied_whole(
     expect(page.get_by_role("region", name="Comments")).to_be_hidden()
     page.get_by_text("Comments: 1,000 lines").click()
     expect(page.get_by_role("region", name="Comments")).to_be_visible()
-    page.get_by_role("button", name="Copy comments").click()
+    copy = page.get_by_role("button", name="Copy comments")
+    copy.click()
+    expect(copy).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == comments
     keep_picture(page, "order-of-comments")
