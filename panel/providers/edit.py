@@ -74,7 +74,8 @@ def _check_unused(provider: Provider) -> None:
     there = "it has orders of ours" if has_orders else "services are bought there"
     raise OperatorError(
         f"the address is another host, and {there}: if it is the same panel, with the same orders "
-        f"and services, say so (flask provider edit {provider.name} --url ADDRESS --same-panel); "
+        "and services, say so by the box of the form, or with "
+        f"flask provider edit {provider.name} --url ADDRESS --same-panel; "
         "if it is another panel, add it as a provider of its own",
         "url",
     )
