@@ -13,6 +13,7 @@ from playwright.sync_api import (
     Page,
     Request,
     ViewportSize,
+    expect,
     sync_playwright,
 )
 
@@ -30,7 +31,7 @@ FLAGS = (
 PHONE: ViewportSize = {"width": 360, "height": 740}
 LARGE_PHONE: ViewportSize = {"width": 390, "height": 844}
 DESK: ViewportSize = {"width": 1280, "height": 900}
-TIMEOUT_MS = 15_000
+TIMEOUT_MS = 30_000
 
 
 @contextmanager
@@ -39,6 +40,7 @@ def chromium() -> Iterator[Browser]:
     path = shutil.which("chromium-browser") or required_program("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        expect.set_options(timeout=TIMEOUT_MS)
         yield browser
         browser.close()
 

@@ -16,7 +16,7 @@ from threading import Lock, Thread
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from support.apps import Server
+from support.apps import PATIENCE_S, Server
 
 NO_HEADERS: dict[str, str] = {}
 FORM = "Content-Type: application/x-www-form-urlencoded"
@@ -211,7 +211,7 @@ def running(command: list[str | Path], log: Path, proxy: Proxy, **environ: str) 
     with log.open("wb") as output:
         process = subprocess.Popen(command, stderr=output, env={**os.environ, **environ})
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while process.poll() is None:
             with suppress(OSError), proxy.connect():
                 break

@@ -17,9 +17,7 @@ import pytest
 from database.connection import close_database
 from database.migrate import open_database
 from panel import ledger
-from support.apps import Server, make_app
-
-PATIENCE_S = 120
+from support.apps import PATIENCE_S, Server, make_app
 
 
 @contextmanager
@@ -67,7 +65,7 @@ def assert_sound(*servers: Server) -> None:
 
 def workers(server: Server) -> list[int]:
     """The process ids of all workers of a server's first start, as soon as all have begun."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         pids = re.findall(r"Booting worker with pid: (\d+)", server.log.read_text())
         if len(pids) >= int(server.environ["WEB_CONCURRENCY"]):

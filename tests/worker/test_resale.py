@@ -20,10 +20,10 @@ from typing import Any, NamedTuple
 
 import pytest
 from support import clients
-from support.apps import Server
+from support.apps import PATIENCE_S, Server
 from support.clients import place_all
 from support.faulty import KEY, Call, Fault, FaultyProvider, honest
-from support.servers import PATIENCE_S, assert_sound, operate, wait_until
+from support.servers import assert_sound, operate, wait_until
 
 from database.driver import sqlite3
 
