@@ -122,7 +122,7 @@ WRONG = {
     "": f"the body is empty: {SUCH}",
     "   ": f"the body is empty: {SUCH}",
     "do=fund&amount=5": f"the body is no JSON (line 1, column 1): {SUCH}",
-    '{"do": "fund",\n}': f"the body is no JSON (line 2, column 1): {SUCH}",
+    '{"do": "fund"\n"amount"}': f"the body is no JSON (line 2, column 1): {SUCH}",
     "[" * 100_000: f"the body is no JSON: {SUCH}",
     b"\xff\xfe\xff": f"the body is no JSON: {SUCH}",
     "[]": f"the body is a list: {SUCH}",

@@ -267,7 +267,7 @@ def test_a_new_customer_finds_everything_as_at_the_beginning(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"min": 0}, "min and max must be"),
+        ({"min": 0}, "min must be 1 or more"),
         ({"colour": "red"}, "colour"),
         ({"service": 999, "min": 1}, "there is no service 999"),
     ],

@@ -166,6 +166,6 @@ def test_a_second_source_alone_is_none(up: SimpleNamespace) -> None:
 
 def test_a_value_that_cannot_be_leaves_the_source_as_it_was(up: SimpleNamespace) -> None:
     wanted = [SourceChange(1, "spare", "3")]
-    with pytest.raises(OperatorError, match="min and max"):
+    with pytest.raises(OperatorError, match="min must be 1"):
         operations.edit(OLGA, up.followers, {"min": 0}, wanted, ask)
     assert bought(up.followers) == [("up", "7", 1)]

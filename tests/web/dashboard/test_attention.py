@@ -42,7 +42,7 @@ def box(page: str) -> list[tuple[str, str]]:
     """The lines of what waits: the address of each line's page, and its text."""
     _, _, after = page.partition('<ul class="lines waiting">')
     inside, _, _ = after.partition("</ul>")
-    found = re.findall(r'<li><a href="([^"]+)">(.*?)</li>', inside, re.S)
+    found = re.findall(r'<li><span class="told"><a href="([^"]+)">(.*?)</li>', inside, re.S)
     return [(href, re.sub(r"<[^>]+>", "", text)) for href, text in found]
 
 
@@ -75,7 +75,7 @@ def alerts_of(page: str) -> list[tuple[str, str]]:
     """The alerts on a page: the address of each one's page, or "", and its text."""
     _, _, after = page.partition('<ul class="lines alerts">')
     inside, _, _ = after.partition("</ul>")
-    found = re.findall(r'<li>(?:<a href="([^"]+)">)?(.*?)</li>', inside, re.S)
+    found = re.findall(r'<li><span class="told">(?:<a href="([^"]+)">)?(.*?)</li>', inside, re.S)
     return [(href, " ".join(re.sub(r"<[^>]+>", "", text).split())) for href, text in found]
 
 
