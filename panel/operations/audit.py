@@ -3,11 +3,14 @@
 A line's kind is read from the beginning of its act, so that no operation can forget to name it.
 """
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import NamedTuple
+
+from peewee import PeeweeException
 
 from database.clock import now
 from database.transactions import immediate
@@ -21,6 +24,8 @@ SEARCHED = 500
 
 MAX_TEXT = 1000
 """The most characters of an act or an outcome that are kept."""
+
+log = logging.getLogger("panel")
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -90,7 +95,8 @@ def audited(actor: Actor, act: str, order_id: int | None = None) -> Iterator[Res
 
     The line is committed first, so nothing is done without a trace. The outcome is "done", with
     the result's text behind a colon where there is one, "refused: why" or, where a provider did
-    not answer, "failed: why"; after any other error the line keeps saying "begun". To be called
+    not answer, "failed: why"; after any other error the line keeps saying "begun", and also where
+    the outcome cannot be written: what was done is not told as failed for that. To be called
     outside a transaction.
 
     :param act: what is done to what, such as "order 17: refund"; never a secret.
@@ -154,8 +160,11 @@ def _refused_today(name: str, act: str) -> int:
 
 
 def _record_outcome(line_id: int, outcome: str) -> None:
-    with immediate():
-        AuditLine.update(outcome=outcome[:MAX_TEXT]).where(AuditLine.id == line_id).execute()
+    try:
+        with immediate():
+            AuditLine.update(outcome=outcome[:MAX_TEXT]).where(AuditLine.id == line_id).execute()
+    except (PeeweeException, OSError) as error:  # a full disk, or another program's lock
+        log.error("the outcome of audit line %s cannot be written: %s", line_id, error)
 
 
 def record(actor: Actor, act: str) -> None:

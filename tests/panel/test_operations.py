@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from collections.abc import Callable
+from contextlib import closing, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,9 @@ from support.dashboard import PASSWORD, Operator, place, put_in_review
 from support.databases import copy_open
 from support.faulty import KEY, Call, Fault, FaultyProvider, says
 
+from database import transactions
 from database.connection import close_database, database
+from database.driver import sqlite3
 from models import Order, Provider, Refill, Source
 from panel import accounts, operators, pricing, services
 from panel.errors import OperatorError, ProviderFailed
@@ -437,6 +440,27 @@ def test_the_line_is_on_disk_before_the_act_begins(app: Flask) -> None:
         raise ZeroDivisionError
     # Nobody knows what came of it, and the line does not pretend to.
     assert audit() == [("olga", "10.0.0.9", "a try", "begun")]
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_an_act_is_not_told_as_failed_because_its_outcome_cannot_be_written(
+    app: Flask,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    refused: bool,
+) -> None:
+    monkeypatch.setattr(transactions, "WAIT_S", 0.2)
+    told = pytest.raises(OperatorError, match="too late") if refused else nullcontext()
+    with (
+        closing(sqlite3.connect(database.database, isolation_level=None)) as other,
+        told,
+        audited(OLGA, "customer alice: deposit 5.00 USD"),
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        if refused:
+            raise OperatorError("too late")
+    assert audit()[-1][2:] == ("customer alice: deposit 5.00 USD", "begun")
+    assert "the outcome of audit line 1 cannot be written" in caplog.text
 
 
 def test_a_provider_that_does_not_answer_is_a_failure_and_no_refusal(app: Flask) -> None:

@@ -240,7 +240,7 @@ def assert_only_whole_requests_are_passed_on(proxy: Proxy, upstream: Upstream) -
     before = upstream.accepted
     with proxy.slow_clients() as clients:
         assert (upstream.accepted, upstream.arrivals) == (before, [])
-        clients[0].sendall(BODY[10:].encode())
-        assert clients[0].recv(12) == b"HTTP/1.1 200"
+        clients[-1].sendall(BODY[10:].encode())
+        assert clients[-1].recv(12) == b"HTTP/1.1 200"
     (arrival,) = upstream.arrivals
     assert arrival.text.endswith(f"\r\n\r\n{BODY}")
