@@ -30,6 +30,7 @@ FLAGS = (
 )
 PHONE: ViewportSize = {"width": 360, "height": 740}
 LARGE_PHONE: ViewportSize = {"width": 390, "height": 844}
+TABLET: ViewportSize = {"width": 1024, "height": 768}
 DESK: ViewportSize = {"width": 1280, "height": 900}
 TIMEOUT_MS = 30_000
 

@@ -17,7 +17,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from support.apps import Server
-from support.browser import DESK, LARGE_PHONE, PHONE, flawless_page, keep_picture
+from support.browser import DESK, LARGE_PHONE, PHONE, TABLET, flawless_page, keep_picture
 from support.dashboard import PASSWORD
 from support.every_state import VIEWER, Panel
 from support.pages import BEFORE_SIGN_IN, LOOKS, NO_PAGES, PAGES, SEEN_ON_THE_WAY, Look, endpoints
@@ -30,8 +30,10 @@ from panel import operators
 SECOND = "otto"
 """An operator who signs in with one-time passwords."""
 
-SCREENS = {"desk": DESK, "phone": LARGE_PHONE, "small": PHONE}
-THEMES: dict[str, Literal["light", "dark"]] = {"desk": "light", "phone": "dark", "small": "light"}
+SCREENS = {"desk": DESK, "tablet": TABLET, "phone": LARGE_PHONE, "small": PHONE}
+THEMES: dict[str, Literal["light", "dark"]] = {
+    "desk": "light", "tablet": "dark", "phone": "dark", "small": "light",
+}  # fmt: skip
 """Which colors are looked at where: they are the same on every screen."""
 
 look_at = pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
@@ -112,9 +114,9 @@ def assert_fit(page: Page, name: str) -> None:
     for screen, size in SCREENS.items():
         page.set_viewport_size(size)
         page.emulate_media(color_scheme=THEMES[screen], reduced_motion="reduce")
-        for fault in page.evaluate(script("page_checks"), screen != "desk"):
+        for fault in page.evaluate(script("page_checks"), screen not in ("desk", "tablet")):
             found.setdefault(fault, f"{screen}, {THEMES[screen]}: {fault}")
-        if screen != "small":
+        if screen in ("desk", "phone"):
             keep_pictures(page, f"{name}-{screen}")
     page.set_viewport_size(DESK)
     page.keyboard.press("Tab")
