@@ -135,6 +135,12 @@ def add(
         show_one(_row(services.get(number), sources.costs().get(number), []), True)
     else:
         click.echo(number)
+    _warn_of_loss(number)
+
+
+def _warn_of_loss(id: int) -> None:
+    if loss := sources.told_loss(id):
+        click.echo(loss, err=True)
 
 
 @group.command("list")
@@ -223,6 +229,7 @@ def source(
     )
     cost = format_exact(found.rate_micros)
     click.echo(f"Service {id} is bought from {provider}, service {their_service}, at {cost}.")
+    _warn_of_loss(id)
 
 
 def _bought_from(id: int) -> str:
@@ -281,6 +288,7 @@ def edit(id: int, **fields: Any) -> None:
     changes = {name: value for name, value in fields.items() if value is not None}
     operations.edit(COMMAND_LINE, id, changes)
     click.echo(f"Service {id} is changed.")
+    _warn_of_loss(id)
 
 
 @group.command("move")

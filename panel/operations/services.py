@@ -140,6 +140,9 @@ def _put_sources(
         except OperatorError as error:
             error.field = error.field or SourceChange(rank).field
             raise
+    if found and sources.are_the_same(service_id):
+        field = f"{SourceChange(max(found)).field}_theirs"
+        raise OperatorError("the first and the second source are the same", field)
 
 
 def _shown(changes: dict[str, Any]) -> str:

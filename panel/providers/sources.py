@@ -71,6 +71,15 @@ def find(service_id: int, source_rank: int) -> Source | None:
     return Source.get_or_none(Source.service == service_id, Source.source_rank == source_rank)
 
 
+def are_the_same(service_id: int) -> bool:
+    """Whether a service's second source is its first one once more."""
+    first, second = find(service_id, 1), find(service_id, 2)
+    if first is None or second is None:
+        return False
+    places = {(source.provider_id, source.provider_service) for source in (first, second)}
+    return len(places) == 1
+
+
 def remove(service_id: int, source_rank: int) -> None:
     """Buy a service there no longer; to be called inside immediate().
 
@@ -141,3 +150,12 @@ def losses(rates: dict[int, int]) -> dict[int, int]:
     return {
         service: known[service] for service, rate in rates.items() if rate < known.get(service, 0)
     }
+
+
+def told_loss(service_id: int) -> str:
+    """That a service is sold below its cost, in a sentence; "" where it is not."""
+    rate_micros, cost_micros = services.get(service_id).rate_micros, cost(service_id)
+    if rate_micros >= cost_micros:
+        return ""
+    rate, of_it = format_exact(rate_micros), format_exact(cost_micros)
+    return f"Service {service_id} is sold at {rate}, below its cost of {of_it}."

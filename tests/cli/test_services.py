@@ -53,6 +53,16 @@ def test_what_cannot_be_a_source_changes_nothing(
     assert sources.sources(1) == []
 
 
+def test_a_rate_below_the_cost_is_warned_of(flask: FlaskCommand, upstream: FaultyProvider) -> None:
+    add = ["--name", "Mine", "--category", "C", "--rate", "0.01", "--min", "1", "--max", "10"]
+    warned = flask("service", "add", *add, "--source", "upstream", "1")
+    assert (warned.exit_code, warned.stdout) == (0, "1\n")
+    assert warned.stderr.startswith("Service 1 is sold at 0.01, below its cost of ")
+    assert flask("service", "edit", "1", "--rate", "0.02").stderr.startswith("Service 1 is sold")
+    assert flask("service", "edit", "1", "--rate", "1000").stderr == ""
+    assert flask("service", "source", "1", "upstream", "1").stderr == ""
+
+
 def test_the_commands_move_and_mark_up_services(
     runner: FlaskCliRunner, cast: SimpleNamespace, in_review: int
 ) -> None:

@@ -73,6 +73,7 @@ def service_add() -> Any:
             return redirect(url_for("admin.service_page", service_id=added.repeated))
         if added.done:
             tell(f"Service {added.value} is added.", "done")
+            _warn_of_loss(added.value)
             return redirect(url_for("admin.service_page", service_id=added.value))
     return render_template(
         "dashboard/service_add.html", form=form, categories=service_queries.categories()
@@ -151,12 +152,19 @@ def service_edit(service_id: int) -> Any:
         }
         moved = _changed_sources(form, _data(service, sources.sources(service_id)))
         if not changes and not moved:
+            tell("Nothing was changed: the service is as the form has it.", "warning")
             return back_to("admin.service_page", service_id=service_id)
         said = f"Service {service_id} is changed."
         edit = (operations.edit, service_id, changes, moved, ask_catalogue)
         if perform(*edit, said=said, form=form).done:
+            _warn_of_loss(service_id)
             return back_to("admin.service_page", service_id=service_id)
     return show_again("admin.service_page", form, service_id=service_id)
+
+
+def _warn_of_loss(service_id: int) -> None:
+    if loss := sources.told_loss(service_id):
+        tell(loss, "warning")
 
 
 def _was_sent(form: forms.Service, name: str) -> bool:

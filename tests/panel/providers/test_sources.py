@@ -159,6 +159,26 @@ def test_a_source_that_cannot_be_names_its_field(
     assert services.get(up.followers).name == "Followers"
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "field"),
+    [
+        ([SourceChange(2, "spare", "3")], [SourceChange(1, "spare", "3")], "source_theirs"),
+        ([SourceChange(1, "spare", "3")], [SourceChange(2, "spare", "3")], "second_theirs"),
+        ([], [SourceChange(1, "spare", "3"), SourceChange(2, "spare", "3")], "second_theirs"),
+    ],
+)
+def test_one_place_is_not_both_sources(
+    up: SimpleNamespace, first: list[SourceChange], then: list[SourceChange], field: str
+) -> None:
+    if first:
+        operations.edit(OLGA, up.followers, {}, first, ask)
+    before = bought(up.followers)
+    with pytest.raises(OperatorError, match="the second source are the same") as refused:
+        operations.edit(OLGA, up.followers, {}, then, ask)
+    assert refused.value.field == field
+    assert bought(up.followers) == before
+
+
 def test_a_second_source_alone_is_none(up: SimpleNamespace) -> None:
     with pytest.raises(OperatorError, match="has no first source yet"):
         operations.edit(OLGA, up.views, {}, [SourceChange(2, "spare", "3")], ask)

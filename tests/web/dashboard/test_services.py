@@ -6,6 +6,7 @@ import pytest
 from support.apps import listed
 from support.dashboard import Operator, lines
 
+from models import Source
 from panel import accounts, pricing, service_queries, services
 from panel.money import MICROS
 from panel.providers import import_services, price_sync, registry
@@ -43,6 +44,19 @@ def test_a_form_that_changes_nothing_changes_nothing(
 ) -> None:
     olga.post(f"/admin/services/{cast.followers}", **SERVICE)
     assert lines() == []
+    assert "Nothing was changed" in olga.text(f"/admin/services/{cast.followers}")
+
+
+def test_a_rate_below_the_cost_is_warned_of(
+    olga: Operator, cast: SimpleNamespace, in_review: int
+) -> None:
+    Source.update(cost_micros=MICROS).where(Source.service == cast.followers).execute()
+    page = f"/admin/services/{cast.followers}"
+    warning = f"Service {cast.followers} is sold at 0.99, below its cost of 1.00."
+    olga.post(page, **{**SERVICE, "rate_micros": "0.99"})
+    assert warning in olga.text(page)
+    olga.post(page, **{**SERVICE, "rate_micros": "1"})
+    assert "below its cost" not in olga.text(page)
 
 
 def test_a_service_keeps_its_markup_when_its_name_is_edited(
