@@ -201,9 +201,10 @@ def set_(
         raise click.UsageError("Give --status, --start-count or --remains.")
 
     def change(order_id: int) -> str:
-        order = operations.change(
+        operations.change(
             COMMAND_LINE, order_id, status=status, start_count=start_count, remains=remains
         )
+        order = queries.order_details(order_id)
         refunded = format_exact(order["refunded_micros"])
         return (
             f"Order {order_id} is {order['status']}, {order['remains']} remain, "
@@ -281,7 +282,8 @@ def fail(ids: tuple[int, ...], with_word: str | None, provider: str | None) -> N
     """Give up orders in review, or held for a refusal, and refund them."""
 
     def give_up(order_id: int) -> str:
-        order = operations.fail(COMMAND_LINE, order_id)
+        operations.fail(COMMAND_LINE, order_id)
+        order = queries.order_details(order_id)
         refunded = format_exact(order["refunded_micros"])
         return f"Order {order_id} is {order['status']}, {refunded} refunded."
 

@@ -83,10 +83,11 @@ class Result:
     def __init__(self) -> None:
         self.text = ""
 
-    def refunded(self, micros: int) -> None:
-        """Say what was paid back, where that is something."""
+    def refunded(self, micros: int) -> int:
+        """Say what was paid back, where that is something; the same amount."""
         if micros:
             self.text = f"refunded {with_currency(micros)}"
+        return micros
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """What an operator does with orders: change them, and settle the ones in review."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from panel import money, queries, submitted
 from panel.errors import OperatorError
@@ -26,19 +26,18 @@ def change(
     status: str | None = None,
     start_count: int | None = None,
     remains: int | None = None,
-) -> dict[str, Any]:
+) -> int:
     """Change an order; Partial and Canceled refund what remains, once.
 
-    :returns: the order as it is now, with the names of its customer and service.
+    :returns: what was paid back by this very change, in micros.
     :raises OperatorError: for no such order, or a change that is not allowed.
     """
     given = {"status": status, "start count": start_count, "remains": remains}
     shown = ", ".join(f"{name} {value}" for name, value in given.items() if value is not None)
     with audited(actor, f"order {order_id}: set {shown}", order_id) as result:
-        result.refunded(
+        return result.refunded(
             transition.change(order_id, status=status, start_count=start_count, remains=remains)
         )
-    return queries.order_details(order_id)
 
 
 def chosen(
@@ -79,14 +78,15 @@ def begin_bulk(token: str) -> None:
     submitted.claim(Form.BULK, token)
 
 
-def refund(actor: Actor, order_id: int) -> None:
+def refund(actor: Actor, order_id: int) -> int:
     """Cancel an order and refund its whole charge, whatever was delivered.
 
+    :returns: what was paid back by this very change, in micros.
     :raises OperatorError: for no such order, or one that was refunded already.
     """
     with audited(actor, f"order {order_id}: refund", order_id) as result:
         everything = lookup.get(order_id).quantity
-        result.refunded(transition.change(order_id, status="Canceled", remains=everything))
+        return result.refunded(transition.change(order_id, status="Canceled", remains=everything))
 
 
 def add_post(
@@ -143,12 +143,11 @@ def attach_part(actor: Actor, order_id: int, part: int, provider_order: str) -> 
         return dripfeed.attach_part(order_id, part, provider_order)
 
 
-def fail(actor: Actor, order_id: int) -> dict[str, Any]:
+def fail(actor: Actor, order_id: int) -> int:
     """Give an order up that is in review, or held for a refusal: what remains is refunded.
 
-    :returns: the order as it is now, with the names of its customer and service.
+    :returns: what was paid back by this very change, in micros.
     :raises OperatorError: for an order that is neither.
     """
     with audited(actor, f"order {order_id}: fail", order_id) as result:
-        result.refunded(dispatch.fail(order_id))
-    return queries.order_details(order_id)
+        return result.refunded(dispatch.fail(order_id))

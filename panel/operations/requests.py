@@ -13,14 +13,15 @@ def set_refill(actor: Actor, refill_id: int, status: str) -> None:
         refills.set_status(refill_id, status)
 
 
-def accept_cancel(actor: Actor, cancel_id: int) -> None:
+def accept_cancel(actor: Actor, cancel_id: int) -> int:
     """Accept a cancel request: its order becomes Canceled, and what remains is refunded.
 
+    :returns: what was paid back by this very answer, in micros.
     :raises OperatorError: for no such request, or one that was answered already.
     """
     order_id = cancels.order_of(cancel_id)
     with audited(actor, f"cancel request {cancel_id}: accept", order_id) as result:
-        result.refunded(cancels.accept(cancel_id))
+        return result.refunded(cancels.accept(cancel_id))
 
 
 def reject_cancel(actor: Actor, cancel_id: int) -> None:

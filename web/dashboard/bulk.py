@@ -132,10 +132,10 @@ def do(question: Question) -> Result:
 def _do(question: Question, order_id: int) -> Done:
     try:
         before = lookup.get(order_id)
-        question.act.operation(actor(), order_id)
+        paid_micros = question.act.operation(actor(), order_id) or 0
     except (OperatorError, RequestRejected) as error:
         return Done(order_id, False, str(error))
     after = lookup.get(order_id)
     if after == before and question.name != "release":  # which may change its requests alone
         return Done(order_id, False, f"nothing to do: it is {before.status} already")
-    return Done(order_id, True, "", after.status, after.refunded_micros - before.refunded_micros)
+    return Done(order_id, True, "", after.status, paid_micros)

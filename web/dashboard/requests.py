@@ -239,14 +239,14 @@ def _do_each(question: Question) -> list[Done]:
 
 
 def _do(act: Act, one: Request) -> Done:
+    paid_micros = 0
     try:
         if act.kind is Kind.REFILL:
             requests.set_refill(actor(), one.id, act.status)
         elif act.status == "accepted":
-            requests.accept_cancel(actor(), one.id)
+            paid_micros = requests.accept_cancel(actor(), one.id)
         else:
             requests.reject_cancel(actor(), one.id)
     except OperatorError as error:
         return Done(one, False, str(error))
-    paid = lookup.get(one.order.id).refunded_micros - one.order.refunded_micros
-    return Done(one, True, refund_micros=paid)
+    return Done(one, True, refund_micros=paid_micros)

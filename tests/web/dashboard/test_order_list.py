@@ -16,6 +16,7 @@ from database.unavailable import NoTurnError
 from models import Cancel, Order, Refill, Service
 from panel import accounts, ledger, operators, order_lists
 from panel.money import MICROS, parse
+from panel.operations.audit import Actor
 from panel.operators import Role
 from panel.orders import dispatch, forecast, lookup, refills, transition
 from panel.providers import registry, sources
@@ -359,6 +360,22 @@ def test_an_act_is_asked_for_with_its_count_and_sum_and_then_told_for_each_order
         before[0] + 1_000_000, before[1] + 200_000,
     ]  # fmt: skip
     assert list(ledger.check()) == []
+
+
+def test_a_refund_that_somebody_else_caused_meanwhile_is_not_claimed(
+    olga: Operator, cast: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = place(cast, "alice")
+
+    def interrupted() -> Actor:
+        transition.change(number, status="Canceled")
+        return Actor("olga")
+
+    monkeypatch.setattr(bulk, "actor", interrupted)
+    page = ask(olga, "refund", [number], confirmed="bulk")
+    assert "was paid back" not in plain(page)
+    assert cells(page, "Paid back") == ["0.00"]
+    assert lookup.get(number).refunded_micros == lookup.get(number).charge_micros
 
 
 @pytest.mark.parametrize(
