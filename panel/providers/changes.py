@@ -34,6 +34,8 @@ class Kind(StrEnum):
     RENUMBERED = "renumbered"  # the provider's number, its new number
     PENDING = "pending"  # None, what waits for an operator, in words
     SETTLED = "settled"  # what waited, in words, and None
+    HELD = "held"  # None, what waits for an operator from now on, in words
+    WILL_HOLD = "will_hold"  # None, the same, of what is not done yet
     SKIPPED_PENDING = "skipped_pending"  # None, what waits for an operator, in words
     SKIPPED_FREE = "skipped_free"  # None, None
     SKIPPED_TYPE = "skipped_type"  # None, the provider's type
@@ -191,6 +193,8 @@ _WORDS: dict[Kind, Callable[[Any, Any], str]] = {
     Kind.RENUMBERED: lambda before, after: f"their number {before} → {after}",
     Kind.PENDING: lambda before, after: after,
     Kind.SETTLED: lambda before, after: f"settled: {before}",
+    Kind.HELD: lambda before, after: f"held until you confirm it: {after}",
+    Kind.WILL_HOLD: lambda before, after: f"will be held until you confirm it: {after}",
     Kind.SKIPPED_PENDING: lambda before, after: f"skipped: {after}",
     Kind.SKIPPED_FREE: lambda before, after: "skipped: its cost is 0, and nothing is sold at 0",
     Kind.SKIPPED_TYPE: lambda before, after: f"skipped: the type {after!r} is not supported",

@@ -16,13 +16,16 @@ from panel.providers.changes import (
     Price,
     differences,
 )
-from panel.providers.explain import describe, describe_pending
+from panel.providers.explain import describe, describe_change, describe_pending
 from panel.providers.follow import wait
 from panel.providers.identity import renamings
 from panel.providers.listing import Listing
-from panel.providers.pending import PendingKind
+from panel.providers.pending import STOPS_SALE, PendingKind
 from panel.providers.policy import USUAL, SyncPolicy, judge_cost
 from panel.providers.renumbering import count_moved
+
+_Doubt = tuple[PendingKind, str, str]
+"""What waits for an operator, as wait() takes it."""
 
 
 def select_listings(
@@ -143,7 +146,7 @@ def _import_one(listing: Listing, wanted: _Wanted) -> list[CatalogueChange]:
     service = None if source is None else services.get(source.service_id)
     service_id: int | None = None if source is None else source.service_id
     rate = money.marked_up(listing.rate_micros, wanted.markup_ppm, wanted.round_micros)
-    if why := _hindrance(source, listing, rate, wanted):
+    if why := _hindrance(service, source, listing, rate, wanted):
         kind, after = why
         name = listing.name if service is None else service.name
         return _as_changes(service_id, listing, name, [(kind, None, after)])
@@ -184,24 +187,40 @@ def _findings(
 
 
 def _hindrance(
-    source: Source | None, listing: Listing, rate_micros: int, wanted: _Wanted
+    service: Service | None,
+    source: Source | None,
+    listing: Listing,
+    rate_micros: int,
+    wanted: _Wanted,
 ) -> tuple[Kind, Any] | None:
     """Why a listing is not imported, as a change's kind and its `after`; None if it is."""
-    if source is not None and (doubts := _doubts(source, listing, wanted.policy)):
-        if not wanted.dry_run:
-            for doubt in doubts:
-                wait(source, *doubt)
-        return Kind.SKIPPED_PENDING, "; ".join(describe(*doubt) for doubt in doubts)
+    doubts = [] if source is None else _doubts(source, listing, wanted.policy)
+    if doubts and service is not None and source is not None:
+        return _have_confirmed(service, source, doubts, wanted.dry_run)
     if rate_micros == 0:
         return Kind.SKIPPED_FREE, None
     return unusable(listing, rate_micros)
 
 
-def _doubts(
-    source: Source, listing: Listing, policy: SyncPolicy
-) -> list[tuple[PendingKind, str, str]]:
+def _have_confirmed(
+    service: Service, source: Source, doubts: list[_Doubt], dry_run: bool
+) -> tuple[Kind, str]:
+    """Have doubts of a source wait for an operator: what that means for its service.
+
+    :param service: as it was before.
+    """
+    if not dry_run:
+        for doubt in doubts:
+            wait(source, *doubt)
+    if service.held or not any(doubt[0] in STOPS_SALE for doubt in doubts):
+        return Kind.SKIPPED_PENDING, "; ".join(describe(*doubt) for doubt in doubts)
+    kind = Kind.WILL_HOLD if dry_run else Kind.HELD
+    return kind, "; ".join(describe_change(*doubt) for doubt in doubts)
+
+
+def _doubts(source: Source, listing: Listing, policy: SyncPolicy) -> list[_Doubt]:
     """What an operator has to confirm before a listing is taken over by its source."""
-    doubts = [item[:3] for item in renamings(source, listing) if item.is_doubtful]
+    doubts: list[_Doubt] = [item[:3] for item in renamings(source, listing) if item.is_doubtful]
     if kind := judge_cost(source.cost_micros, listing.rate_micros, policy):
         doubts.append((kind, str(source.cost_micros), str(listing.rate_micros)))
     return doubts

@@ -211,18 +211,25 @@ def test_a_markup_that_cannot_be_is_refused(markup: tuple[int, int], cast: Any) 
 @pytest.mark.parametrize(
     ("now", "why"),
     [
-        (listing(rate=399_999), "not followed until you confirm it: cost 0.80 → 0.399999"),
-        (listing(rate=0), "not followed until you confirm it: cost 0.80 → 0.00"),
+        (
+            listing(rate=399_999),
+            "skipped: not followed until you confirm it: cost 0.80 → 0.399999",
+        ),
+        (listing(rate=0), "skipped: not followed until you confirm it: cost 0.80 → 0.00"),
         (
             listing(rate=1_600_001),
-            "not sold from there until you confirm it: cost 0.80 → 1.600001",
+            "held until you confirm it: cost 0.80 → 1.600001",
         ),
         (
             listing(name="Comments 7"),
-            "not sold from there until you confirm it: their name 'Likes 7' → 'Comments 7'",
+            "held until you confirm it: their name 'Likes 7' → 'Comments 7'",
+        ),
+        (
+            listing(name="Comments 7", rate=1),
+            "held until you confirm it: their name 'Likes 7' → 'Comments 7'; cost 0.80 → 0.000001",
         ),
     ],
-    ids=["a fall", "to nothing", "a rise", "another service"],
+    ids=["a fall", "to nothing", "a rise", "another service", "another at a fall"],
 )
 def test_an_import_takes_over_nothing_that_a_sync_would_not_follow(
     upstream: int, now: Listing, why: str
@@ -230,9 +237,10 @@ def test_an_import_takes_over_nothing_that_a_sync_would_not_follow(
     import_from(upstream, listing())
     before = service().__data__
     (change,) = import_from(upstream, now)
-    assert (change.service_id, describe(change)) == (1, f"skipped: {why}")
+    assert (change.service_id, describe(change)) == (1, why)
+    assert service().held == why.startswith("held")
     assert {**service().__data__, "held": False} == before
-    assert len(pending.of_service(1)) == 1
+    assert pending.of_service(1)
 
 
 def test_a_markup_makes_no_service_free(upstream: int) -> None:
