@@ -32,7 +32,7 @@ from models import Provider
 from panel.errors import OperatorError
 from panel.money import format_exact, format_ratio
 from panel.operations import providers
-from panel.providers import currency, pending, registry
+from panel.providers import currency, import_counts, pending, registry
 from panel.providers import offered as catalogues
 from panel.providers.edit import ProviderEdit
 from panel.providers.explain import commands_for, describe_pending
@@ -339,6 +339,8 @@ def import_(
     else:
         changes = providers.import_services(COMMAND_LINE, name, listings, wanted)
     show_changes(changes, as_json)
+    if not as_json:
+        click.echo(f"{import_counts.heading(changes, done=not dry_run)}.")
 
 
 @group.command("sync")

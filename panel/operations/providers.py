@@ -9,12 +9,13 @@ from panel.alerts import record
 from panel.errors import OperatorError, ProviderFailed
 from panel.money import format_percent, format_ratio
 from panel.operations.audit import Actor, audited
+from panel.operations.audit import record as record_act
 from panel.operations.services import AskCatalogue
 from panel.orders import dispatch
 from panel.providers import edit as edits
 from panel.providers import exchange_rates, price_sync, registry
 from panel.providers import import_services as imports
-from panel.providers.changes import CatalogueChange
+from panel.providers.changes import CatalogueChange, Kind, describe
 from panel.providers.edit import ProviderEdit
 from panel.providers.listing import Listing
 from panel.providers.policy import USUAL, SyncPolicy
@@ -233,7 +234,7 @@ def preview_import(
     :param listings: the provider's whole catalogue.
     :raises OperatorError: as import_services() does.
     """
-    return _import(name, listings, wanted, dry_run=True)
+    return _import(name, listings, wanted, actor=None)
 
 
 def import_services(
@@ -241,27 +242,54 @@ def import_services(
 ) -> list[CatalogueChange]:
     """Create services for a provider's, or update those that were imported before.
 
+    The audit has a line for each service that is changed, beside the one of the import.
+
     :param listings: the provider's whole catalogue.
-    :returns: a change for each chosen listing; what cannot be sold is skipped.
+    :returns: what is changed, and what is skipped since it cannot be sold.
     :raises OperatorError: for no such provider, nothing chosen, a markup that is not allowed, or
         a catalogue that moved to other numbers, unless single ones were chosen.
     """
     chosen = ", ".join([*wanted.categories, *wanted.ids]) or "everything"
     act = f"provider {name}: import {chosen} at {format_percent(wanted.markup_ppm)}"
     with audited(actor, act):
-        return _import(name, listings, wanted, dry_run=False)
+        return _import(name, listings, wanted, actor)
 
 
 def _import(
-    name: str, listings: Collection[Listing], wanted: Import, dry_run: bool
+    name: str, listings: Collection[Listing], wanted: Import, actor: Actor | None
 ) -> list[CatalogueChange]:
+    """Import the chosen services; without an actor, only tell what that would change."""
     provider = registry.get(name)
     if not wanted.ids:
         imports.check_not_moved(provider, listings)
     chosen = imports.select_listings(listings, wanted.categories, wanted.ids)
-    return imports.import_services(
-        provider.id, chosen, wanted.markup_ppm, wanted.round_micros, dry_run, wanted.policy
-    )
+    with immediate():
+        changes = imports.take_over(
+            provider.id,
+            chosen,
+            wanted.markup_ppm,
+            wanted.round_micros,
+            dry_run=actor is None,
+            policy=wanted.policy,
+        )
+        if actor is not None:
+            _record_each(actor, name, changes)
+    return changes
+
+
+def _record_each(actor: Actor, name: str, changes: list[CatalogueChange]) -> None:
+    """Write an audit line for each service that an import changed, which its page shows.
+
+    One that was added has none: its values are the import's own.
+    """
+    acts: dict[tuple[int | None, str], list[str]] = {}
+    for change in changes:
+        if change.kind not in (Kind.ADDED, Kind.UNCHANGED) and not change.skipped:
+            key = change.service_id, change.provider_service
+            acts.setdefault(key, []).append(describe(change))
+    for (service_id, theirs), told in acts.items():
+        act = f"service {service_id}: import from {name}, service {theirs}: {', '.join(told)}"
+        record_act(actor, act)
 
 
 def sync(actor: Actor, name: str, ask: AskCatalogue, policy: SyncPolicy) -> list[CatalogueChange]:

@@ -7,9 +7,9 @@ from models import Source
 from panel import services
 from panel.errors import OperatorError
 from panel.providers import pending, registry
-from panel.providers.changes import CatalogueChange, Kind
+from panel.providers.changes import CatalogueChange, Finding, Kind
 from panel.providers.explain import describe_pending
-from panel.providers.follow import Finding, Waiting, as_changes, follow, waiting_of
+from panel.providers.follow import Waiting, as_changes, follow, waiting_of
 from panel.providers.pending import OF_COST, OF_IDENTITY, PendingKind
 from panel.providers.policy import SyncPolicy
 

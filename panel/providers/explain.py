@@ -11,11 +11,27 @@ def describe(kind: str, before: str, after: str) -> str:
     """What was changed, and what it means until it is confirmed, in one line."""
     if kind == PendingKind.CURRENCY and not before:
         return f"its prices are in {after}, and there is no rate of exchange"
+    return _fill(_WORDS, kind, before, after)
+
+
+def describe_change(kind: str, before: str, after: str) -> str:
+    """What was changed of a service's identity or cost, without what it means."""
+    return _fill(_CHANGES, kind, before, after)
+
+
+def _fill(words: dict[PendingKind, str], kind: str, before: str, after: str) -> str:
     if kind in AMOUNTS:
         before, after = format_exact(int(before)), format_exact(int(after))
-    return _WORDS[PendingKind(kind)].format(before=before, after=after)
+    return words[PendingKind(kind)].format(before=before, after=after)
 
 
+_NOT_SOLD = "not sold from there until you confirm it"
+_CHANGES = {
+    PendingKind.NAME: "their name {before!r} → {after!r}",
+    PendingKind.CATEGORY: "their category {before!r} → {after!r}",
+    PendingKind.FALL: "cost {before} → {after}",
+    PendingKind.RISE: "cost {before} → {after}",
+}
 _WORDS = {
     PendingKind.CURRENCY: "its prices are in {after} now, and were in {before}: nothing is sold "
     "from there",
@@ -25,12 +41,10 @@ _WORDS = {
     "stay on sale until you confirm it, or for a day",
     PendingKind.MOVED: "{after} names stand under other numbers there: nothing is sold from there "
     "until you confirm it",
-    PendingKind.NAME: "not sold from there until you confirm it: their name {before!r} → "
-    "{after!r}",
-    PendingKind.CATEGORY: "not sold from there until you confirm it: their category {before!r} → "
-    "{after!r}",
-    PendingKind.FALL: "not followed until you confirm it: cost {before} → {after}",
-    PendingKind.RISE: "not sold from there until you confirm it: cost {before} → {after}",
+    PendingKind.NAME: f"{_NOT_SOLD}: {_CHANGES[PendingKind.NAME]}",
+    PendingKind.CATEGORY: f"{_NOT_SOLD}: {_CHANGES[PendingKind.CATEGORY]}",
+    PendingKind.FALL: f"not followed until you confirm it: {_CHANGES[PendingKind.FALL]}",
+    PendingKind.RISE: f"{_NOT_SOLD}: {_CHANGES[PendingKind.RISE]}",
     PendingKind.CHARGE: "an order that should have cost {before} was charged {after}",
 }
 

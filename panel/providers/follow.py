@@ -6,25 +6,16 @@ from typing import Any
 from models import Service, Source
 from panel import money, services
 from panel.providers import pending
-from panel.providers.changes import BELOW_COST, CatalogueChange, Kind
+from panel.providers.changes import BELOW_COST, CatalogueChange, Finding, Kind, differences
 from panel.providers.explain import describe
 from panel.providers.pending import Pending, PendingKind
 from panel.providers.policy import SyncPolicy
 
-Finding = tuple[Kind, Any, Any]
-"""A change's kind, its `before` and its `after`."""
 Waiting = dict[str, Pending]
 """The pending changes of one source, by kind."""
 
-_REPORTED = {
-    "rate_micros": Kind.RATE,
-    "min": Kind.MIN,
-    "max": Kind.MAX,
-    "refill": Kind.REFILL,
-    "cancel": Kind.CANCEL,
-}
-"""The columns that follow the provider, and the kind of change that each is reported as."""
-_FOLLOWED = (*_REPORTED, "active", "inactive_because")
+_FOLLOWED = ("rate_micros", "min", "max", "refill", "cancel", "active", "inactive_because")
+"""The columns that follow the provider, or what becomes of the service by that."""
 
 
 def waiting_of(items: Iterable[Pending]) -> dict[int, Waiting]:
@@ -144,11 +135,7 @@ def _differences(
     cost_before: int, cost: int, before: dict[str, Any], after: dict[str, Any]
 ) -> list[Finding]:
     found: list[Finding] = [] if cost == cost_before else [(Kind.COST, cost_before, cost)]
-    found += [
-        (kind, before[name], after[name])
-        for name, kind in _REPORTED.items()
-        if before[name] != after[name]
-    ]
+    found += differences(before, after)
     reasons = before["inactive_because"], after["inactive_because"]
     if before["active"] != after["active"]:
         found.append((Kind.ENABLED if after["active"] else Kind.DISABLED, *reasons))

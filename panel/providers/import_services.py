@@ -8,17 +8,24 @@ from models import Provider, Service, Source
 from panel import money, service_types, services
 from panel.errors import OperatorError
 from panel.providers import pending, sources
-from panel.providers.changes import CatalogueChange, Kind, Price
-from panel.providers.explain import describe
+from panel.providers.changes import (
+    EXACT_MICROS,
+    CatalogueChange,
+    Finding,
+    Kind,
+    Price,
+    differences,
+)
+from panel.providers.explain import describe, describe_change, describe_pending
 from panel.providers.follow import wait
 from panel.providers.identity import renamings
 from panel.providers.listing import Listing
-from panel.providers.pending import PendingKind
+from panel.providers.pending import STOPS_SALE, PendingKind
 from panel.providers.policy import USUAL, SyncPolicy, judge_cost
 from panel.providers.renumbering import count_moved
 
-EXACT_MICROS = 1
-"""The step of rates where none is given: they are exact, up to a millionth."""
+_Doubt = tuple[PendingKind, str, str]
+"""What waits for an operator, as wait() takes it."""
 
 
 def select_listings(
@@ -63,24 +70,39 @@ def import_services(
     dry_run: bool = False,
     policy: SyncPolicy = USUAL,
 ) -> list[CatalogueChange]:
+    """Create or update services, as take_over() does, in a transaction of its own."""
+    with immediate():
+        return take_over(provider_id, listings, markup_ppm, round_micros, dry_run, policy)
+
+
+def take_over(
+    provider_id: int,
+    listings: Iterable[Listing],
+    markup_ppm: int,
+    round_micros: int | None,
+    dry_run: bool,
+    policy: SyncPolicy,
+) -> list[CatalogueChange]:
     """Create our services for a provider's, or update those that were imported before.
 
     One that a sync would not follow, since its cost fell or rose too far or since it may be
-    another service now, is left as it is and waits to be confirmed.
+    another service now, is left as it is and waits to be confirmed. A name or category of ours
+    that is not the provider's stays. To be called inside immediate().
 
     :param markup_ppm: in millionths of the cost; 250000 is 25 %.
     :param round_micros: rates are rounded up to a multiple of this; None for the exact rate.
     :param dry_run: change nothing, only tell what would be done.
     :param policy: how far a cost may have fallen or risen.
-    :returns: a change for each listing, and for each name and category that is another one.
+    :returns: a change for each value that changes, and one for each listing that changes none;
+        those that are unchanged stand last.
     :raises OperatorError: for a negative markup, or a step of 0 or less.
     """
     step = _check_markup(markup_ppm, round_micros)
     wanted = _Wanted(provider_id, markup_ppm, step, dry_run, policy)
-    with immediate():
-        changes = [change for item in listings for change in _import_one(item, wanted)]
+    changes = [change for item in listings for change in _import_one(item, wanted)]
+    if not dry_run:
         pending.update_held_of(provider_id)
-    return changes
+    return sorted(changes, key=lambda change: change.kind == Kind.UNCHANGED)
 
 
 class _Wanted(NamedTuple):
@@ -121,68 +143,105 @@ def _import_one(listing: Listing, wanted: _Wanted) -> list[CatalogueChange]:
         Source.provider_service == listing.service,
         Source.source_rank == 1,
     )
+    service = None if source is None else services.get(source.service_id)
+    service_id: int | None = None if source is None else source.service_id
     rate = money.marked_up(listing.rate_micros, wanted.markup_ppm, wanted.round_micros)
-    if why := _hindrance(source, listing, rate, wanted):
+    if why := _hindrance(service, source, listing, rate, wanted):
         kind, after = why
-        known = None if source is None else source.service_id
-        return [CatalogueChange(known, listing.service, listing.name, kind, after=after)]
-    service_id, before, kind = None, None, Kind.ADDED
-    if source is not None:
-        service_id, kind = source.service_id, Kind.UPDATED
-        before = Price(services.get(service_id).rate_micros, source.cost_micros)
+        name = listing.name if service is None else service.name
+        return _as_changes(service_id, listing, name, [(kind, None, after)])
+    values = _columns(service, source, listing)
+    values |= {
+        "rate_micros": rate,
+        "markup_ppm": wanted.markup_ppm,
+        "round_micros": wanted.round_micros,
+    }
+    findings = _findings(service, source, listing, values)
     if not wanted.dry_run:
-        service_id = _save(
-            service_id,
-            {
-                "rate_micros": rate,
-                "markup_ppm": wanted.markup_ppm,
-                "round_micros": wanted.round_micros,
-                **_columns(listing),
-            },
-        )
+        service_id = _save(service_id, values)
         sources.link(service_id, wanted.provider_id, listing)
-    findings = [(kind, before, Price(rate, listing.rate_micros)), *_renamed(source, listing)]
-    return [
-        CatalogueChange(service_id, listing.service, listing.name, *finding)
-        for finding in findings
-    ]
+    return _as_changes(service_id, listing, values["name"], findings)
+
+
+def _as_changes(
+    service_id: int | None, listing: Listing, name: str, findings: list[Finding]
+) -> list[CatalogueChange]:
+    return [CatalogueChange(service_id, listing.service, name, *finding) for finding in findings]
+
+
+def _findings(
+    service: Service | None, source: Source | None, listing: Listing, values: dict[str, Any]
+) -> list[Finding]:
+    """What an import of a listing changes."""
+    if service is None or source is None:
+        return [(Kind.ADDED, None, Price(values["rate_micros"], listing.rate_micros))]
+    found: list[Finding] = []
+    if source.cost_micros != listing.rate_micros:
+        found.append((Kind.COST, source.cost_micros, listing.rate_micros))
+    found += differences(service.__data__, values)
+    found += _renamed(service, source, listing, values)
+    # Linking a service anew ends what waited for its source.
+    waiting = pending.of_provider(source.provider_id, source.id)
+    found += [(Kind.SETTLED, describe_pending(item), None) for item in waiting]
+    return found or [(Kind.UNCHANGED, None, None)]
 
 
 def _hindrance(
-    source: Source | None, listing: Listing, rate_micros: int, wanted: _Wanted
+    service: Service | None,
+    source: Source | None,
+    listing: Listing,
+    rate_micros: int,
+    wanted: _Wanted,
 ) -> tuple[Kind, Any] | None:
     """Why a listing is not imported, as a change's kind and its `after`; None if it is."""
-    if source is not None and (doubts := _doubts(source, listing, wanted.policy)):
-        if not wanted.dry_run:
-            for doubt in doubts:
-                wait(source, *doubt)
-        return Kind.SKIPPED_PENDING, "; ".join(describe(*doubt) for doubt in doubts)
+    doubts = [] if source is None else _doubts(source, listing, wanted.policy)
+    if doubts and service is not None and source is not None:
+        return _have_confirmed(service, source, doubts, wanted.dry_run)
     if rate_micros == 0:
         return Kind.SKIPPED_FREE, None
     return unusable(listing, rate_micros)
 
 
-def _doubts(
-    source: Source, listing: Listing, policy: SyncPolicy
-) -> list[tuple[PendingKind, str, str]]:
+def _have_confirmed(
+    service: Service, source: Source, doubts: list[_Doubt], dry_run: bool
+) -> tuple[Kind, str]:
+    """Have doubts of a source wait for an operator: what that means for its service.
+
+    :param service: as it was before.
+    """
+    if not dry_run:
+        for doubt in doubts:
+            wait(source, *doubt)
+    if service.held or not any(doubt[0] in STOPS_SALE for doubt in doubts):
+        return Kind.SKIPPED_PENDING, "; ".join(describe(*doubt) for doubt in doubts)
+    kind = Kind.WILL_HOLD if dry_run else Kind.HELD
+    return kind, "; ".join(describe_change(*doubt) for doubt in doubts)
+
+
+def _doubts(source: Source, listing: Listing, policy: SyncPolicy) -> list[_Doubt]:
     """What an operator has to confirm before a listing is taken over by its source."""
-    doubts = [item[:3] for item in renamings(source, listing) if item.is_doubtful]
+    doubts: list[_Doubt] = [item[:3] for item in renamings(source, listing) if item.is_doubtful]
     if kind := judge_cost(source.cost_micros, listing.rate_micros, policy):
         doubts.append((kind, str(source.cost_micros), str(listing.rate_micros)))
     return doubts
 
 
-def _renamed(source: Source | None, listing: Listing) -> list[tuple[Kind, str, str]]:
-    """What the provider calls otherwise than when the service was taken over."""
-    found = [] if source is None else renamings(source, listing)
-    return [(Kind(item.kind.value), item.before, item.after) for item in found]
+def _renamed(
+    service: Service, source: Source, listing: Listing, values: dict[str, Any]
+) -> list[Finding]:
+    """What the provider calls otherwise now, but for where ours changes with it."""
+    return [
+        (Kind(item.kind.value), item.before, item.after)
+        for item in renamings(source, listing)
+        if getattr(service, item.kind.value) == values[item.kind.value]
+    ]
 
 
-def _columns(listing: Listing) -> dict[str, Any]:
+def _columns(service: Service | None, source: Source | None, listing: Listing) -> dict[str, Any]:
     """What a service takes over from a provider's as it is."""
     return {
-        "name": listing.name,
-        "category": listing.category,
+        "name": _ours_or_theirs("name", service, source, listing),
+        "category": _ours_or_theirs("category", service, source, listing),
         "type": listing.type,
         "min": listing.min,
         "max": listing.max,
@@ -190,6 +249,20 @@ def _columns(listing: Listing) -> dict[str, Any]:
         "cancel": listing.cancel,
         "dripfeed": service_types.SERVICE_TYPES[listing.type].dripfeed,
     }
+
+
+def _ours_or_theirs(
+    field: str, service: Service | None, source: Source | None, listing: Listing
+) -> str:
+    """What a service is called from now on: as we call it, if that is not the provider's word.
+
+    Where the provider's word was never kept, ours may be the operator's, and stays too.
+    """
+    theirs: str = getattr(listing, field)
+    if service is None or source is None:
+        return theirs
+    ours: str = getattr(service, field)
+    return theirs if ours == getattr(source, field) else ours
 
 
 def _save(service_id: int | None, values: dict[str, Any]) -> int:

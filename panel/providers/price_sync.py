@@ -9,10 +9,9 @@ from models import Provider, Service, Source
 from panel import services
 from panel.errors import OperatorError
 from panel.providers import pending, rises
-from panel.providers.changes import VANISHED, CatalogueChange, Kind
+from panel.providers.changes import VANISHED, CatalogueChange, Finding, Kind
 from panel.providers.explain import describe
 from panel.providers.follow import (
-    Finding,
     Waiting,
     as_changes,
     follow,

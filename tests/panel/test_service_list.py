@@ -9,9 +9,11 @@ from support.trouble import add_up
 from database.connection import database
 from models import AuditLine, Service
 from panel import paging, services
+from panel.operations import providers
 from panel.operations import services as operations
 from panel.operations.audit import Actor
 from panel.providers import pending, registry, sources
+from panel.providers.changes import describe
 from panel.providers.pending import PendingKind
 from panel.service_queries import ONLY, ServiceFilter, last_changes, service_page
 
@@ -115,3 +117,18 @@ def test_the_last_changes_are_no_walk_through_the_whole_audit(up: SimpleNamespac
     sql, values = query.sql()
     plan = database.execute_sql(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
     assert [row[3] for row in plan] == ["SEARCH t1 USING INTEGER PRIMARY KEY (rowid>?)"]
+
+
+def test_what_an_import_changed_is_told_of_each_service(up: SimpleNamespace) -> None:
+    listings = [listed("7", 900_000), listed("9", 1000)]
+    wanted = providers.Import(markup_ppm=500_000)
+    preview = providers.preview_import("up", listings, wanted)
+    told = [describe(change) for change in preview if change.service_id == 1]
+    assert "rate 5.00 → 1.35" in told
+    assert last_changes(1) == []
+    providers.import_services(OLGA, "up", listings, wanted)
+    providers.import_services(OLGA, "up", listings, wanted)
+    (line,) = last_changes(1)
+    assert line["act"] == f"service 1: import from up, service 7: {', '.join(told)}"
+    (new,) = (service.id for service in services.listing() if service.id > 4)
+    assert last_changes(new) == []

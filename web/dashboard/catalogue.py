@@ -14,7 +14,7 @@ from models import Provider
 from panel.errors import OperatorError
 from panel.operations import providers
 from panel.paging import Page
-from panel.providers import currency, policy, registry
+from panel.providers import currency, import_counts, policy, registry
 from panel.providers import offered as catalogues
 from panel.providers.changes import CatalogueChange
 from panel.providers.listing import Listing
@@ -169,6 +169,8 @@ def provider_import(name: str) -> Any:
         changes=changes[:SHOWN],
         count=len(changes),
         done=done,
+        offered=import_counts.offer(changes),
+        told=import_counts.heading(changes, done),
     )
 
 

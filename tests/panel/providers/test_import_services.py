@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 from support.catalogue import (
+    OTHERS,
     QUARTER,
     cost,
     import_from,
     listing,
     service,
+    sync,
 )
 from support.orders import everything
 
@@ -65,18 +67,68 @@ def test_taking_over_again_updates_and_adds_nothing(upstream: int) -> None:
         rate=900_000, name="⭐ LIKES 7 ⭐", category="social", min=20, max=30, cancel=True
     )
     changes = import_from(upstream, changed, markup_ppm=MICROS, round_micros=500_000)
-    before, after = Price(1_000_000, 800_000), Price(2_000_000, 900_000)
-    updated = CatalogueChange(1, "7", "⭐ LIKES 7 ⭐", Kind.UPDATED, before, after)
-    assert changes[0] == updated
-    assert [describe(change) for change in changes[1:]] == [
-        "their name 'Likes 7' → '⭐ LIKES 7 ⭐'", "their category 'Social' → 'social'"
+    assert changes[0] == CatalogueChange(1, "7", "⭐ LIKES 7 ⭐", Kind.COST, 800_000, 900_000)
+    assert [describe(change) for change in changes] == [
+        "cost 0.80 → 0.90", "rate 1.00 → 2.00", "markup 25% → 100%", "step none → 0.50",
+        "min 10 → 20", "max 5000 → 30", "cancel no → yes", "name 'Likes 7' → '⭐ LIKES 7 ⭐'",
+        "category 'Social' → 'social'",
     ]  # fmt: skip
-    assert describe(updated) == "updated at 2.00, cost 0.90"
     assert len(services.listing()) == 2
     taken = service()
     assert (taken.name, taken.category, taken.cancel) == ("⭐ LIKES 7 ⭐", "social", True)
     assert (taken.rate_micros, taken.min, taken.max) == (2_000_000, 20, 30)
     assert (cost(1), cost(2)) == (900_000, 800_000)
+
+
+@pytest.mark.parametrize(
+    ("field", "now"),
+    [("name", listing(name="Likes 7!")), ("category", listing(category="Social!"))],
+)
+def test_our_own_name_and_category_stay_and_the_new_ones_of_theirs_are_told(
+    upstream: int, field: str, now: Listing
+) -> None:
+    import_from(upstream, listing())
+    services.edit(1, **{field: "Ours"})
+    before = getattr(listing(), field)
+    (change,) = import_from(upstream, now)
+    assert describe(change) == f"their {field} '{before}' → '{before}!'"
+    assert getattr(service(), field) == "Ours"
+    assert getattr(Source.get(), field) == f"{before}!"
+
+
+def test_a_name_of_which_nobody_knows_who_gave_it_stays(upstream: int) -> None:
+    import_from(upstream, listing())
+    Source.update(name="", category="").execute()
+    import_from(upstream, listing(name="⭐ LIKES 7 ⭐", category="social"))
+    assert (service().name, service().category) == ("Likes 7", "Social")
+
+
+def test_another_type_is_told(upstream: int) -> None:
+    import_from(upstream, listing())
+    changes = import_from(upstream, listing(type="Package", min=1, max=1))
+    assert [describe(change) for change in changes] == [
+        "min 10 → 1", "max 5000 → 1", "type Default → Package", "drip-feed yes → no",
+    ]  # fmt: skip
+
+
+def test_what_waited_and_ends_with_an_import_is_told(upstream: int) -> None:
+    import_from(upstream, listing())
+    sync(upstream, listing(rate=1_600_001), OTHERS)
+    assert service().held
+    for options in ({"dry_run": True}, {}):
+        (change,) = import_from(upstream, listing(), **options)
+        assert describe(change) == (
+            "settled: not sold from there until you confirm it: cost 0.80 → 1.600001"
+        )
+    assert not service().held
+
+
+def test_what_is_unchanged_is_told_last(upstream: int) -> None:
+    import_from(upstream, listing(), listing("8"))
+    changes = import_from(upstream, listing(), listing("8", min=11), listing("9"))
+    assert [describe(change) for change in changes] == [
+        "min 10 → 11", "added at 1.00, cost 0.80", "unchanged",
+    ]  # fmt: skip
 
 
 def test_what_another_provider_sells_under_the_same_number_is_another_service(
@@ -143,7 +195,8 @@ def test_a_dry_run_changes_nothing(upstream: int) -> None:
     dry = import_from(upstream, again, far, new, dry_run=True)
     assert everything() == before
     assert [(change.service_id, describe(change)) for change in dry] == [
-        (1, "updated at 1.000002, cost 0.800001"),
+        (1, "cost 0.80 → 0.800001"),
+        (1, "rate 1.00 → 1.000002"),
         (2, "skipped: not followed until you confirm it: cost 0.80 → 0.000001"),
         (None, "added at 1.00, cost 0.80"),
     ]
@@ -158,18 +211,25 @@ def test_a_markup_that_cannot_be_is_refused(markup: tuple[int, int], cast: Any) 
 @pytest.mark.parametrize(
     ("now", "why"),
     [
-        (listing(rate=399_999), "not followed until you confirm it: cost 0.80 → 0.399999"),
-        (listing(rate=0), "not followed until you confirm it: cost 0.80 → 0.00"),
+        (
+            listing(rate=399_999),
+            "skipped: not followed until you confirm it: cost 0.80 → 0.399999",
+        ),
+        (listing(rate=0), "skipped: not followed until you confirm it: cost 0.80 → 0.00"),
         (
             listing(rate=1_600_001),
-            "not sold from there until you confirm it: cost 0.80 → 1.600001",
+            "held until you confirm it: cost 0.80 → 1.600001",
         ),
         (
             listing(name="Comments 7"),
-            "not sold from there until you confirm it: their name 'Likes 7' → 'Comments 7'",
+            "held until you confirm it: their name 'Likes 7' → 'Comments 7'",
+        ),
+        (
+            listing(name="Comments 7", rate=1),
+            "held until you confirm it: their name 'Likes 7' → 'Comments 7'; cost 0.80 → 0.000001",
         ),
     ],
-    ids=["a fall", "to nothing", "a rise", "another service"],
+    ids=["a fall", "to nothing", "a rise", "another service", "another at a fall"],
 )
 def test_an_import_takes_over_nothing_that_a_sync_would_not_follow(
     upstream: int, now: Listing, why: str
@@ -177,9 +237,10 @@ def test_an_import_takes_over_nothing_that_a_sync_would_not_follow(
     import_from(upstream, listing())
     before = service().__data__
     (change,) = import_from(upstream, now)
-    assert (change.service_id, describe(change)) == (1, f"skipped: {why}")
+    assert (change.service_id, describe(change)) == (1, why)
+    assert service().held == why.startswith("held")
     assert {**service().__data__, "held": False} == before
-    assert len(pending.of_service(1)) == 1
+    assert pending.of_service(1)
 
 
 def test_a_markup_makes_no_service_free(upstream: int) -> None:

@@ -117,7 +117,7 @@ def test_the_catalogue_is_searched_and_imported_from_by_keyboard_alone(
     page.keyboard.type("25")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Preview")).to_be_visible()
-    page.get_by_role("button", name="Import 2 services").focus()
+    page.get_by_role("button", name="Import 2 services", exact=True).focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Imported")).to_be_visible()
     assert shop.server.rows("SELECT name FROM services ORDER BY id DESC LIMIT 2") == [
