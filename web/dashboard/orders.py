@@ -57,6 +57,7 @@ def order_page(order_id: int) -> str:
     form = forms.ChangeOrder(data=row)
     form.status.choices = [order.status, *state.FOLLOWS[order.status]]
     in_review = order.dispatch_state == state.IN_REVIEW
+    of_parts = _parts(order)
     return render_template(
         "dashboard/order.html",
         order=row,
@@ -65,7 +66,7 @@ def order_page(order_id: int) -> str:
         idempotency_key=order_view.idempotency_key(order_id),
         form=form,
         post=forms.Post() if _takes_posts(order) else None,
-        offers=order_view.offers(order, provider),
+        offers=order_view.offers(order, provider, of_parts["sums"]),
         next_part=_next_part(order),
         undecided=in_review or order.held_because in dispatch.REFUSED,
         known=order_view.known(order, provider, story.lines) if in_review else None,
@@ -76,7 +77,7 @@ def order_page(order_id: int) -> str:
         story=story,
         requests=requests,
         entries=_entries(order_id),
-        **_parts(order),
+        **of_parts,
     )
 
 
