@@ -11,13 +11,14 @@ from support.apps import listed
 from support.clock import Clock
 from support.dashboard import Operator, lines, place, said
 from support.orders import account_id, balance, new_order
+from support.plans import plans
 
 from database.unavailable import NoTurnError
 from models import Cancel, Order, Refill, Service
 from panel import accounts, ledger, operators, order_lists
 from panel.money import MICROS, parse
 from panel.operators import Role
-from panel.orders import dispatch, forecast, lookup, refills, transition
+from panel.orders import dispatch, forecast, lookup, parts, refills, transition
 from panel.providers import registry, sources
 from web.dashboard import bulk
 from web.dashboard.order_acts import ACTS
@@ -494,6 +495,83 @@ def test_what_is_forecast_is_what_is_done(
 @pytest.fixture
 def rich(cast: SimpleNamespace) -> None:
     accounts.fund("alice", 10_000 * MICROS)
+
+
+@pytest.fixture
+def there(cast: SimpleNamespace) -> list[int]:
+    """Orders of 100 at 1.00 per 1000 there: two in doubt, two sent, one waiting, one held."""
+    provider = registry.add("up", registry.SANDBOX_URL, "", 60)
+    sources.set_source(cast.followers, provider.id, listed("1", MICROS), 1)
+    states: list[dict[str, Any]] = [
+        {"dispatch_state": "review"},
+        {"dispatch_state": "review", "restored": True},
+        {"dispatch_state": "sent", "cost_micros": 70_000},
+        {"dispatch_state": "sent", "cost_micros": 70_000},
+        {"dispatch_state": "waiting"},
+        {"dispatch_state": "waiting", "held_because": "refusal"},
+    ]
+    numbers = []
+    for columns in states:
+        numbers.append(place(cast, "alice"))
+        columns["provider_order"] = str(numbers[-1])
+        Order.update(columns).where(Order.id == numbers[-1]).execute()
+    return numbers
+
+
+@pytest.mark.parametrize(
+    ("act", "chosen", "told"),
+    [
+        ("resend", [0, 1, 5],
+         "A provider may have 2 of these 3 orders already. What it has is bought and delivered "
+         "twice, for about another 0.20 USD."),
+        ("resend", [0],
+         "A provider may have this order already. What it has is bought and delivered twice, for "
+         "about another 0.10 USD."),
+        ("resend", [5], ""),
+        ("fail", [0, 1, 5],
+         "A provider has 2 of these 3 orders, or may have. It is not told: what it delivers from "
+         "now on is for nothing, at a cost of up to 0.20 USD."),
+        ("fail", [5], ""),
+        ("cancel", [2, 3],
+         "A provider has each of these 2 orders, or may have. It is not told: what it delivers "
+         "from now on is for nothing, at a cost of up to 0.14 USD."),
+        ("partial", [0, 2, 4],
+         "A provider has 2 of these 3 orders, or may have. It is not told: what it delivers from "
+         "now on is for nothing, at a cost of up to 0.17 USD."),
+        ("cancel", [4], ""),
+        ("completed", [2, 3, 4],
+         "A provider has 2 of these 3 orders. It is asked about them no more."),
+        ("processing", [0, 2], ""),
+    ],
+)  # fmt: skip
+def test_a_question_says_what_becomes_of_the_orders_at_their_providers(
+    act: str, chosen: list[int], told: str, olga: Operator, there: list[int]
+) -> None:
+    page = ask(olga, act, [there[n] for n in chosen])
+    assert said(page) == ([told] if told else [])
+
+
+def test_a_question_marks_the_orders_in_doubt_held_and_restored(
+    olga: Operator, there: list[int]
+) -> None:
+    assert cells(ask(olga, "fail", there), "Status") == [
+        "Pending review", "Pending review restored", "Pending held",
+    ]  # fmt: skip
+
+
+def test_the_runs_of_many_drip_feeds_are_looked_up_by_their_index(
+    olga: Operator, cast: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wholes = [place(cast, "alice") for _ in range(3)]
+    up = registry.add("up", registry.SANDBOX_URL, "", 60)
+    Order.update(provider=up.id, dispatch_state="parts", runs=2, interval=1).execute()
+    run = place(cast, "alice")
+    Order.update(parent=wholes[1], part=1, dispatch_state="waiting", provider=up.id).where(
+        Order.id == run
+    ).execute()
+    assert parts.with_open_parts(wholes) == {wholes[1]}
+    (plan,) = plans(monkeypatch, lambda: parts.with_open_parts(wholes))
+    assert "orders_by_parent" in plan[0]
 
 
 def test_above_a_count_a_word_must_be_typed(
