@@ -30,6 +30,7 @@ from web.dashboard.common import (
     inside,
     number,
     perform,
+    show_again,
     tell,
     when,
 )
@@ -88,7 +89,14 @@ def order_list() -> str:
             number: url_for("admin.provider_page", name=name) for number, name in providers.items()
         },
         query=_query(),
+        act_at=_with_query(url_for("admin.order_act")),
     )
+
+
+def _with_query(page: str) -> str:
+    """An address with all that this page's address says, so that it can show the page again."""
+    query = urlencode(list(request.args.items(multi=True)))
+    return f"{page}?{query}" if query else page
 
 
 def _filter(args: Args) -> OrderFilter:
@@ -218,7 +226,7 @@ def order_act() -> Any:
     selected, is_all = _selected()
     if name not in ACTS or not selected:
         tell("Select orders and an action first.", "error")
-        return back_to("admin.order_list")
+        return show_again("admin.order_list", None)
     if len(selected) > bulk.MOST:
         tell(f"Select at most {bulk.MOST} orders at once.", "error")
         return back_to("admin.order_list")

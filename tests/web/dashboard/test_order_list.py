@@ -637,10 +637,31 @@ def test_one_order_is_acted_on_at_once_where_its_page_has_asked(
 def test_an_act_without_orders_or_unknown_does_nothing(
     fields: dict[str, str], olga: Operator, order_id: int
 ) -> None:
-    olga.post("/admin/orders/act", confirmed="1", **fields)
-    assert said(olga.text("/admin/orders")) == ["Select orders and an action first."]
+    answer = olga.post("/admin/orders/act", confirmed="1", **fields)
+    assert said(answer.text) == ["Select orders and an action first."]
     assert lines() == []
     assert lookup.get(order_id).status == "Pending"
+
+
+def test_ticks_act_and_filter_stay_where_one_is_missing(
+    olga: Operator, cast: SimpleNamespace
+) -> None:
+    for _ in range(60):
+        place(cast, "alice")
+    Order.update(warning="odd", held_because="word").where(Order.id < 55).execute()
+    page = olga.text("/admin/orders?only=held&only=warning&before=54&endpoint=x")
+    found = re.search(r'<form method="post" action="([^"]+)" id="orders-form">', page)
+    assert found is not None
+    at = found[1].replace("&amp;", "&")
+    page = olga.post(at, order=["5", "4"]).text
+    assert re.findall(r'name="order" value="(\d+)"[^>]* checked', page) == ["5", "4"]
+    assert shown(page)[0] == 53
+    assert page.count('name="only"') == 4
+    assert page.count('name="only" value="held" checked') == 1
+    assert 'name="filter" value="only=held&amp;only=warning"' in page
+    assert f'action="{found[1]}"' in page
+    page = olga.post(at, act="cancel").text
+    assert '<option value="cancel" selected>' in page
 
 
 def test_a_filter_that_makes_no_sense_selects_nothing(olga: Operator, order_id: int) -> None:
