@@ -43,7 +43,8 @@ ONLY = {
     "review": "In review",
     "requests": "With a request",
     "held": "Held",
-    "warning": "With a warning",
+    "warned": "With a warning, open or of 7 days",
+    "warning": "With any warning",
 }
 """What the filter can ask for besides columns, and how it is called."""
 

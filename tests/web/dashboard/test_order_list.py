@@ -13,6 +13,7 @@ from support.dashboard import Operator, lines, place, said
 from support.orders import account_id, balance, new_order
 from support.plans import plans
 
+from database.compiled_query import rows
 from database.unavailable import NoTurnError
 from models import Cancel, Order, Refill, Service
 from panel import accounts, ledger, operators, order_lists
@@ -172,6 +173,26 @@ def test_the_totals_are_of_all_that_is_found_not_of_the_page(
         assert tiles(page)[:3] == ["4", "2.00", "0.20"], query
     assert tiles(olga.text("/admin/orders?customer=bob")) == ["1", "0.50", "0.20", "0.00", "0.30"]
     assert tiles(olga.text("/admin/orders?before=2")) == []
+
+
+def test_the_runs_of_drip_feeds_are_told_beside_the_orders(
+    olga: Operator, cast: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = place(cast, "alice")
+    (row,) = rows(Order.select().where(Order.id == whole).dicts())
+    del row["id"]
+    for part in (1, 2):
+        run = {"parent": whole, "part": part, "charge_micros": 0}
+        Order.insert({**row, **run}).execute()
+        for query in ("", "?service=1", "?status=Pending"):
+            told = plain(olga.text(f"/admin/orders{query}"))
+            many = "" if part == 1 else "s"
+            assert f"Orders 1 and {part} run{many} of drip-feeds Charge" in told
+            assert len(exported(olga, query)) == 1 + part
+    monkeypatch.setattr(order_lists, "SCAN", 0)
+    page = plain(olga.text("/admin/orders"))
+    assert "Orders 1 Charge" in page
+    assert "Runs of drip-feeds are listed, too, and are not counted." in page
 
 
 def test_totals_of_a_part_say_of_which_part(
@@ -656,7 +677,6 @@ def test_ticks_act_and_filter_stay_where_one_is_missing(
     page = olga.post(at, order=["5", "4"]).text
     assert re.findall(r'name="order" value="(\d+)"[^>]* checked', page) == ["5", "4"]
     assert shown(page)[0] == 53
-    assert page.count('name="only"') == 4
     assert page.count('name="only" value="held" checked') == 1
     assert 'name="filter" value="only=held&amp;only=warning"' in page
     assert f'action="{found[1]}"' in page
