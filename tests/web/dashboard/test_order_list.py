@@ -19,7 +19,7 @@ from models import Cancel, Order, Refill, Service
 from panel import accounts, ledger, operators, order_lists
 from panel.money import MICROS, parse
 from panel.operators import Role
-from panel.orders import dispatch, forecast, lookup, parts, refills, transition
+from panel.orders import cancels, dispatch, forecast, lookup, parts, refills, transition
 from panel.providers import registry, sources
 from web.dashboard import bulk
 from web.dashboard.order_acts import ACTS
@@ -451,7 +451,7 @@ def test_an_act_that_no_selected_order_allows_is_explained_and_not_offered(
     page = ask(olga, act, [order_id])
     assert "This can be done with none of the selected orders" in page
     assert 'name="confirmed"' not in page
-    assert f">{order_id}</a>" in page
+    assert f'<a href="/admin/orders/{order_id}"' in page
 
 
 def test_the_acts_that_are_offered_are_those_that_some_order_allows(
@@ -595,6 +595,31 @@ def test_the_runs_of_many_drip_feeds_are_looked_up_by_their_index(
     assert "orders_by_parent" in plan[0]
 
 
+def test_links_of_a_page_that_answers_a_form_open_in_a_new_tab_but_back(
+    olga: Operator, cast: SimpleNamespace
+) -> None:
+    """Whoever comes back to such a page is asked by the browser to send the form again."""
+    numbers = [place(cast, "alice"), place(cast, "alice")]
+    transition.change(numbers[1], status="Canceled")
+    pages = [ask(olga, "cancel", numbers), ask(olga, "cancel", numbers, confirmed="bulk")]
+    place(cast, "alice")
+    transition.change(3, status="In progress")
+    (request,) = cancels.request(account_id(), [3])
+    for confirmed in ({}, {"confirmed": "bulk"}):
+        fields = {"act": "accept", "request": f"cancel-{request}", **confirmed}
+        pages.append(olga.post("/admin/requests/act", **fields).text)
+    for page in pages:
+        links = re.findall(r"<a ([^>]*)>(.*?)</a>", page.partition("<main")[2])
+        orders = [link for link in links if 'href="/admin/orders/' in link[0]]
+        assert orders
+        for attributes, text in orders:
+            assert 'target="_blank" rel="noopener"' in attributes
+            assert ", opens in a new tab" in text
+        (back,) = [link for link in links if link not in orders]
+        assert back[1].startswith("Back")
+        assert "target" not in back[0]
+
+
 def test_above_a_count_a_word_must_be_typed(
     olga: Operator, cast: SimpleNamespace, rich: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -606,7 +631,7 @@ def test_above_a_count_a_word_must_be_typed(
             "/admin/orders/act", act="cancel", order=numbers, confirmed="bulk", **typed
         )
         assert answer.status_code == 422
-        assert "Nothing was done. Type the word cancel exactly" in answer.text
+        assert "Nothing was done. Type the word cancel:" in answer.text
     assert lines() == []
     page = ask(olga, "cancel", numbers, confirmed="bulk", word=" Cancel ")
     assert f"done with {len(numbers)} of {len(numbers)}" in page
