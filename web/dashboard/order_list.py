@@ -11,7 +11,7 @@ from flask import Response, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from database.clock import now
-from panel import accounts, order_lists, paging
+from panel import order_lists, paging
 from panel.errors import OperatorError
 from panel.money import format_exact
 from panel.operations import orders as operations
@@ -21,7 +21,7 @@ from panel.paging import Page
 from panel.queries import provider_names
 from panel.reports import DAY_S, escape_formula
 from panel.submitted import SubmittedError
-from web.dashboard import bulk
+from web.dashboard import bulk, query
 from web.dashboard.common import (
     back_to,
     bp,
@@ -61,14 +61,15 @@ def order_list() -> str:
     """Orders by status, customer, service, provider, day, number or a part of the link."""
     asked = number("rows")
     size = asked if asked in SIZES else paging.PAGE
-    totals = None
+    totals, refused = None, ""
     try:
         wanted = _filter(request.args)
         page = order_lists.order_page(wanted, number("before"), size)
         if "before" not in request.args:
             totals = order_lists.totals(wanted, page, size)
     except OperatorError as error:
-        tell(str(error), "error")
+        refused = query.sentence(error)
+        tell(refused, "error")
         wanted, page = OrderFilter(), Page([], None)
     possible = forecast.possible(page.rows)
     some = {act for acts in possible.values() for act in acts}
@@ -77,6 +78,7 @@ def order_list() -> str:
         "dashboard/orders.html",
         page=page,
         totals=totals,
+        refused=refused,
         possible=possible,
         acts={name: act for name, act in ACTS.items() if name in some},
         statuses=list(state.FOLLOWS),
@@ -96,8 +98,8 @@ def order_list() -> str:
 
 def _with_query(page: str) -> str:
     """An address with all that this page's address says, so that it can show the page again."""
-    query = urlencode(list(request.args.items(multi=True)))
-    return f"{page}?{query}" if query else page
+    args = urlencode(list(request.args.items(multi=True)))
+    return f"{page}?{args}" if args else page
 
 
 def _filter(args: Args) -> OrderFilter:
@@ -106,16 +108,14 @@ def _filter(args: Args) -> OrderFilter:
     :raises OperatorError: for what narrows nothing, such as a customer that is not there or a
         service that is no number: the list would be of all orders, and so would an act on it.
     """
-    customer = args.get("customer", "").strip()
     status = args.get("status", "")
     if status and status not in state.FOLLOWS:
         raise OperatorError(f"there is no status {status!r}")
     since, until = _day(args, "from"), _day(args, "to")
-    if since is not None and until is not None and since > until:
-        raise OperatorError("the first day is after the last one")
+    query.check_range(since, until)
     return OrderFilter(
         status=status,
-        account_id=accounts.get(customer).id if customer else None,
+        account_id=query.customer_id(args.get("customer", "")),
         service_id=_number(args, "service"),
         provider_id=_number(args, "provider"),
         since=since,

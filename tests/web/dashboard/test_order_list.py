@@ -428,8 +428,9 @@ def test_a_reloaded_confirmation_sends_no_order_again(
     [
         ("service=Followers", "is not the number of a service"),
         ("provider=up", "is not the number of a provider"),
-        ("status=Nonsense", "there is no status"),
-        ("from=2026-02-02&to=2026-02-01", "the first day is after the last one"),
+        ("customer=ali", "There is no customer ali."),
+        ("status=Nonsense", "There is no status"),
+        ("from=2026-02-02&to=2026-02-01", "The range ends before it begins."),
     ],
 )
 def test_a_filter_that_means_nothing_finds_no_orders_to_act_on(
@@ -437,6 +438,8 @@ def test_a_filter_that_means_nothing_finds_no_orders_to_act_on(
 ) -> None:
     page = olga.text(f"/admin/orders?{query}")
     assert why in " ".join(said(page))
+    assert why in page.partition('<p class="card soft">')[2].partition("</p>")[0]
+    assert "No orders found" not in page
     assert shown(page) == []
     answer = olga.post("/admin/orders/act", act="cancel", all="1", filter=query)
     assert answer.status_code == 404
