@@ -312,6 +312,18 @@ class _Build:
 # An order in doubt
 
 
+def not_again(order: StoredOrder) -> str:
+    """Why an order in doubt is not sent again, and what can be done if no provider has it."""
+    if state.is_untouched(order.status):
+        return "It is not sent again, because its customer asked to cancel it. Give it up instead."
+    if not state.is_open(order.status):
+        return f"It is {order.status}: there is nothing to send."
+    return (
+        f"It is {order.status}, so it counts as begun, and is not sent again. If they do not have "
+        "it, deliver it yourself, or give it up."
+    )
+
+
 class Known(NamedTuple):
     """What is known of an order of which nobody knows whether a provider has it.
 

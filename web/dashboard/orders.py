@@ -73,6 +73,7 @@ def order_page(order_id: int) -> str:
         offers=order_view.offers(order, provider, of_parts["sums"]),
         next_part=_next_part(order),
         undecided=in_review or order.held_because in dispatch.REFUSED,
+        not_again=order_view.not_again(order),
         known=order_view.known(order, provider, story.lines) if in_review else None,
         held=HELD.get(order.held_because, ""),
         restored=RESTORED if order.restored or any(one.restored for one in requests) else "",

@@ -105,6 +105,19 @@ def cells(page: str, label: str) -> list[str]:
     return [" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in found]
 
 
+def test_a_charge_and_its_refund_have_the_same_decimals(
+    olga: Operator, cast: SimpleNamespace
+) -> None:
+    for charge, refunded in ((1_800_000, 1_800_000), (1_234_500, 0), (300_000, 100_001)):
+        number, status = place(cast, "alice"), "Canceled" if refunded else "Pending"
+        Order.update(charge_micros=charge, refunded_micros=refunded, status=status).where(
+            Order.id == number
+        ).execute()
+    assert cells(olga.text("/admin/orders"), "Charge") == [
+        "0.300000 0.100001 refunded", "1.234500", "1.800000 1.800000 refunded",
+    ]  # fmt: skip
+
+
 def test_a_row_has_remains_provider_profit_and_warning(
     olga: Operator, cast: SimpleNamespace
 ) -> None:

@@ -204,8 +204,27 @@ def test_an_order_whose_customer_asked_to_cancel_it_is_not_sent_again(
     cancels.request(account_id(), [in_review])
     page = olga.text(f"/admin/orders/{in_review}")
     assert "asked to cancel it, so it is not sent again" in page
+    assert "It is not sent again, because its customer asked to cancel it." in page
     assert "resend" not in buttons(page)
     assert "fail" in buttons(page)
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        ("In progress", "It is In progress, so it counts as begun, and is not sent again."),
+        ("Completed", "It is Completed: there is nothing to send."),
+    ],
+)
+def test_an_order_in_doubt_that_was_set_by_hand_says_why_it_is_not_sent_again(
+    status: str, why: str, olga: Operator, in_review: int
+) -> None:
+    assert why not in olga.text(f"/admin/orders/{in_review}")
+    transition.change(in_review, status=status)
+    page = olga.text(f"/admin/orders/{in_review}")
+    choice = page.partition('<h3 id="not-have-it">')[2].partition("</section>")[0]
+    assert why in choice
+    assert "resend" not in buttons(page)
 
 
 @pytest.mark.parametrize("held", ["refusal", "funds", "cost", "word", "status", "posts"])
