@@ -270,6 +270,15 @@ def test_acts_work_without_scripts(browser: Browser, shop: SimpleNamespace) -> N
     context.close()
 
 
+def test_a_bulk_act_without_a_choice_is_not_sent_and_keeps_the_ticks(page: Page) -> None:
+    page.goto("/admin/orders")
+    page.get_by_label("Select order 150").check()
+    page.get_by_role("button", name="With selected").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Orders")
+    expect(page.get_by_label("What to do")).to_be_focused()
+    expect(page.get_by_label("Select order 150")).to_be_checked()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_list_and_its_acts_fit_a_phone(page: Page, scheme: str) -> None:
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
