@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 from peewee import SQL, NodeList, fn
 
 from database import link_index
+from database.clock import now
 from database.compiled_query import literal, rows
 from models import Cancel, Order, OrderHour, Provider, Refill
 from panel import paging
-from panel.orders import state
+from panel.attention.of_orders import WARNINGS_S
+from panel.orders import state, waiting
 from panel.orders.link_index import first_unindexed
 from panel.paging import Page
 from panel.queries import with_names
@@ -34,9 +36,10 @@ HOUR_S = 3600
 ALL = 2**62
 """A number that no order reaches."""
 
-ONLY = ("review", "requests", "held", "warning")
+ONLY = ("review", "requests", "held", "warned", "warning")
 """What a filter can ask for besides values of columns, the fewest orders first: those in review,
-with a waiting cancel or refill request, held, and with a warning."""
+with a waiting cancel or refill request, held, with a warning to look at as the overview counts
+them, and with any warning."""
 
 
 class OrderFilter(NamedTuple):
@@ -60,8 +63,10 @@ class OrderFilter(NamedTuple):
 class Totals(NamedTuple):
     """Sums of what a filter finds, in micros.
 
-    orders: without the parts of drip-feeds, whose costs are in the sums.
+    orders: without the runs of drip-feeds, whose costs are in the sums.
     first: where not all is summed up, the lowest number down to which it is.
+    runs: the runs of drip-feeds, which are listed beside the orders; None where they are too
+        many orders to look through.
     """
 
     orders: int
@@ -69,6 +74,7 @@ class Totals(NamedTuple):
     refunded_micros: int
     cost_micros: int
     first: int | None = None
+    runs: int | None = 0
 
     @property
     def profit_micros(self) -> int:
@@ -156,7 +162,8 @@ def totals(wanted: OrderFilter, first_page: Page | None = None, size: int = 0) -
     summed = _sums([*scope.conditions, *_others_than(exact)])
     if exact:
         summed = [a + b for a, b in zip(summed, _sums([Order.id.in_(exact)]), strict=True)]
-    return Totals(*summed)._replace(first=scope.first)
+    orders, charge, refunded, cost, runs = summed
+    return Totals(orders, charge, refunded, cost, scope.first, runs)
 
 
 def _totals_of_rows(page: Page) -> Totals:
@@ -164,7 +171,7 @@ def _totals_of_rows(page: Page) -> Totals:
     names = ("charge_micros", "refunded_micros", "cost_micros")
     charge, refunded, cost = (sum(row[name] for row in page.rows) for name in names)
     orders = sum(row["part"] is None for row in page.rows)
-    return Totals(orders, charge, refunded, cost, page.next)
+    return Totals(orders, charge, refunded, cost, page.next, len(page.rows) - orders)
 
 
 def is_too_short(text: str) -> bool:
@@ -188,7 +195,14 @@ def _totals_by_the_hour(wanted: OrderFilter) -> Totals:
     if wanted.until is not None:
         query = query.where(OrderHour.hour < wanted.until // HOUR_S)
     (summed,) = rows(query.tuples())
-    return Totals(*summed)
+    orders, charge, refunded, cost = summed
+    return Totals(orders, charge, refunded, cost, runs=_runs(wanted) if orders <= SCAN else None)
+
+
+def _runs(wanted: OrderFilter) -> int | None:
+    """How many runs of drip-feeds a filter finds; None where that is not all looked at."""
+    scope = _scope(wanted, None)
+    return _sums(scope.conditions)[4] if scope.first is None else None
 
 
 def _sums(conditions: list[Any]) -> list[int]:
@@ -197,6 +211,7 @@ def _sums(conditions: list[Any]) -> list[int]:
         Order.charge_micros,
         Order.refunded_micros,
         Order.cost_micros,
+        Order.part.is_null(False),
     )
     query = Order.select(*(fn.COALESCE(fn.SUM(column), 0) for column in columns))
     (summed,) = rows(query.where(*conditions).tuples())
@@ -300,7 +315,11 @@ def _only(name: str) -> _Condition:
         few = Order.alias()  # by themselves, or SQLite would walk through all orders by number
         held = few.select(few.id).where(few.held_because != literal(""))
         return _Condition(Order.id.in_(held), _unindexed(Order.held_because) != "")
-    return _Condition(Order.warning != literal(""), _unindexed(Order.warning) != "")
+    warning, plain = Order.warning != literal(""), _unindexed(Order.warning) != ""
+    if name == "warned":
+        rest = waiting.unheld(state.SENT) & waiting.open_or_since(now() - WARNINGS_S)
+        return _Condition(warning & rest, plain & rest)
+    return _Condition(warning, plain)
 
 
 def _indexed(column: Any) -> Any:

@@ -450,7 +450,8 @@ def attach(order_id: int, provider_order: str) -> None:
             raise OperatorError(f"order {order_id} does not need review")
         other = holder(order.provider_id, provider_order)
         if other not in (None, order_id):
-            raise OperatorError(f"the provider's order {provider_order} belongs to order {other}")
+            why = f"the provider's order {provider_order} belongs to order {other}"
+            raise OperatorError(why, "provider_order")
         _accept(order, provider_order, now())
         record_event(order_id, "operator", f"attach {provider_order}")
 
@@ -511,7 +512,7 @@ def check_order_number(text: str) -> None:
     :raises OperatorError: if it cannot be sent as one.
     """
     if not _can_be_number(text):
-        raise OperatorError(f"{text!r} cannot be a provider's order number")
+        raise OperatorError(f"{text!r} cannot be a provider's order number", "provider_order")
 
 
 _FOR_FUNDS = CompiledQuery(

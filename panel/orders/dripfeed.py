@@ -100,7 +100,8 @@ def attach_part(order_id: int, part: int, provider_order: str) -> int:
         _check_next_part(order, part)
         other = holder(order.provider_id, provider_order)
         if other is not None:
-            raise OperatorError(f"the provider's order {provider_order} belongs to order {other}")
+            why = f"the provider's order {provider_order} belongs to order {other}"
+            raise OperatorError(why, "provider_order")
         offer = pricing.offer_for(accounts.caller(order.account_id), order.service_id)
         part_id = _insert_part(order, part, offer._replace(provider_id=order.provider_id))
         sent = lookup.get(part_id)._replace(source_rank=order.source_rank)

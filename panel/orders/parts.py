@@ -1,11 +1,13 @@
 """The parts of a drip-feed and the posts of a subscription, as an operator looks through them."""
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from peewee import fn
 
-from database.compiled_query import rows
+from database.compiled_query import rows, unindexed
 from models import Order
+from panel.orders import state
 from panel.paging import Page
 
 PAGE = 10
@@ -72,3 +74,16 @@ def part_page(order_id: int, before: int | None, skip: int = 0) -> Page:
         query = query.where(Order.id < before)
     found: list[dict[str, Any]] = rows(query.limit(PAGE + 1).offset(skip).dicts())
     return Page(found[:PAGE], found[PAGE - 1]["id"] if len(found) > PAGE else None)
+
+
+def with_open_parts(order_ids: Collection[int]) -> set[int]:
+    """Those of some orders of which a part is at a provider, or will be sent to one."""
+    if not order_ids:
+        return set()
+    # The parts of an order are few beside all the open ones: only their index is of use.
+    query = Order.select(Order.parent).where(
+        Order.parent.in_(order_ids),
+        unindexed(Order.status).in_(state.OPEN),
+        unindexed(Order.dispatch_state).in_((state.WAITING, *state.AT_PROVIDER)),
+    )
+    return {row[0] for row in rows(query.distinct().tuples())}

@@ -195,12 +195,12 @@ def add_post(
         _check_takes_posts(subscription, provider_order)
         posts = lookup.parts_of(order_id)
         if provider_order in {post.provider_order for post in posts} - {None}:
-            raise OperatorError(f"post {provider_order} is charged already")
-        why = _over_limit(subscription, len(posts), quantity)
+            raise OperatorError(f"post {provider_order} is charged already", "provider_order")
+        why = over = _over_limit(subscription, len(posts), quantity)
         if provider_order is not None:
             why = _why_not(subscription, provider_order, quantity, len(posts))
         if why:
-            raise OperatorError(why)
+            raise OperatorError(why, "quantity" if why == over else "provider_order")
         try:
             post_id = _add_post(subscription, quantity, provider_order)
         except RequestRejected as rejection:

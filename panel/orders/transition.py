@@ -252,26 +252,29 @@ def _add_consequences(order: StoredOrder, values: dict[str, Any]) -> None:
 def _check_status(order: StoredOrder, status: str) -> None:
     if status not in state.FOLLOWS:
         raise OperatorError(
-            f"there is no status {status!r}; there are: {', '.join(state.FOLLOWS)}"
+            f"there is no status {status!r}; there are: {', '.join(state.FOLLOWS)}", "status"
         )
     if state.is_refunded(order.status):
-        raise OperatorError(f"order {order.id} is {order.status}, which is final")
+        raise OperatorError(f"order {order.id} is {order.status}, which is final", "status")
     if status in state.SUBSCRIPTION_ONLY and not state.is_subscription(order.quantity):
-        raise OperatorError(f"order {order.id} is no subscription and cannot become {status}")
+        why = f"order {order.id} is no subscription and cannot become {status}"
+        raise OperatorError(why, "status")
     if not state.may_follow(status, order.status):
-        raise OperatorError(f"order {order.id} is {order.status} and cannot become {status}")
+        why = f"order {order.id} is {order.status} and cannot become {status}"
+        raise OperatorError(why, "status")
 
 
 def _check_numbers(order: StoredOrder, status: str, start_count: int, remains: int) -> None:
     if not 0 <= start_count <= state.MAX_START_COUNT:
-        raise OperatorError(f"the start count must be from 0 to {state.MAX_START_COUNT}")
+        why = f"the start count must be from 0 to {state.MAX_START_COUNT}"
+        raise OperatorError(why, "start_count")
     if not 0 <= remains <= order.quantity:
         raise OperatorError(
-            f"the remains must be from 0 to the order's quantity, {order.quantity}"
+            f"the remains must be from 0 to the order's quantity, {order.quantity}", "remains"
         )
     refunds = status == "Partial" or (status == "Canceled" and order.status == "Completed")
     if refunds and remains == 0 and not state.is_subscription(order.quantity):
-        raise OperatorError(f"{status} needs the remains that are to be paid back")
+        raise OperatorError(f"{status} needs the remains that are to be paid back", "remains")
 
 
 def _answer_cancels(order_id: int, accepted: bool) -> None:

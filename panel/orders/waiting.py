@@ -157,18 +157,28 @@ def with_warnings(since: int) -> list[tuple[str, int, int]]:
     :param since: seconds since 1970: orders that were placed before and ended are left out.
     :returns: for each its name, how many orders, and the newest of them.
     """
-    # Not MIN(id), which would walk through all orders that are older.
-    recent_orders = Order.select(Order.id).where(Order.created_at >= since)
-    first = recent_orders.order_by(Order.created_at, Order.id).limit(1)
-    is_open = unindexed(Order.status).in_(state.OPEN)
     newest = fn.MAX(Order.id).alias("newest")
-    warned = _warned(state.SENT, newest).where((Order.id >= first) | is_open)
+    found = _warned(state.SENT, newest).where(open_or_since(since))
     query = (
-        Provider.select(Provider.name, warned.c.orders, warned.c.newest)
-        .join(warned, on=warned.c.provider_id == Provider.id)
+        Provider.select(Provider.name, found.c.orders, found.c.newest)
+        .join(found, on=found.c.provider_id == Provider.id)
         .order_by(Provider.name)
     )
     return rows(query.tuples())
+
+
+def open_or_since(since: int) -> Any:
+    """The condition that an order is open, or was placed since a time."""
+    # Not MIN(id), which would walk through all orders that are older.
+    recent_orders = Order.select(Order.id).where(Order.created_at >= since)
+    first = recent_orders.order_by(Order.created_at, Order.id).limit(1)
+    return (Order.id >= first) | unindexed(Order.status).in_(state.OPEN)
+
+
+def unheld(dispatch_state: str) -> Any:
+    """The condition that an order has this dispatch state, and is not held."""
+    has_state = unindexed(Order.dispatch_state) == dispatch_state
+    return (unindexed(Order.held_because) == "") & has_state
 
 
 def _warned(dispatch_state: str, *figures: Any) -> Any:
@@ -180,11 +190,7 @@ def _warned(dispatch_state: str, *figures: Any) -> Any:
     """
     return (
         Order.select(Order.provider, fn.COUNT(Order.id).alias("orders"), *figures)
-        .where(
-            Order.warning != literal(""),
-            unindexed(Order.held_because) == "",
-            unindexed(Order.dispatch_state) == dispatch_state,
-        )
+        .where(Order.warning != literal(""), unheld(dispatch_state))
         .group_by(unindexed(Order.provider))
     )
 

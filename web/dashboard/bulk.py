@@ -4,13 +4,15 @@ from typing import NamedTuple
 
 from peewee import PeeweeException
 
+from api.context import current_settings
 from database import unavailable
 from panel import account_queries
 from panel.errors import OperatorError, RequestRejected
-from panel.money import MICROS
+from panel.money import MICROS, format_exact
 from panel.orders import forecast, lookup
 from panel.orders.forecast import Forecast
 from panel.orders.lookup import StoredOrder
+from web.dashboard import at_provider
 from web.dashboard.common import actor
 from web.dashboard.order_acts import ACTS, Act
 
@@ -31,6 +33,7 @@ class Question(NamedTuple):
     possible, refused: the orders as they are now, with which it can be done or not.
     sum_micros: what is paid back at most; of an act that pays nothing back, the charge of the
         orders less what was paid back before.
+    says: what becomes of them at their providers; "" where they have none of them.
     word: what must be typed; "" if nothing must.
     is_all: whether these are all the orders that were asked for.
     """
@@ -44,6 +47,7 @@ class Question(NamedTuple):
     customers: dict[int, str]
     pays_back: bool
     sum_micros: int
+    says: str
     word: str
     is_all: bool
 
@@ -96,6 +100,7 @@ def ask(name: str, selected: list[int], is_all: bool = True) -> Question:
         account_queries.names({one.order.account_id for one in found}),
         pays_back,
         total,
+        _at_providers(name, [one.order for one in possible]),
         name if needs_word else "",
         is_all,
     )
@@ -103,6 +108,39 @@ def ask(name: str, selected: list[int], is_all: bool = True) -> Question:
 
 def _kept(order: StoredOrder) -> int:
     return order.charge_micros - order.refunded_micros
+
+
+ENDING = ("cancel", "refund", "partial", "fail")
+"""The acts that end orders which a provider may deliver all the same."""
+
+
+def _at_providers(name: str, orders: list[StoredOrder]) -> str:
+    """What becomes of orders at their providers: for how many of them, and what that costs."""
+    if name == "resend" and (doubtful := at_provider.in_doubt(orders)):
+        twice = at_provider.bought_twice(_costs(doubtful))
+        return f"A provider may have {_those(doubtful, orders)} already. What it has is {twice}"
+    if name == "completed" and (followed := at_provider.followed(orders)):
+        about = "it" if len(followed) == 1 else "them"
+        no_more = at_provider.asked_no_more("It", about)
+        return f"A provider has {_those(followed, orders)}. {no_more}"
+    if name in ENDING and (open_there := at_provider.going_on(orders)):
+        not_told = at_provider.not_told("It", _costs(open_there))
+        return f"A provider has {_those(open_there, orders)}, or may have. {not_told}"
+    return ""
+
+
+def _those(some: list[StoredOrder], of: list[StoredOrder]) -> str:
+    if len(of) == 1:
+        return "this order"
+    if len(some) == len(of):
+        return f"each of these {len(of)} orders"
+    return f"{len(some)} of these {len(of)} orders"
+
+
+def _costs(orders: list[StoredOrder]) -> str:
+    """What orders cost at their providers, together; "" for nothing."""
+    micros = sum(at_provider.cost(order) for order in orders)
+    return f"{format_exact(micros)} {current_settings().currency}" if micros else ""
 
 
 def is_answered(question: Question, typed: str) -> bool:

@@ -362,10 +362,25 @@ class Post(FlaskForm):
     """A post of a subscription."""
 
     quantity = IntegerField("Quantity of the post", REQUIRED)
-    theirs = StringField(
+    provider_order = StringField(
         "The provider's number of it",
+        name="theirs",
         description="Leave empty for one that you fulfil by hand.",
         render_kw={"autocomplete": "off"},
+    )
+
+
+class Attach(FlaskForm):
+    """The provider's number of an order."""
+
+    provider_order = StringField(render_kw={"required": True, "autocomplete": "off", **PLAIN})
+
+
+class AttachPart(FlaskForm):
+    """The provider's number of a run of a drip-feed."""
+
+    provider_order = StringField(
+        id="part-order", render_kw={"required": True, "autocomplete": "off", **PLAIN}
     )
 
 

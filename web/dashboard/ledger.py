@@ -20,17 +20,18 @@ HEAD = ["entry", "time (UTC)", "customer", "kind", "order", "amount", "balance",
 @bp.get("/ledger")
 def ledger_page() -> str:
     """All entries, newest first, by customer, kind, day and order."""
+    refused = ""
     try:
         page = ledger_queries.page(_wanted(), number("before"))
     except OperatorError as error:
-        tell(str(error), "error")
+        refused = query.sentence(error)
+        tell(refused, "error")
         page = Page([], None)
-    return render_template("dashboard/ledger.html", page=page, kinds=KINDS)
+    return render_template("dashboard/ledger.html", page=page, kinds=KINDS, refused=refused)
 
 
 def _wanted() -> LedgerFilter:
-    customer = request.args.get("customer", "").strip()
-    account_id = accounts.get(customer).id if customer else None
+    account_id = query.customer_id(request.args.get("customer", ""))
     return narrowed(LedgerFilter(account_id, order_id=number("order")))
 
 

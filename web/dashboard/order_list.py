@@ -11,7 +11,7 @@ from flask import Response, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from database.clock import now
-from panel import accounts, order_lists, paging
+from panel import order_lists, paging
 from panel.errors import OperatorError
 from panel.money import format_exact
 from panel.operations import orders as operations
@@ -21,7 +21,7 @@ from panel.paging import Page
 from panel.queries import provider_names
 from panel.reports import DAY_S, escape_formula
 from panel.submitted import SubmittedError
-from web.dashboard import bulk
+from web.dashboard import bulk, query
 from web.dashboard.common import (
     back_to,
     bp,
@@ -30,6 +30,7 @@ from web.dashboard.common import (
     inside,
     number,
     perform,
+    show_again,
     tell,
     when,
 )
@@ -42,7 +43,8 @@ ONLY = {
     "review": "In review",
     "requests": "With a request",
     "held": "Held",
-    "warning": "With a warning",
+    "warned": "With a warning, open or of 7 days",
+    "warning": "With any warning",
 }
 """What the filter can ask for besides columns, and how it is called."""
 
@@ -59,14 +61,15 @@ def order_list() -> str:
     """Orders by status, customer, service, provider, day, number or a part of the link."""
     asked = number("rows")
     size = asked if asked in SIZES else paging.PAGE
-    totals = None
+    totals, refused = None, ""
     try:
         wanted = _filter(request.args)
         page = order_lists.order_page(wanted, number("before"), size)
         if "before" not in request.args:
             totals = order_lists.totals(wanted, page, size)
     except OperatorError as error:
-        tell(str(error), "error")
+        refused = query.sentence(error)
+        tell(refused, "error")
         wanted, page = OrderFilter(), Page([], None)
     possible = forecast.possible(page.rows)
     some = {act for acts in possible.values() for act in acts}
@@ -75,6 +78,7 @@ def order_list() -> str:
         "dashboard/orders.html",
         page=page,
         totals=totals,
+        refused=refused,
         possible=possible,
         acts={name: act for name, act in ACTS.items() if name in some},
         statuses=list(state.FOLLOWS),
@@ -88,7 +92,14 @@ def order_list() -> str:
             number: url_for("admin.provider_page", name=name) for number, name in providers.items()
         },
         query=_query(),
+        act_at=_with_query(url_for("admin.order_act")),
     )
+
+
+def _with_query(page: str) -> str:
+    """An address with all that this page's address says, so that it can show the page again."""
+    args = urlencode(list(request.args.items(multi=True)))
+    return f"{page}?{args}" if args else page
 
 
 def _filter(args: Args) -> OrderFilter:
@@ -97,16 +108,14 @@ def _filter(args: Args) -> OrderFilter:
     :raises OperatorError: for what narrows nothing, such as a customer that is not there or a
         service that is no number: the list would be of all orders, and so would an act on it.
     """
-    customer = args.get("customer", "").strip()
     status = args.get("status", "")
     if status and status not in state.FOLLOWS:
         raise OperatorError(f"there is no status {status!r}")
     since, until = _day(args, "from"), _day(args, "to")
-    if since is not None and until is not None and since > until:
-        raise OperatorError("the first day is after the last one")
+    query.check_range(since, until)
     return OrderFilter(
         status=status,
-        account_id=accounts.get(customer).id if customer else None,
+        account_id=query.customer_id(args.get("customer", "")),
         service_id=_number(args, "service"),
         provider_id=_number(args, "provider"),
         since=since,
@@ -218,7 +227,7 @@ def order_act() -> Any:
     selected, is_all = _selected()
     if name not in ACTS or not selected:
         tell("Select orders and an action first.", "error")
-        return back_to("admin.order_list")
+        return show_again("admin.order_list", None)
     if len(selected) > bulk.MOST:
         tell(f"Select at most {bulk.MOST} orders at once.", "error")
         return back_to("admin.order_list")

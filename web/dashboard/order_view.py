@@ -12,6 +12,8 @@ from panel.orders import forecast, purchases, state
 from panel.orders.forecast import Forecast
 from panel.orders.history import Line
 from panel.orders.lookup import StoredOrder
+from panel.orders.parts import PartSums
+from web.dashboard import at_provider
 
 MOST_LINES = 1_000
 MOST_CHARACTERS = 50_000
@@ -146,8 +148,13 @@ class Offer(NamedTuple):
     is_dangerous: bool
 
 
-def offers(order: StoredOrder, provider: Provider | None) -> dict[str, Offer]:
-    """What can be done with an order as it is now, by the rules that would do it."""
+def offers(
+    order: StoredOrder, provider: Provider | None, sums: PartSums | None = None
+) -> dict[str, Offer]:
+    """What can be done with an order as it is now, by the rules that would do it.
+
+    :param sums: of its runs or posts, if it has some.
+    """
     possible = {
         act: found
         for act in forecast.CHANGES
@@ -155,7 +162,7 @@ def offers(order: StoredOrder, provider: Provider | None) -> dict[str, Offer]:
     }
     for act in _needless(order, possible):
         possible.pop(act, None)
-    build = _Build(order, provider, current_settings().currency)
+    build = _Build(order, provider, current_settings().currency, sums)
     return {act: build.offer(act, found) for act, found in possible.items()}
 
 
@@ -175,14 +182,23 @@ def _needless(order: StoredOrder, possible: dict[str, Forecast]) -> list[str]:
 class _Build:
     """Words for the acts on one order."""
 
-    def __init__(self, order: StoredOrder, provider: Provider | None, currency: str) -> None:
+    def __init__(
+        self,
+        order: StoredOrder,
+        provider: Provider | None,
+        currency: str,
+        sums: PartSums | None,
+    ) -> None:
         self.order = order
         self.provider = provider.name if provider else ""
         self.currency = currency
+        self.sums = sums
+
+    def _amount(self, micros: int) -> str:
+        return f"{money.format_exact(micros)} {self.currency}"
 
     def offer(self, act: str, found: Forecast) -> Offer:
         """An act in words."""
-        amount = f"{money.format_exact(found.refund_micros)} {self.currency}"
         if act in ("processing", "in-progress", "completed"):
             return self._status(act)
         if act == "resend":
@@ -195,38 +211,38 @@ class _Build:
                 "what waits to be sent is sent.",
                 is_dangerous=True,
             )
-        return self._paying_back(act, found.refund_micros, amount)
+        return self._paying_back(act, found.refund_micros)
 
     def _status(self, act: str) -> Offer:
         status = forecast.STATUSES[act]
         says = f"The customer sees {status}. Nothing is paid back."
         if act == "completed":
-            kept = f"{money.format_exact(self.order.charge_micros)} {self.currency}"
+            kept = self._amount(self.order.charge_micros)
             says = f"The order ends, nothing remains, and its charge of {kept} stays."
-            says += self._not_followed()
+            if state.is_subscription(self.order.quantity):
+                says = f"The order ends.{self._posts()}"
+            says += self._runs() + self._not_followed()
         elif self.order.dispatch_state == state.WAITING:
             says += " It is sent to no provider: you deliver it."
         return Offer(act, f"Set {status}", says, is_dangerous=False)
 
     def _resend(self) -> Offer:
-        costs = f"{money.format_exact(purchases.cost(self.order))} {self.currency}"
+        costs = self._amount(purchases.cost(self.order))
         where = f" to {self.provider}" if self.provider else ""
         says = "It is sent once more, as a new order."
-        if self.order.dispatch_state == state.IN_REVIEW:
-            says += (
-                " If they have the first one after all, it is bought and delivered twice, for "
-                f"another {costs}."
-            )
+        if at_provider.in_doubt([self.order]):
+            twice = at_provider.bought_twice(costs)
+            says += f" If they have the first one after all, it is {twice}"
         elif self.order.held_because == "cost":
-            kept = f"{money.format_exact(self.order.charge_micros)} {self.currency}"
+            kept = self._amount(self.order.charge_micros)
             says += f" The customer was charged {kept}: it is sent at a loss."
         elif self.order.held_because == "funds":
             says += " Where our balance there does not cover it, they refuse it again."
         label = f"Send again{where} (costs about {costs})"
         return Offer("resend", label, says, is_dangerous=True)
 
-    def _paying_back(self, act: str, micros: int, amount: str) -> Offer:
-        order = self.order
+    def _paying_back(self, act: str, micros: int) -> Offer:
+        order, amount = self.order, self._amount(micros)
         back = f"{amount} is paid back to the customer." if micros else "Nothing is paid back."
         delivered = order.quantity - order.remains
         if act == "refund":
@@ -243,6 +259,7 @@ class _Build:
             label = f"Cancel and refund {amount}" if micros else "Cancel, refund nothing"
             of = f" for the {order.remains} that remain" if micros and delivered else ""
             says = f"The order ends as Canceled. {back.removesuffix('.')}{of}."
+        says += self._posts() + self._runs()
         return Offer(act, label, says + self._not_told(act), is_dangerous=True)
 
     def _ends(self) -> str:
@@ -250,27 +267,61 @@ class _Build:
             return "The order ends as Canceled."
         return f"The order stays {self.order.status}."
 
+    def _posts(self) -> str:
+        """What becomes of the posts of a subscription, which are orders of their own."""
+        if not state.is_subscription(self.order.quantity):
+            return ""
+        if self.sums is None or not self.sums.total:
+            return " No post of it was charged."
+        return self._charged(self.sums) + self._open_posts(self.sums)
+
+    def _charged(self, sums: PartSums) -> str:
+        kept = self._amount(sums.charge_micros - sums.refunded_micros)
+        if sums.is_more:
+            return f" Its posts stay charged; the newest {sums.total} of them at {kept}."
+        posts = "post stays" if sums.total == 1 else f"{sums.total} posts stay"
+        return f" Its {posts} charged at {kept}."
+
+    def _open_posts(self, sums: PartSums) -> str:
+        count = sum(n for status, n in sums.statuses.items() if state.is_open(status))
+        if not count:
+            return ""
+        if count == 1:
+            return " One of them is still open: it goes on as an order of its own."
+        return f" {count} of them are still open: they go on as orders of their own."
+
+    def _runs(self) -> str:
+        """That the runs of a drip-feed which were not begun are not sent."""
+        is_left = self.order.dispatch_state == state.IN_PARTS and state.is_open(self.order.status)
+        return " No further run is sent." if is_left else ""
+
     def _not_told(self, act: str) -> str:
         """That a provider which may be delivering learns nothing of it."""
-        order = self.order
-        may_have = state.may_be_at_provider(order.dispatch_state, order.may_be_at_provider)
-        if act == "fail" or not self.provider or not may_have or not state.is_open(order.status):
+        if act == "fail" or not self.provider or not at_provider.going_on([self.order]):
             return ""
-        return (
-            f" {self.provider} is not told: what it delivers from now on is for nothing"
-            f"{self._costs()}."
-        )
-
-    def _costs(self) -> str:
+        if state.is_subscription(self.order.quantity):
+            return " " + at_provider.not_told(self.provider, "", "posts that it finds")
         cost = self.order.cost_micros
-        return f", at a cost of up to {money.format_exact(cost)} {self.currency}" if cost else ""
+        return " " + at_provider.not_told(self.provider, self._amount(cost) if cost else "")
 
     def _not_followed(self) -> str:
-        is_followed = self.order.dispatch_state in (state.SENT, state.IN_PARTS) and self.provider
-        return f" {self.provider} is asked about it no more." if is_followed else ""
+        is_followed = self.provider and at_provider.followed([self.order])
+        return " " + at_provider.asked_no_more(self.provider) if is_followed else ""
 
 
 # An order in doubt
+
+
+def not_again(order: StoredOrder) -> str:
+    """Why an order in doubt is not sent again, and what can be done if no provider has it."""
+    if state.is_untouched(order.status):
+        return "It is not sent again, because its customer asked to cancel it. Give it up instead."
+    if not state.is_open(order.status):
+        return f"It is {order.status}: there is nothing to send."
+    return (
+        f"It is {order.status}, so it counts as begun, and is not sent again. If they do not have "
+        "it, deliver it yourself, or give it up."
+    )
 
 
 class Known(NamedTuple):

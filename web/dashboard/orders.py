@@ -5,7 +5,7 @@ order_list.py has the list and the bulk acts, order_view.py the words of the pag
 
 from typing import Any
 
-from flask import Response, render_template, request
+from flask import Response, render_template
 
 from database.compiled_query import rows
 from models import LedgerEntry
@@ -22,7 +22,9 @@ from web.dashboard.common import (
     form_number,
     form_token,
     number,
+    page_form,
     perform,
+    show_again,
     tell,
 )
 
@@ -54,9 +56,10 @@ def order_page(order_id: int) -> str:
     requests = request_queries.of_order(order_id)
     provider = order_view.provider_of(order)
     story = history.history(order_id)
-    form = forms.ChangeOrder(data=row)
+    form = page_form(forms.ChangeOrder, data=row)
     form.status.choices = [order.status, *state.FOLLOWS[order.status]]
     in_review = order.dispatch_state == state.IN_REVIEW
+    of_parts = _parts(order)
     return render_template(
         "dashboard/order.html",
         order=row,
@@ -64,10 +67,13 @@ def order_page(order_id: int) -> str:
         ordered=order_view.ordered(order.parameters, service_type),
         idempotency_key=order_view.idempotency_key(order_id),
         form=form,
-        post=forms.Post() if _takes_posts(order) else None,
-        offers=order_view.offers(order, provider),
+        post=page_form(forms.Post) if _takes_posts(order) else None,
+        attach=page_form(forms.Attach, data=row),
+        attach_part=page_form(forms.AttachPart),
+        offers=order_view.offers(order, provider, of_parts["sums"]),
         next_part=_next_part(order),
         undecided=in_review or order.held_because in dispatch.REFUSED,
+        not_again=order_view.not_again(order),
         known=order_view.known(order, provider, story.lines) if in_review else None,
         held=HELD.get(order.held_because, ""),
         restored=RESTORED if order.restored or any(one.restored for one in requests) else "",
@@ -76,7 +82,7 @@ def order_page(order_id: int) -> str:
         story=story,
         requests=requests,
         entries=_entries(order_id),
-        **_parts(order),
+        **of_parts,
     )
 
 
@@ -131,30 +137,37 @@ def order_change(order_id: int) -> Any:
     if form.validate():
         values = {name: form[name].data for name in ("status", "start_count", "remains")}
         changes = {n: value for n, value in values.items() if value not in (None, "", order[n])}
-        if changes:
-            said = f"Order {order_id} is changed."
-            perform(operations.change, order_id, **changes, said=said)
+        said = f"Order {order_id} is changed."
+        if (
+            not changes
+            or perform(operations.change, order_id, **changes, said=said, form=form).done
+        ):
+            return back_to("admin.order_page", order_id=order_id)
     else:
         explain_form(form)
-    return back_to("admin.order_page", order_id=order_id)
+    return show_again("admin.order_page", form, order_id=order_id)
 
 
 @bp.post("/orders/<number:order_id>/attach")
 def order_attach(order_id: int) -> Any:
     """Link an order in review to the provider's order."""
-    theirs = request.form.get("provider_order", "").strip()
+    form = forms.Attach()
+    theirs = (form.provider_order.data or "").strip()
     said = f"Order {order_id} is the provider's order {theirs}: its status is followed now."
-    perform(operations.attach, order_id, theirs, said=said)
-    return back_to("admin.order_page", order_id=order_id)
+    if perform(operations.attach, order_id, theirs, said=said, form=form).done:
+        return back_to("admin.order_page", order_id=order_id)
+    return show_again("admin.order_page", form, order_id=order_id)
 
 
 @bp.post("/orders/<number:order_id>/attach-part")
 def order_attach_part(order_id: int) -> Any:
     """Say that the provider has a run of a drip-feed that is not known since a restore."""
-    theirs, part = request.form.get("provider_order", "").strip(), form_number("part") or 0
+    form = forms.AttachPart()
+    theirs, part = (form.provider_order.data or "").strip(), form_number("part") or 0
     said = f"Run {part} of order {order_id} is the provider's order {theirs}."
-    perform(operations.attach_part, order_id, part, theirs, said=said)
-    return back_to("admin.order_page", order_id=order_id)
+    if perform(operations.attach_part, order_id, part, theirs, said=said, form=form).done:
+        return back_to("admin.order_page", order_id=order_id)
+    return show_again("admin.order_page", form, order_id=order_id)
 
 
 @bp.post("/orders/<number:order_id>/post")
@@ -163,9 +176,12 @@ def order_post(order_id: int) -> Any:
     form = forms.Post()
     if not form.validate():
         explain_form(form)
-        return back_to("admin.order_page", order_id=order_id)
-    theirs = (form.theirs.data or "").strip() or None
-    done = perform(operations.add_post, order_id, form.quantity.data, theirs, form_token())
+        return show_again("admin.order_page", form, order_id=order_id)
+    theirs = (form.provider_order.data or "").strip() or None
+    asked = (order_id, form.quantity.data, theirs, form_token())
+    done = perform(operations.add_post, *asked, form=form)
+    if not done.done and not done.repeated:
+        return show_again("admin.order_page", form, order_id=order_id)
     if done.done:
         tell(f"The post is order {done.value}.", "done")
     return back_to("admin.order_page", order_id=order_id)

@@ -93,7 +93,7 @@ def _needs(settings: Settings, standing: list[Standing]) -> list[Need]:
         (found.in_review, "in review", "in review", f"{orders}?only=review"),
         (requests, "request", "requests", url_for("admin.request_list")),
         (found.held_orders, "order held", "orders held", f"{orders}?only=held"),
-        (found.warnings, "warning", "warnings", f"{orders}?only=warning"),
+        (found.warnings, "warning", "warnings", f"{orders}?only=warned"),
         (found.held_services, "service held", "services held", f"{services}?only=held"),
         (found.below_cost, "service below cost", "services below cost", f"{services}?only=below"),
     ]

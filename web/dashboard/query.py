@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 
 from flask import Response, request
 
+from models import Account
 from panel.errors import OperatorError
 from panel.reports import DAY_S
 
@@ -27,9 +28,42 @@ def day(name: str) -> int | None:
 
 
 def days() -> tuple[int | None, int | None]:
-    """The range of the query: its first moment, and the first after its last day."""
+    """The range of the query: its first moment, and the first after its last day.
+
+    :raises OperatorError: for a text that is no day, or a range that ends before it begins.
+    """
     since, last = day("from"), day("to")
+    check_range(since, last)
     return since, None if last is None else last + DAY_S
+
+
+def check_range(first: int | None, last: int | None) -> None:
+    """Refuse a range of days that nothing can be in.
+
+    :raises OperatorError: if it ends before it begins.
+    """
+    if first is not None and last is not None and first > last:
+        raise OperatorError("the range ends before it begins")
+
+
+def customer_id(name: str) -> int | None:
+    """The number of the customer with this name; None where none is given.
+
+    :raises OperatorError: if there is none.
+    """
+    name = name.strip()
+    if not name:
+        return None
+    account = Account.get_or_none(Account.name == name)
+    if account is None:
+        raise OperatorError(f"there is no customer {name}")
+    return account.id
+
+
+def sentence(error: OperatorError) -> str:
+    """Why something is refused, as a sentence of its own."""
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def csv_file(name: str, head: list[str], rows: Iterable[list[object]]) -> Response:

@@ -11,14 +11,16 @@ from support.apps import listed
 from support.clock import Clock
 from support.dashboard import Operator, lines, place, said
 from support.orders import account_id, balance, new_order
+from support.plans import plans
 
+from database.compiled_query import rows
 from database.unavailable import NoTurnError
 from models import Cancel, Order, Refill, Service
 from panel import accounts, ledger, operators, order_lists
 from panel.money import MICROS, parse
 from panel.operations.audit import Actor
 from panel.operators import Role
-from panel.orders import dispatch, forecast, lookup, refills, transition
+from panel.orders import cancels, dispatch, forecast, lookup, parts, refills, transition
 from panel.providers import registry, sources
 from web.dashboard import bulk
 from web.dashboard.order_acts import ACTS
@@ -104,6 +106,19 @@ def cells(page: str, label: str) -> list[str]:
     return [" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in found]
 
 
+def test_a_charge_and_its_refund_have_the_same_decimals(
+    olga: Operator, cast: SimpleNamespace
+) -> None:
+    for charge, refunded in ((1_800_000, 1_800_000), (1_234_500, 0), (300_000, 100_001)):
+        number, status = place(cast, "alice"), "Canceled" if refunded else "Pending"
+        Order.update(charge_micros=charge, refunded_micros=refunded, status=status).where(
+            Order.id == number
+        ).execute()
+    assert cells(olga.text("/admin/orders"), "Charge") == [
+        "0.300000 0.100001 refunded", "1.234500", "1.800000 1.800000 refunded",
+    ]  # fmt: skip
+
+
 def test_a_row_has_remains_provider_profit_and_warning(
     olga: Operator, cast: SimpleNamespace
 ) -> None:
@@ -172,6 +187,26 @@ def test_the_totals_are_of_all_that_is_found_not_of_the_page(
         assert tiles(page)[:3] == ["4", "2.00", "0.20"], query
     assert tiles(olga.text("/admin/orders?customer=bob")) == ["1", "0.50", "0.20", "0.00", "0.30"]
     assert tiles(olga.text("/admin/orders?before=2")) == []
+
+
+def test_the_runs_of_drip_feeds_are_told_beside_the_orders(
+    olga: Operator, cast: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = place(cast, "alice")
+    (row,) = rows(Order.select().where(Order.id == whole).dicts())
+    del row["id"]
+    for part in (1, 2):
+        run = {"parent": whole, "part": part, "charge_micros": 0}
+        Order.insert({**row, **run}).execute()
+        for query in ("", "?service=1", "?status=Pending"):
+            told = plain(olga.text(f"/admin/orders{query}"))
+            many = "" if part == 1 else "s"
+            assert f"Orders 1 and {part} run{many} of drip-feeds Charge" in told
+            assert len(exported(olga, query)) == 1 + part
+    monkeypatch.setattr(order_lists, "SCAN", 0)
+    page = plain(olga.text("/admin/orders"))
+    assert "Orders 1 Charge" in page
+    assert "Runs of drip-feeds are listed, too, and are not counted." in page
 
 
 def test_totals_of_a_part_say_of_which_part(
@@ -423,8 +458,9 @@ def test_a_reloaded_confirmation_sends_no_order_again(
     [
         ("service=Followers", "is not the number of a service"),
         ("provider=up", "is not the number of a provider"),
-        ("status=Nonsense", "there is no status"),
-        ("from=2026-02-02&to=2026-02-01", "the first day is after the last one"),
+        ("customer=ali", "There is no customer ali."),
+        ("status=Nonsense", "There is no status"),
+        ("from=2026-02-02&to=2026-02-01", "The range ends before it begins."),
     ],
 )
 def test_a_filter_that_means_nothing_finds_no_orders_to_act_on(
@@ -432,6 +468,8 @@ def test_a_filter_that_means_nothing_finds_no_orders_to_act_on(
 ) -> None:
     page = olga.text(f"/admin/orders?{query}")
     assert why in " ".join(said(page))
+    assert why in page.partition('<p class="card soft">')[2].partition("</p>")[0]
+    assert "No orders found" not in page
     assert shown(page) == []
     answer = olga.post("/admin/orders/act", act="cancel", all="1", filter=query)
     assert answer.status_code == 404
@@ -446,7 +484,7 @@ def test_an_act_that_no_selected_order_allows_is_explained_and_not_offered(
     page = ask(olga, act, [order_id])
     assert "This can be done with none of the selected orders" in page
     assert 'name="confirmed"' not in page
-    assert f">{order_id}</a>" in page
+    assert f'<a href="/admin/orders/{order_id}"' in page
 
 
 def test_the_acts_that_are_offered_are_those_that_some_order_allows(
@@ -513,6 +551,108 @@ def rich(cast: SimpleNamespace) -> None:
     accounts.fund("alice", 10_000 * MICROS)
 
 
+@pytest.fixture
+def there(cast: SimpleNamespace) -> list[int]:
+    """Orders of 100 at 1.00 per 1000 there: two in doubt, two sent, one waiting, one held."""
+    provider = registry.add("up", registry.SANDBOX_URL, "", 60)
+    sources.set_source(cast.followers, provider.id, listed("1", MICROS), 1)
+    states: list[dict[str, Any]] = [
+        {"dispatch_state": "review"},
+        {"dispatch_state": "review", "restored": True},
+        {"dispatch_state": "sent", "cost_micros": 70_000},
+        {"dispatch_state": "sent", "cost_micros": 70_000},
+        {"dispatch_state": "waiting"},
+        {"dispatch_state": "waiting", "held_because": "refusal"},
+    ]
+    numbers = []
+    for columns in states:
+        numbers.append(place(cast, "alice"))
+        columns["provider_order"] = str(numbers[-1])
+        Order.update(columns).where(Order.id == numbers[-1]).execute()
+    return numbers
+
+
+@pytest.mark.parametrize(
+    ("act", "chosen", "told"),
+    [
+        ("resend", [0, 1, 5],
+         "A provider may have 2 of these 3 orders already. What it has is bought and delivered "
+         "twice, for about another 0.20 USD."),
+        ("resend", [0],
+         "A provider may have this order already. What it has is bought and delivered twice, for "
+         "about another 0.10 USD."),
+        ("resend", [5], ""),
+        ("fail", [0, 1, 5],
+         "A provider has 2 of these 3 orders, or may have. It is not told: what it delivers from "
+         "now on is for nothing, at a cost of up to 0.20 USD."),
+        ("fail", [5], ""),
+        ("cancel", [2, 3],
+         "A provider has each of these 2 orders, or may have. It is not told: what it delivers "
+         "from now on is for nothing, at a cost of up to 0.14 USD."),
+        ("partial", [0, 2, 4],
+         "A provider has 2 of these 3 orders, or may have. It is not told: what it delivers from "
+         "now on is for nothing, at a cost of up to 0.17 USD."),
+        ("cancel", [4], ""),
+        ("completed", [2, 3, 4],
+         "A provider has 2 of these 3 orders. It is asked about them no more."),
+        ("processing", [0, 2], ""),
+    ],
+)  # fmt: skip
+def test_a_question_says_what_becomes_of_the_orders_at_their_providers(
+    act: str, chosen: list[int], told: str, olga: Operator, there: list[int]
+) -> None:
+    page = ask(olga, act, [there[n] for n in chosen])
+    assert said(page) == ([told] if told else [])
+
+
+def test_a_question_marks_the_orders_in_doubt_held_and_restored(
+    olga: Operator, there: list[int]
+) -> None:
+    assert cells(ask(olga, "fail", there), "Status") == [
+        "Pending review", "Pending review restored", "Pending held",
+    ]  # fmt: skip
+
+
+def test_the_runs_of_many_drip_feeds_are_looked_up_by_their_index(
+    olga: Operator, cast: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wholes = [place(cast, "alice") for _ in range(3)]
+    up = registry.add("up", registry.SANDBOX_URL, "", 60)
+    Order.update(provider=up.id, dispatch_state="parts", runs=2, interval=1).execute()
+    run = place(cast, "alice")
+    Order.update(parent=wholes[1], part=1, dispatch_state="waiting", provider=up.id).where(
+        Order.id == run
+    ).execute()
+    assert parts.with_open_parts(wholes) == {wholes[1]}
+    (plan,) = plans(monkeypatch, lambda: parts.with_open_parts(wholes))
+    assert "orders_by_parent" in plan[0]
+
+
+def test_links_of_a_page_that_answers_a_form_open_in_a_new_tab_but_back(
+    olga: Operator, cast: SimpleNamespace
+) -> None:
+    """Whoever comes back to such a page is asked by the browser to send the form again."""
+    numbers = [place(cast, "alice"), place(cast, "alice")]
+    transition.change(numbers[1], status="Canceled")
+    pages = [ask(olga, "cancel", numbers), ask(olga, "cancel", numbers, confirmed="bulk")]
+    place(cast, "alice")
+    transition.change(3, status="In progress")
+    (request,) = cancels.request(account_id(), [3])
+    for confirmed in ({}, {"confirmed": "bulk"}):
+        fields = {"act": "accept", "request": f"cancel-{request}", **confirmed}
+        pages.append(olga.post("/admin/requests/act", **fields).text)
+    for page in pages:
+        links = re.findall(r"<a ([^>]*)>(.*?)</a>", page.partition("<main")[2])
+        orders = [link for link in links if 'href="/admin/orders/' in link[0]]
+        assert orders
+        for attributes, text in orders:
+            assert 'target="_blank" rel="noopener"' in attributes
+            assert ", opens in a new tab" in text
+        (back,) = [link for link in links if link not in orders]
+        assert back[1].startswith("Back")
+        assert "target" not in back[0]
+
+
 def test_above_a_count_a_word_must_be_typed(
     olga: Operator, cast: SimpleNamespace, rich: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -524,7 +664,7 @@ def test_above_a_count_a_word_must_be_typed(
             "/admin/orders/act", act="cancel", order=numbers, confirmed="bulk", **typed
         )
         assert answer.status_code == 422
-        assert "Nothing was done. Type the word cancel exactly" in answer.text
+        assert "Nothing was done. Type the word cancel:" in answer.text
     assert lines() == []
     page = ask(olga, "cancel", numbers, confirmed="bulk", word=" Cancel ")
     assert f"done with {len(numbers)} of {len(numbers)}" in page
@@ -576,10 +716,30 @@ def test_one_order_is_acted_on_at_once_where_its_page_has_asked(
 def test_an_act_without_orders_or_unknown_does_nothing(
     fields: dict[str, str], olga: Operator, order_id: int
 ) -> None:
-    olga.post("/admin/orders/act", confirmed="1", **fields)
-    assert said(olga.text("/admin/orders")) == ["Select orders and an action first."]
+    answer = olga.post("/admin/orders/act", confirmed="1", **fields)
+    assert said(answer.text) == ["Select orders and an action first."]
     assert lines() == []
     assert lookup.get(order_id).status == "Pending"
+
+
+def test_ticks_act_and_filter_stay_where_one_is_missing(
+    olga: Operator, cast: SimpleNamespace
+) -> None:
+    for _ in range(60):
+        place(cast, "alice")
+    Order.update(warning="odd", held_because="word").where(Order.id < 55).execute()
+    page = olga.text("/admin/orders?only=held&only=warning&before=54&endpoint=x")
+    found = re.search(r'<form method="post" action="([^"]+)" id="orders-form">', page)
+    assert found is not None
+    at = found[1].replace("&amp;", "&")
+    page = olga.post(at, order=["5", "4"]).text
+    assert re.findall(r'name="order" value="(\d+)"[^>]* checked', page) == ["5", "4"]
+    assert shown(page)[0] == 53
+    assert page.count('name="only" value="held" checked') == 1
+    assert 'name="filter" value="only=held&amp;only=warning"' in page
+    assert f'action="{found[1]}"' in page
+    page = olga.post(at, act="cancel").text
+    assert '<option value="cancel" selected>' in page
 
 
 def test_a_filter_that_makes_no_sense_selects_nothing(olga: Operator, order_id: int) -> None:

@@ -177,7 +177,7 @@ def test_an_order_in_doubt_says_what_is_known_and_what_each_choice_means(
     assert "cancel" not in buttons(page)  # which is the same
     for meaning in (
         "Nothing is paid back, and its cost of 0.10 USD is booked.",
-        "it is bought and delivered twice, for another 0.10 USD",
+        "it is bought and delivered twice, for about another 0.10 USD",
         "If they have it after all, they deliver it for nothing: it costs about 0.10 USD.",
     ):
         assert meaning in page
@@ -204,8 +204,27 @@ def test_an_order_whose_customer_asked_to_cancel_it_is_not_sent_again(
     cancels.request(account_id(), [in_review])
     page = olga.text(f"/admin/orders/{in_review}")
     assert "asked to cancel it, so it is not sent again" in page
+    assert "It is not sent again, because its customer asked to cancel it." in page
     assert "resend" not in buttons(page)
     assert "fail" in buttons(page)
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        ("In progress", "It is In progress, so it counts as begun, and is not sent again."),
+        ("Completed", "It is Completed: there is nothing to send."),
+    ],
+)
+def test_an_order_in_doubt_that_was_set_by_hand_says_why_it_is_not_sent_again(
+    status: str, why: str, olga: Operator, in_review: int
+) -> None:
+    assert why not in olga.text(f"/admin/orders/{in_review}")
+    transition.change(in_review, status=status)
+    page = olga.text(f"/admin/orders/{in_review}")
+    choice = page.partition('<h3 id="not-have-it">')[2].partition("</section>")[0]
+    assert why in choice
+    assert "resend" not in buttons(page)
 
 
 @pytest.mark.parametrize("held", ["refusal", "funds", "cost", "word", "status", "posts"])
@@ -349,6 +368,58 @@ def test_posts_of_a_subscription_have_their_charges(odd: Any, olga: Operator) ->
     assert f'A post of the subscription <a href="/admin/orders/{whole}">' in olga.text(
         f"/admin/orders/{post}"
     )
+
+
+def words_of(page: str, act: str) -> str:
+    """What the page says beside an act's button."""
+    return unescape(page.partition(f'<p id="says-{act}">')[2].partition("</p>")[0])
+
+
+def test_a_drip_feed_warns_of_its_provider_while_a_run_may_be_there(
+    odd: Any, olga: Operator
+) -> None:
+    whole = odd({"runs": 3, "interval": 60, "dispatch_state": "parts", "provider_order": None})
+
+    def told() -> tuple[str, str]:
+        page = olga.text(f"/admin/orders/{whole}")
+        return words_of(page, "cancel"), words_of(page, "completed")
+
+    for text in told():  # none was sent yet
+        assert "up is" not in text
+        assert text.endswith(" No further run is sent.")
+    run = odd({"parent": whole, "part": 1, "dispatch_state": "waiting", "charge_micros": 0})
+    assert "up is not told: what it delivers from now on is for nothing." in told()[0]
+    assert "up is asked about it no more." in told()[1]
+    transition.change(run, status="Completed")
+    assert not any("up is" in text for text in told())
+    Order.update(restored=True).where(Order.id == whole).execute()  # there may be one more
+    assert "up is not told" in told()[0]
+
+
+def test_a_subscription_says_what_its_posts_are_charged_and_what_becomes_of_them(
+    odd: Any, olga: Operator
+) -> None:
+    whole = odd({
+        "quantity": 0, "remains": 0, "status": "Active", "dispatch_state": "sent",
+        "charge_micros": 0, "parameters": '{"username": "u", "min": 1, "max": 9}',
+    })  # fmt: skip
+    page = olga.text(f"/admin/orders/{whole}")
+    assert words_of(page, "completed") == (
+        "The order ends. No post of it was charged. up is asked about it no more."
+    )
+    for status in ("Completed", "In progress", "Pending"):
+        odd({"parent": whole, "status": status, "charge_micros": 750_000})
+    page = olga.text(f"/admin/orders/{whole}")
+    posts = (
+        "Its 3 posts stay charged at 2.25 USD. 2 of them are still open: they go on as orders of "
+        "their own."
+    )
+    assert words_of(page, "completed") == f"The order ends. {posts} up is asked about it no more."
+    assert words_of(page, "cancel") == (
+        f"The order ends as Canceled. Nothing is paid back. {posts} up is not told: posts that it "
+        "finds from now on are for nothing."
+    )
+    assert "0.00 USD" not in words_of(page, "completed")
 
 
 def test_sums_of_very_many_parts_are_of_the_newest(

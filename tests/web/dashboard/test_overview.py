@@ -2,6 +2,7 @@
 
 import re
 from types import SimpleNamespace
+from typing import Any
 
 from support.dashboard import Operator, place, put_in_review
 from support.orders import account_id
@@ -33,6 +34,32 @@ def test_the_overview_shows_what_needs_a_person(olga: Operator, in_review: int) 
     assert "Running, last seen" in olga.text("/admin")
 
 
+def test_the_figure_of_warnings_leads_to_the_orders_that_it_counts(
+    olga: Operator, cast: SimpleNamespace
+) -> None:
+    provider = registry.add("sandbox", registry.SANDBOX_URL, "", 60).id
+    sent = {"warning": "odd", "dispatch_state": "sent", "provider": provider}
+    old = {"created_at": 86_400}
+    states: list[dict[str, Any]] = [
+        {**sent, **old},
+        {**sent, **old, "status": "Completed"},
+        {**sent, "status": "Completed"},
+        {**sent, "held_because": "word"},
+        {**sent, "dispatch_state": "review"},
+        {**sent, "warning": ""},
+    ]
+    for values in states:
+        number = place(cast, "alice")
+        models.Order.update(provider_order=str(number), **values).where(
+            models.Order.id == number
+        ).execute()
+    counted = next(need for need in needs(olga) if need[2] == "warnings")
+    page = olga.text(counted[0])
+    assert counted[1] == "2"
+    assert re.findall(r'name="order" value="(\d+)"', page) == ["3", "1"]
+    assert 'value="warned" checked> With a warning, open or of 7 days' in page
+
+
 def test_the_first_figures_count_what_needs_a_person_and_leave_zeros_out(
     olga: Operator, cast: SimpleNamespace
 ) -> None:
@@ -57,7 +84,7 @@ def test_the_first_figures_count_what_needs_a_person_and_leave_zeros_out(
         ("/admin#worker", "Worker", "not running"),
         ("/admin/orders?only=review", "1", "in review"),
         ("/admin/orders?only=held", "1", "order held"),
-        ("/admin/orders?only=warning", "1", "warning"),
+        ("/admin/orders?only=warned", "1", "warning"),
         ("/admin/services?only=held", "1", "service held"),
         ("/admin/services?only=below", "1", "service below cost"),
         ("/admin/providers/poor", "0.50 USD", "left at poor"),

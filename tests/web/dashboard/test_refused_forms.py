@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from support.dashboard import Operator, said
 from support.faulty import KEY, Fault, FaultyProvider, says
+from support.orders import new_order
 from support.trouble import add_up
 
-from models import Provider
+from models import Order, Provider
 from panel import services
 from panel.providers import registry, sources
 
@@ -63,7 +64,8 @@ def error_of(page: str, name: str) -> str:
     described = re.search(r'aria-describedby="([^"]*)"', field)
     assert described is not None
     texts = [
-        re.search(rf'<small id="{part}"[^>]*>(.*?)</small>', page) for part in described[1].split()
+        re.search(rf'<(?:small|p) id="{part}"[^>]*>(.*?)</(?:small|p)>', page)
+        for part in described[1].split()
     ]
     assert all(texts)
     return unescape(texts[-1][1])  # type: ignore[index]
@@ -191,6 +193,70 @@ def test_what_was_typed_stays_and_the_field_says_why(
         assert (shown or "").replace("\r\n", "\n").strip() == value.replace("\r\n", "\n").strip()
     wrong = re.findall(r'aria-invalid="true"', page)
     assert len(wrong) == 1, "other fields are not blamed"
+
+
+# An order of 500, of which 100 remain; one in doubt; a drip-feed since a restore; a subscription.
+CHANGE = {"status": "Partial", "start_count": "1234", "remains": "70"}
+OF_ORDERS: dict[str, tuple[str, dict[str, Any], str, str]] = {
+    "remains above the quantity": ("1/change", {**CHANGE, "remains": "700"}, "remains", "to the"),
+    "Partial of nothing": ("1/change", {**CHANGE, "remains": "0"}, "remains", "paid back"),
+    "remains that are no number": ("1/change", {**CHANGE, "remains": "x"}, "remains", "valid"),
+    "a start count below 0": (
+        "1/change", {**CHANGE, "start_count": "-1"}, "start_count", "must be from 0",
+    ),
+    "a number that cannot be": (
+        "2/attach", {"provider_order": "1 2"}, "provider_order", "cannot be a provider's",
+    ),
+    "no number": ("2/attach", {"provider_order": ""}, "provider_order", "cannot be a provider's"),
+    "another order's number": (
+        "2/attach", {"provider_order": "4711"}, "provider_order", "belongs to order 1",
+    ),
+    "another order's number of a run": (
+        "3/attach-part", {"provider_order": "4711", "part": "1"}, "provider_order", "to order 1",
+    ),
+    "a post too large": ("4/post", {"quantity": "99", "theirs": "77"}, "quantity", "from 1 to 9"),
+    "a post of another order": (
+        "4/post", {"quantity": "9", "theirs": "4711"}, "theirs", "number of order 1",
+    ),
+    "a post of no size": ("4/post", {"quantity": "", "theirs": "77"}, "quantity", "is required"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "fields", "field", "told"), OF_ORDERS.values(), ids=OF_ORDERS)
+def test_what_was_typed_of_an_order_stays_and_the_field_says_why(
+    path: str,
+    fields: dict[str, Any],
+    field: str,
+    told: str,
+    olga: Operator,
+    up: SimpleNamespace,
+    cast: SimpleNamespace,
+) -> None:
+    provider = registry.get("up").id
+    numbers = [new_order(cast.followers, 500) for _ in range(4)]
+    columns: list[dict[str, Any]] = [
+        {"dispatch_state": "sent", "provider_order": "4711", "status": "In progress"},
+        {"dispatch_state": "review"},
+        {"dispatch_state": "parts", "runs": 2, "interval": 1, "restored": True},
+        {"dispatch_state": "sent", "provider_order": "4712", "quantity": 0, "remains": 0,
+         "status": "Active", "held_because": "posts", "charge_micros": 0,
+         "parameters": '{"username": "u", "min": 1, "max": 9}'},
+    ]  # fmt: skip
+    for number, values in zip(numbers, columns, strict=True):
+        Order.update(provider=provider, **values).where(Order.id == number).execute()
+    order, _, act = path.partition("/")
+    number = numbers[int(order) - 1]
+    told = re.sub(r"order 1$", f"order {numbers[0]}", told)
+    answer = olga.post(f"/admin/orders/{number}/{act}", **fields)
+    assert answer.status_code == 200
+    assert said(answer.text)
+    (page,) = [form for form in answer.text.split("<form") if "aria-invalid" in form]
+    assert told in error_of(page, field)
+    assert [typed(page, name) for name in fields] == list(fields.values())
+    assert page.count('aria-invalid="true"') == 1
+    if act == "change":  # its fold is open
+        assert '<details class="listed" open><summary>Set status' in answer.text
+    assert "aria-invalid" not in olga.text(f"/admin/orders/{number}")
 
 
 def test_a_form_that_is_right_blames_no_field(olga: Operator, up: SimpleNamespace) -> None:

@@ -208,11 +208,19 @@ def test_an_entry_tells_who_entered_it_and_runs_in_no_spreadsheet(
     assert (row["amount"], row["note"], row["by"]) == ("-5.00", "'=1+1", "olga")
 
 
-@pytest.mark.parametrize("query", ["customer=nobody", "from=never"])
-def test_a_filter_that_cannot_be_is_told(query: str, olga: Operator) -> None:
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ("customer=nobody", "There is no customer nobody."),
+        ("from=never", "&#39;never&#39; is not a day such as 2026-01-31."),
+        ("from=2026-02-02&to=2026-02-01", "The range ends before it begins."),
+    ],
+)
+def test_a_filter_that_cannot_be_is_told(query: str, why: str, olga: Operator) -> None:
     page = olga.text(f"/admin/ledger?{query}")
-    assert "there is no user nobody" in page or "is not a day" in page
-    assert "No entries found." in page
+    assert page.count(why) == 2  # at the head of the page, and where the entries would be
+    assert "No entries found." not in page
+    assert olga.client.get(f"/admin/ledger.csv?{query}").status_code == 404
 
 
 def test_the_command_filters_entries_alike(entered: SimpleNamespace, app: Flask) -> None:

@@ -249,6 +249,21 @@ def test_several_are_answered_after_a_question(olga: Operator, cast: SimpleNames
     ]  # fmt: skip
 
 
+def test_the_question_warns_of_providers_and_marks_orders_in_doubt(
+    olga: Operator, cast: SimpleNamespace
+) -> None:
+    doubtful = asked(cast.followers, dispatch_state="review")
+    restored = asked(cast.followers, restored=True, held_because="word")
+    names = [f"cancel-{doubtful}", f"cancel-{restored}"]
+    told = text(olga.post("/admin/requests/act", act="accept", request=names).text)
+    assert (
+        "is not told by this: the customer is not charged for what it delivers from now on, but "
+        "you may be."
+    ) in told
+    assert "In progress review alice" in told
+    assert "In progress held restored alice" in told
+
+
 @pytest.mark.parametrize(
     ("act", "kind", "status"),
     [
