@@ -23,6 +23,9 @@ WORD_ABOVE_MICROS = 100 * MICROS
 """Above one of these, in orders or in the panel's currency, a word must be typed."""
 
 
+MAX_DIGITS = 19
+"""No sum in micros has so many: SQLite's integers end before."""
+
 PAYING_BACK = ("cancel", "refund", "partial", "fail")
 """The acts that pay back."""
 
@@ -146,6 +149,14 @@ def _costs(orders: list[StoredOrder]) -> str:
 def is_answered(question: Question, typed: str) -> bool:
     """Whether the word that is asked for was typed, in capitals or not."""
     return typed.strip().lower() == question.word or not question.word
+
+
+def has_grown(sum_micros: int, told: str) -> bool:
+    """Whether more would be paid back than was told when the act was confirmed.
+
+    :param told: the sum of the question's form, in micros.
+    """
+    return told.isascii() and told.isdigit() and len(told) < MAX_DIGITS and sum_micros > int(told)
 
 
 def do(question: Question) -> Result:

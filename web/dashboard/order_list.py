@@ -108,7 +108,9 @@ def _filter(args: Args) -> OrderFilter:
     :raises OperatorError: for what narrows nothing, such as a customer that is not there or a
         service that is no number: the list would be of all orders, and so would an act on it.
     """
-    status = args.get("status", "")
+    status, only = args.get("status", ""), args.getlist("only")
+    if unknown := set(only) - {"", *ONLY}:
+        raise OperatorError(f"there is no filter {min(unknown)!r}")
     if status and status not in state.FOLLOWS:
         raise OperatorError(f"there is no status {status!r}")
     since, until = _day(args, "from"), _day(args, "to")
@@ -121,7 +123,7 @@ def _filter(args: Args) -> OrderFilter:
         since=since,
         until=None if until is None else until + DAY_S,
         text=args.get("q", "").strip()[:2048],
-        only=tuple(name for name in ONLY if name in args.getlist("only")),
+        only=tuple(name for name in ONLY if name in only),
     )
 
 
@@ -239,12 +241,18 @@ def order_act() -> Any:
     question = bulk.ask(name, selected, is_all)
     back = inside(request.form.get("back", "")) or url_for("admin.order_list")
     typed = request.form.get("word", "")
-    if not confirmed or not bulk.is_answered(question, typed):
-        wrong = bool(confirmed)
+    told = request.form.get("sum", "")
+    has_grown = question.pays_back and bulk.has_grown(question.sum_micros, told)
+    if not confirmed or has_grown or not bulk.is_answered(question, typed):
         page = render_template(
-            "dashboard/orders_ask.html", question=question, back=back, wrong=wrong, typed=typed
+            "dashboard/orders_ask.html",
+            question=question,
+            back=back,
+            wrong=bool(confirmed) and not has_grown,
+            has_grown=has_grown,
+            typed=typed,
         )
-        return page, 422 if wrong else 200
+        return page, 422 if confirmed else 200
     try:
         operations.begin_bulk(form_token())
     except SubmittedError as error:
@@ -261,4 +269,6 @@ def _selected() -> tuple[list[int], bool]:
     if "all" not in request.form:
         return list(dict.fromkeys(chosen_numbers("order"))), True
     args: Args = MultiDict(parse_qsl(request.form.get("filter", "")))
+    if unknown := args.keys() - set(FILTER):
+        raise OperatorError(f"there is no filter {min(unknown)!r}")
     return order_lists.numbers(_filter(args), bulk.MOST)

@@ -14,6 +14,7 @@ from panel.operations import requests
 from panel.orders import cancels, lookup
 from panel.orders.refills import REFILL_FOLLOWS
 from panel.request_queries import MOST_COUNTED, Cursor, Kind, Request, Which
+from web.dashboard import bulk
 from web.dashboard.bulk import WORD_ABOVE_MICROS, WORD_ABOVE_ORDERS
 from web.dashboard.common import actor, back_to, bp, inside, perform, tell
 
@@ -171,9 +172,14 @@ def request_act() -> Any:
     back = inside(request.form.get("back", "")) or url_for("admin.request_list")
     confirmed, typed = "confirmed" in request.form, request.form.get("word", "")
     is_answered = not question.word or typed.strip().lower() == question.word
-    if not (confirmed and is_answered):
+    has_grown = bulk.has_grown(question.sum_micros, request.form.get("sum", ""))
+    if has_grown or not (confirmed and is_answered):
         page = render_template(
-            "dashboard/requests_ask.html", question=question, back=back, wrong=confirmed
+            "dashboard/requests_ask.html",
+            question=question,
+            back=back,
+            wrong=confirmed and not has_grown,
+            has_grown=has_grown,
         )
         return page, 422 if confirmed else 200
     done = _do_each(question)

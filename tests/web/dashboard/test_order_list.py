@@ -63,7 +63,7 @@ def shown(page: str) -> list[int]:
         ("only=held", [1]),
         ("only=review", []),
         ("only=warning&only=held", [1]),
-        ("only=warning&only=nonsense", [4, 1]),
+        ("only=warning&only=", [4, 1]),
         ("only=warning&q=elsewhere", [4]),
     ],
 )
@@ -395,6 +395,26 @@ def test_an_act_is_asked_for_with_its_count_and_sum_and_then_told_for_each_order
         before[0] + 1_000_000, before[1] + 200_000,
     ]  # fmt: skip
     assert list(ledger.check()) == []
+
+
+def test_more_than_was_told_is_paid_back_only_after_another_question(
+    olga: Operator, cast: SimpleNamespace
+) -> None:
+    numbers = [place(cast, "alice") for _ in range(3)]
+    for number in numbers:
+        transition.change(number, status="In progress", remains=1)
+    told = re.search(r'name="sum" value="(\d+)"', ask(olga, "cancel", numbers))
+    assert told is not None
+    for number in numbers:
+        transition.change(number, remains=100)
+    fields = {"act": "cancel", "order": numbers, "confirmed": "bulk"}
+    again = olga.post("/admin/orders/act", **fields, sum=told[1])
+    assert again.status_code == 422
+    assert "more would be paid back now than you were told" in again.text
+    assert "At most 1.50 USD is paid back" in plain(again.text)
+    assert lines() == []
+    page = olga.post("/admin/orders/act", **fields, sum="1500000").text
+    assert "done with 3 of 3" in page
 
 
 def test_a_refund_that_somebody_else_caused_meanwhile_is_not_claimed(
