@@ -84,7 +84,8 @@ def filled(cast: SimpleNamespace) -> SimpleNamespace:
     spare = registry.add("spare", registry.SANDBOX_URL, "", 60).id
     words.teach("spare", "Done!", "Completed")
     registry.add("dear", "https://p.example/api/v2", KEY, 60, "EUR")
-    registry.add("other", "https://o.example/api/v2", "an-old-key", 60)
+    other = registry.add("other", "https://o.example/api/v2", "an-old-key", 60).id
+    registry.stop(other, "it redirects", registry.SANDBOX_URL)
     source = Source.get(Source.service == 1)
     pending.add(source.provider_id, PendingKind.FALL, "1000000", "1", source.id)
     pending.add(spare, PendingKind.LOSS, "9", "1")
@@ -220,9 +221,8 @@ BOTH = [
      ["provider other: edit another key, unchecked"]),
     ("provider pause spare", ("providers/spare/pause", {}), ["provider spare: pause"]),
     ("provider resume dear", ("providers/dear/resume", {}), ["provider dear: resume"]),
-    ("provider resume dear --url https://new.example/api/v2",
-     ("providers/dear/resume", {"url": "https://new.example/api/v2"}),
-     ["provider dear: resume at https://new.example/api/v2"]),
+    ("provider resume other --url sandbox:", ("providers/other/resume", {"url": "sandbox:"}),
+     ["provider other: resume at sandbox:"]),
     ("provider word dear Success Completed",
      ("providers/dear/words", {"word": "Success", "meaning": "Completed"}),
      ["provider dear: word 'Success' means Completed"]),

@@ -303,7 +303,8 @@ class EditProvider(FlaskForm):
     url = StringField("Address", REQUIRED, render_kw={"autocomplete": "off", **PLAIN})
     key = PasswordField(
         "Another API key",
-        description="Leave empty to keep the present one, which is never shown.",
+        description="Leave empty to keep the present one, which is never shown. "
+        "Another host needs it again.",
         render_kw={"autocomplete": "off"},
     )
     requests_per_minute = IntegerField("Requests per minute", REQUIRED)
