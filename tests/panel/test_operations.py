@@ -420,9 +420,10 @@ def test_what_is_refused_is_audited_with_the_reason_and_changes_nothing(
 
 
 def test_a_line_of_the_audit_is_one_line(cast: SimpleNamespace) -> None:
-    customers.fund(OLGA, "bob", MICROS, "first\nsecond\x1b[31m")
+    with pytest.raises(OperatorError, match="the note must be"):
+        customers.fund(OLGA, "bob", MICROS, "first\nsecond\x1b[31m\u202e")
     assert [act for _, _, act, _ in audit()] == [
-        "customer bob: deposit 1.00 USD (first second [31m)"
+        "customer bob: deposit 1.00 USD (first second [31m )"
     ]
 
 
