@@ -185,7 +185,7 @@ def _change(
     if ask is not None and {"url", "key"} & changes.keys():
         account = _ask_for_changed(provider, changes, ask)
     with immediate():
-        edits.apply(provider.id, changes, trust, answered=account is not None)
+        edits.apply(provider, changes, trust, answered=account is not None)
         if "name" in changes:
             record.rename_provider(provider.name, changes["name"])
     if account is not None:

@@ -151,20 +151,23 @@ def as_changed(provider: Provider, changes: Changes) -> Provider:
     return Provider(**{**provider.__data__, **changes})
 
 
-def apply(provider_id: int, changes: Changes, trust: Trust, answered: bool) -> None:
+def apply(before: Provider, changes: Changes, trust: Trust, answered: bool) -> None:
     """Change a provider; to be called inside immediate().
 
+    :param before: its row when it was checked, and asked.
     :param trust: as check() takes it.
     :param answered: whether it answered with the new address and key.
     :raises OperatorError: as check() does: things may have happened meanwhile.
     """
-    provider = Provider.get_by_id(provider_id)
+    provider = Provider.get_by_id(before.id)
+    if (provider.url, provider.key) != (before.url, before.key):
+        raise OperatorError(f"the address or the key of {before.name} was changed meanwhile")
     check(provider, changes, trust)
     values = dict(changes)
     if "url" in changes:
         values |= {"idempotent": False, "moved_to": ""}  # until the new address says so
-        values["sync_wanted"] = pending.is_anything_bought(provider_id)
-        AskedSingly.delete().where(AskedSingly.provider == provider_id).execute()
+        values["sync_wanted"] = pending.is_anything_bought(provider.id)
+        AskedSingly.delete().where(AskedSingly.provider == provider.id).execute()
     if answered:
         values |= {"failing_because": "", "failing_since": None}
-    Provider.update(**values).where(Provider.id == provider_id).execute()
+    Provider.update(**values).where(Provider.id == provider.id).execute()

@@ -306,6 +306,20 @@ def test_orders_are_found_under_the_new_name(up: SimpleNamespace) -> None:
     assert order_id
 
 
+def test_a_key_that_was_given_meanwhile_for_another_host_does_not_go_along(
+    up: SimpleNamespace,
+) -> None:
+    registry.stop(up.id, "it redirects", THERE)
+
+    def answers_late(row: Provider) -> ProviderAccount:
+        Provider.update(url="https://third.example/", key=SECRET).execute()
+        return answers(row)
+
+    with pytest.raises(OperatorError, match="the key of up was changed meanwhile"):
+        resume_at("up", THERE, answers_late)
+    assert registry.get("up").url == "https://third.example/"
+
+
 # Moved
 
 
