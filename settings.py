@@ -4,6 +4,7 @@ Only app.py reads them. Every other module imports this one for the type `Settin
 passed the object.
 """
 
+import errno
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -28,6 +29,11 @@ def _sqlite_path(text: str) -> Path:
     if not text.startswith(prefix) or len(text) == len(prefix):
         raise ValueError("write sqlite:///panel.db, or sqlite:////var/lib/panel/panel.db")
     path = Path(text.removeprefix(prefix)).absolute()
+    try:
+        path.lstat()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise ValueError("the name of the file is too long") from None
     return path.resolve() if path.is_symlink() else path
 
 

@@ -192,7 +192,8 @@ def edit(
     """Change a provider's name, address, key or rate limit.
 
     With another address or key the provider is asked for our balance: where it does not answer,
-    nothing is changed. A running worker uses what is new within seconds.
+    nothing is changed. Another host needs the key again, by --key or --key-env. A running worker
+    uses what is new within seconds.
 
     Example: flask provider edit upstream --key-env UPSTREAM_KEY
     """
@@ -214,6 +215,10 @@ def edit(
         )
     except providers.NotChanged as error:
         raise FailedError(f"{error} (--unchecked changes it without asking)") from None
+    except OperatorError as error:
+        if error.field != "key" or key is not None:
+            raise
+        raise OperatorError(f"{error} (--key asks for it)", "key") from None
     row = registry.get(edited.name)
     if as_json:
         show_one(_row(row), True)
@@ -409,13 +414,19 @@ def pause(name: str) -> None:
 
 @group.command("resume")
 @click.argument("name")
-@click.option("--url", help="Its new address, where it has moved.")
+@click.option("--url", help="Its new address, where it redirects to another.")
 def resume(name: str, url: str | None) -> None:
     """Use a provider again that was stopped or paused.
 
-    What waits for funds there is sent now.
+    What waits for funds there is sent now. With --url a provider that was stopped by a redirect
+    is used at the address that it redirects to, if it answers there; any other address is changed
+    with flask provider edit.
 
     Example: flask provider resume upstream --url https://new.example/api/v2
     """
-    count = providers.resume(COMMAND_LINE, name, url)
+    if url is None:
+        count = providers.resume(COMMAND_LINE, name)
+    else:
+        ours = current_settings().currency
+        count = providers.resume_at(COMMAND_LINE, name, url, ask_account, ours)
     click.echo(f"Provider {name} is in use; {count} orders that waited for funds are sent now.")

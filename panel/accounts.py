@@ -16,6 +16,9 @@ from panel.submitted import Form
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", re.ASCII)
 
+MAX_NOTE = 500
+"""The most characters of a deposit's note: the ledger keeps it for ever."""
+
 
 class Caller(NamedTuple):
     """Who calls, and by which request: the account, and what its view of the catalogue is made of.
@@ -164,10 +167,12 @@ def fund(
     :param operator: who enters it.
     :param form_token: of the form that asks for it, which does so once; "" without one.
     :returns: the new balance, in micros.
-    :raises OperatorError: for no such account, a zero amount, or a balance that it would overdraw.
+    :raises OperatorError: for no such account, a zero amount, a balance that it would overdraw,
+        or a note that cannot be kept.
     """
     if amount_micros == 0:
         raise OperatorError("an amount of zero changes nothing")
+    _check_note(note)
     kind = "deposit" if amount_micros > 0 else "withdrawal"
     with immediate():
         submitted.refuse_repeated(Form.DEPOSIT, form_token)
@@ -183,6 +188,12 @@ def fund(
             raise OperatorError("the balance would be larger than the panel can hold") from None
         submitted.remember(Form.DEPOSIT, form_token, ledger.last_entry(account.id))
     return balance_micros
+
+
+def _check_note(note: str) -> None:
+    """Refuse a note that would stand in the ledger for ever, and not as it is read."""
+    if len(note) > MAX_NOTE or not note.isprintable():
+        raise OperatorError(f"the note must be at most {MAX_NOTE} printable characters", "note")
 
 
 def set_discount(name: str, discount_ppm: int) -> None:

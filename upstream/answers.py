@@ -17,11 +17,10 @@ from panel.orders import dispatch
 from panel.providers import amounts
 from panel.providers.currency import currency_code
 from panel.providers.listing import NO_CATEGORY, Listing
-from upstream.fields import amount, first_text, flag, integer, printable, text
+from upstream.fields import MAX_SAID, amount, first_text, flag, integer, printable, text
 from upstream.provider import NotUnderstood, OutcomeUnknown
 
 MAX_ID_LENGTH = 64
-MAX_ERROR_LENGTH = 300
 NUMBERS = ("order", "order_id", "id")
 """How panels name an order's number."""
 
@@ -52,7 +51,7 @@ def of_any_depth(reader: Callable[_Given, _Read]) -> Callable[_Given, _Read]:
 def read_error(
     answer: Any, http_status: int, about_order: bool = False, adding: bool = False
 ) -> str | None:
-    """The error's text, if the answer is an error and nothing else.
+    """The error's text, if the answer is an error and nothing else; it may be long.
 
     A `message` alone is an error only where something else says so: it may tell of success.
 
@@ -71,7 +70,7 @@ def read_error(
     failed = _says_failure(answer)
     words = _error_text(answer, with_message=failed or http_status >= 400)
     if words:
-        return printable(words)[:MAX_ERROR_LENGTH] or "refused with an unprintable text"
+        return printable(words, MAX_SAID) or "refused with an unprintable text"
     if default or not failed or (about_order and text(answer.get("status"))):
         return default
     return "refused without a reason"
@@ -89,7 +88,7 @@ def _check_has_no_error(answer: dict[str, Any], number: str) -> None:
     failed = _says_failure(answer)
     words = _error_text(answer, with_message=failed)
     if failed or words or answer.get("error"):
-        why = printable(words)[:MAX_ERROR_LENGTH] or "an error without a reason"
+        why = printable(words, MAX_SAID) or "an error without a reason"
         raise OutcomeUnknown(f"it names an order, {number}, and an error: {why}")
 
 
@@ -139,7 +138,7 @@ def _catalogue(answer: Any) -> Any:
 
 @of_any_depth
 def read_balance(answer: Any) -> tuple[str, str]:
-    """The balance as the provider writes it, with its currency; and how it names the currency.
+    """The balance as the provider writes it, maybe at length; and how it names the currency.
 
     A name that is no code, such as "$" or "Rupees", is told as it stands: it is compared, and
     never guessed at. It is "" where there is none, beside the amount or within its text.
@@ -148,7 +147,7 @@ def read_balance(answer: Any) -> tuple[str, str]:
         raise not_understood(answer)
     balance, named = text(answer["balance"]), text(answer.get("currency"))
     words = "".join(c for c in f"{balance} {named}" if c.isprintable()).strip()
-    return words[:64], currency_code(named) or _currency_within(balance)
+    return words[:MAX_SAID], currency_code(named) or _currency_within(balance)
 
 
 def _currency_within(balance: str) -> str:
@@ -197,7 +196,7 @@ def _contents(answer: Any, numbers: Sequence[str]) -> Any:
 
 def not_understood(answer: Any) -> NotUnderstood:
     """The error that shows the beginning of such an answer."""
-    return NotUnderstood(f"an answer that was not understood: {json.dumps(answer)[:200]}")
+    return NotUnderstood(f"an answer that was not understood: {json.dumps(answer)[:MAX_SAID]}")
 
 
 def _read_listing(entry: Any, ratio_ppt: int) -> Listing | None:

@@ -8,7 +8,9 @@ MAX_DIGITS = 18
 """A longer whole number is not believed."""
 MAX_DECIMALS = 40
 """Of an amount, and its digits as well; one with more is not believed."""
-
+MAX_SAID = 2000
+"""So much of what a provider says in words is read. It is longer than what is kept: our key has
+to be found in it before it is cut."""
 
 _FRACTION_OF_NOTHING = re.compile(r"(?<=[0-9])\.0+$")
 """A whole number is one too where it is written as 3.0."""
@@ -19,12 +21,12 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def printable(value: Any) -> str:
+def printable(value: Any, most: int = 500) -> str:
     """A text without what could move a terminal's cursor, and not endless."""
     written = text(value)
     if not written.isprintable():
         written = "".join(c for c in written if c.isprintable())
-    return written.strip()[:500]
+    return written.strip()[:most]
 
 
 def integer(value: Any) -> int | None:

@@ -6,8 +6,10 @@ understood raises one of the errors of upstream.provider.
 
 import json
 import ssl
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import urllib3
 from urllib3.exceptions import (
@@ -25,11 +27,21 @@ from panel.orders.provider_status import ProviderStatus
 from panel.orders.refills import ProviderRefill
 from panel.providers.currency import Exchange
 from panel.providers.listing import Listing
-from panel.providers.registry import ProviderAccount
-from upstream import answers, connection, redirects, requests, statuses, tape, vocabulary
+from panel.providers.registry import ProviderAccount, funds_micros
+from upstream import (
+    answers,
+    connection,
+    redirects,
+    requests,
+    secrets,
+    statuses,
+    tape,
+    vocabulary,
+)
 from upstream.provider import (
     NotUnderstood,
     OutcomeUnknown,
+    ProviderMoved,
     ProviderRejected,
     ProviderUnreachable,
 )
@@ -42,8 +54,31 @@ MAX_ANSWER_BYTES = 32 * 1024 * 1024
 IDEMPOTENT_HEADER = "X-Idempotent-Add"
 """What a panel like ours answers with: an order that is sent twice under one key is one order."""
 
-MIN_SECRET_LENGTH = 16
-"""Keys are longer; a shorter one could be a part of any word."""
+MAX_TEXT_LENGTH = 300
+"""Of what a provider says in words."""
+MAX_AMOUNT_LENGTH = 64
+"""Of an amount as the provider writes it."""
+
+_Given = ParamSpec("_Given")
+_Told = TypeVar("_Told")
+
+
+def _without_key(
+    method: Callable[Concatenate["HttpProvider", _Given], _Told],
+) -> Callable[Concatenate["HttpProvider", _Given], _Told]:
+    """A method of the client whose errors do not repeat our key, and are not endless."""
+
+    @wraps(method)
+    def ask(client: "HttpProvider", *args: _Given.args, **kwargs: _Given.kwargs) -> _Told:
+        try:
+            return method(client, *args, **kwargs)
+        except ProviderMoved:  # its address is without the key, and must stay one
+            raise
+        except (ProviderRejected, ProviderUnreachable, OutcomeUnknown) as error:
+            error.reword(client.without_key)
+            raise
+
+    return ask
 
 
 class HttpProvider:
@@ -68,6 +103,7 @@ class HttpProvider:
         # it, nobody could tell whether the order arrived.
         self._unkept_pool = connection.pools(connections, keep=False)
 
+    @_without_key
     def services(self) -> list[Listing]:
         """The whole catalogue, in our currency; entries that are not understood are left out.
 
@@ -76,29 +112,46 @@ class HttpProvider:
         ratio_ppt = self._exchange.required_ratio()
         return answers.read_listings(self._call({"action": "services"}), ratio_ppt)
 
+    @_without_key
     def account(self) -> ProviderAccount:
         """Our funds there, with the currency; and whether idempotency keys are known there."""
         balance, currency = answers.read_balance(self._call({"action": "balance"}))
+        balance = self._amount_without_key(balance, funds_micros(balance) is not None)
         return ProviderAccount(balance, self.idempotent, currency, _seconds(self._date))
 
+    @_without_key
     def add(self, order: Outgoing) -> str:
         """Place an order; the provider's number for it."""
         params = {"action": "add", **order.parameters}
         return answers.read_order(self._call(params, self._unkept_pool, order.key))
 
+    @_without_key
     def statuses(
         self, provider_orders: list[str], alone: bool = False
     ) -> dict[str, ProviderStatus]:
         """The statuses of up to 100 orders."""
         params = {"action": "status", **_numbers("order", provider_orders, alone)}
         answer = self._call(params, about_order=alone)
-        return statuses.read_statuses(answer, provider_orders, self._exchange)
+        found = statuses.read_statuses(answer, provider_orders, self._exchange)
+        return {order: self._worded(status) for order, status in found.items()}
 
+    def _worded(self, status: ProviderStatus) -> ProviderStatus:
+        """A status without our key in what people read of it: what is an amount stays one."""
+        word, charge = status.word, status.charge
+        if not vocabulary.status(word):
+            word = self.without_key(word)
+        if charge is not None:
+            words = self._amount_without_key(charge.text, charge.is_amount)
+            charge = charge._replace(text=words)
+        return status._replace(odd=self.without_key(status.odd), word=word, charge=charge)
+
+    @_without_key
     def cancel(self, provider_orders: list[str], alone: bool = False) -> dict[str, bool]:
         """Request to cancel up to 100 orders: for each, whether the provider accepted."""
         answer = self._call({"action": "cancel", **_numbers("order", provider_orders, alone)})
         return requests.read_cancels(answer, provider_orders)
 
+    @_without_key
     def refill(self, provider_order: str, listed: bool = False) -> str:
         """Request to refill an order; the provider's number for the refill.
 
@@ -107,13 +160,27 @@ class HttpProvider:
         numbers = _numbers("order", [provider_order], alone=not listed)
         return requests.read_refill(self._call({"action": "refill", **numbers}), provider_order)
 
+    @_without_key
     def refill_statuses(
         self, provider_refills: list[str], alone: bool = False
     ) -> dict[str, ProviderRefill]:
         """The statuses of up to 100 refills, in our words."""
         numbers = _numbers("refill", provider_refills, alone)
         answer = self._call({"action": "refill_status", **numbers}, about_order=alone)
-        return requests.read_refill_statuses(answer, provider_refills)
+        found = requests.read_refill_statuses(answer, provider_refills)
+        return {
+            n: refill._replace(odd=self.without_key(refill.odd)) for n, refill in found.items()
+        }
+
+    def without_key(self, text: str) -> str:
+        """What a provider says in words, without our key and not endless."""
+        return secrets.hide(text, self._key)[:MAX_TEXT_LENGTH]
+
+    def _amount_without_key(self, text: str, is_amount: bool) -> str:
+        """What stands for an amount: a key of digits may be a part of one by chance."""
+        if not (is_amount and self._key.isdecimal()):
+            text = self.without_key(text)
+        return text[:MAX_AMOUNT_LENGTH]
 
     def _call(
         self,
@@ -134,6 +201,7 @@ class HttpProvider:
         try:
             # ValueError covers bytes that are not UTF-8; numbers stay as they were written.
             answer = json.loads(body, parse_int=str, parse_float=str, parse_constant=str)
+            answer = secrets.hide_in_data(answer, self._key)
         except (ValueError, RecursionError):
             raise NotUnderstood(f"HTTP {status} without readable JSON", status) from None
         adding = params["action"] == "add"
@@ -147,7 +215,7 @@ class HttpProvider:
     def _post(
         self, params: dict[str, str], pool: urllib3.PoolManager, idempotency_key: str | None
     ) -> tuple[int, bytes]:
-        """Send a request once: the HTTP status and the body of its answer, without our key."""
+        """Send a request once: the HTTP status and the body of its answer."""
         headers = {**pool.headers, "Accept": "application/json", "User-Agent": "panel"}
         if idempotency_key is not None:
             headers["Idempotency-Key"] = idempotency_key
@@ -167,21 +235,15 @@ class HttpProvider:
             self._date = response.headers.get("Date", "")
             if response.status < 400:  # the error page of a proxy tells nothing of the panel
                 self.idempotent = IDEMPOTENT_HEADER in response.headers
-            body = self._hide_key(_read_body(response))
+            body = _read_body(response)
         except (HTTPError, OSError) as error:
             raise _connection_error(error, self._timeout_s) from None
         finally:
             tape.note(params, status, body, self._key)
         if response.status in redirects.STATUSES:
-            location = self._hide_key(response.headers.get("Location", "").encode(), b"KEY")
-            raise redirects.read_redirect(self._url, response.status, location.decode())
+            location = secrets.hide_in_address(response.headers.get("Location", ""), self._key)
+            raise redirects.read_redirect(self._url, response.status, location)
         return response.status, body
-
-    def _hide_key(self, body: bytes, instead: bytes = b"[key]") -> bytes:
-        """Some providers repeat a request in what they answer, and answers come into logs."""
-        if len(self._key) < MIN_SECRET_LENGTH:
-            return body
-        return body.replace(self._key.encode(), instead)
 
 
 def _numbers(name: str, numbers: list[str], alone: bool) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The interface of every provider, and its errors."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from panel.orders.dispatch import Outgoing
@@ -15,6 +16,10 @@ class _Answered(Exception):
     def __init__(self, text: str, http_status: int | None = None) -> None:
         super().__init__(text)
         self.http_status = http_status
+
+    def reword(self, reworded: Callable[[str], str]) -> None:
+        """Say it in other words."""
+        self.args = (reworded(str(self)),)
 
 
 class ProviderUnreachable(_Answered):

@@ -6,7 +6,7 @@ from panel.orders import dispatch
 from panel.orders.refills import ProviderRefill
 from upstream import vocabulary
 from upstream.answers import NUMBERS, by_number, error_words, not_understood, of_any_depth
-from upstream.fields import first_text, printable, text
+from upstream.fields import MAX_SAID, first_text, printable, text
 from upstream.provider import NoNumber, ProviderRejected
 
 _REFILL_NUMBERS = ("refill", "refill_id", "id")
@@ -59,7 +59,9 @@ def read_refill(answer: Any, provider_order: str) -> str:
     if dispatch.is_order_number(number) and isinstance(entry, dict):
         return number
     if error:
-        raise ProviderRejected(printable(error_words(error))[:300] or "refused without a reason")
+        raise ProviderRejected(
+            printable(error_words(error), MAX_SAID) or "refused without a reason"
+        )
     raise NoNumber(str(not_understood(answer)))
 
 
@@ -83,7 +85,8 @@ def _read_refill_status(entry: Any) -> ProviderRefill:
     value = entry.get("status") if isinstance(entry, dict) else entry
     if isinstance(entry, dict) and (entry.get("error") or isinstance(value, dict)):
         error = entry.get("error") or (value.get("error") if isinstance(value, dict) else "")
-        return ProviderRefill(None, f"the provider says: {printable(error_words(error))[:200]}")
+        words = printable(error_words(error), MAX_SAID)
+        return ProviderRefill(None, f"the provider says: {words}")
     word = printable(value)
     status = vocabulary.refill_status(word)
-    return ProviderRefill(status, "" if status else f"status {word[:50]!r}")
+    return ProviderRefill(status, "" if status else f"status {word!r}")

@@ -13,7 +13,7 @@ from panel.providers import amounts
 from panel.providers.currency import Exchange, currency_code, may_mean
 from upstream import vocabulary
 from upstream.answers import NUMBERS, by_number, error_words, not_understood, of_any_depth
-from upstream.fields import amount, first_text, integer, printable, text
+from upstream.fields import MAX_SAID, amount, first_text, integer, printable, text
 
 _FIELDS = ("status", "charge", "remains", "start_count")
 _ENVELOPES = ("data", "result", "response", "order")
@@ -73,7 +73,7 @@ def _read_status(entry: Any, exchange: Exchange) -> ProviderStatus:
         entry = {"status": entry}
     if not isinstance(entry, dict) or entry.get("error"):
         words = error_words(entry.get("error")) if isinstance(entry, dict) else entry
-        return ProviderStatus(odd=f"the provider says: {printable(words)[:200]}")
+        return ProviderStatus(odd=f"the provider says: {printable(words, MAX_SAID)}")
     word = _word(entry)
     status = vocabulary.status(word)
     odd = [] if status or word else ["no status"]
@@ -103,7 +103,7 @@ def _number(entry: dict[str, Any], name: str, odd: list[str]) -> int | None:
     raw = entry.get(name)
     number = integer(raw)
     if number is None and not _is_absent(raw):
-        odd.append(f"{name} {text(raw)[:50]!r}")
+        odd.append(f"{name} {text(raw)[:MAX_SAID]!r}")
     return number
 
 
@@ -126,7 +126,7 @@ def _charge(entry: dict[str, Any], exchange: Exchange) -> Charge | None:
     if raw in (None, "", False):
         return None
     beside = currency_code(text(entry.get("currency")))
-    words = printable(f"{text(raw)} {beside}".strip())[:50]
+    words = printable(f"{text(raw)} {beside}".strip(), MAX_SAID)
     charged, within = _amount(text(raw))
     named = beside or ("" if may_mean(within, exchange.theirs) else within)
     if charged is None:

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 from panel.orders.exchanges import Exchange
+from upstream import secrets
 
 MOST_READ = 1_000_000
 """So many bytes of an answer are kept while it is looked through."""
@@ -22,9 +22,6 @@ MOST_OF_ENTRY = 20_000
 MOST_TRIED = 20
 """An entry of a list is looked for so many characters around its number, among so many beginnings:
 what has many would hold up the worker, and all who write to the database, for minutes."""
-MIN_SECRET = 4
-"""A shorter key is no secret, and would be found in any word."""
-HIDDEN = "[key]"
 
 log = logging.getLogger("panel.worker")
 
@@ -152,20 +149,10 @@ def note(params: Mapping[str, str], http_status: int | None, body: bytes, key: s
 
 def without_secrets(text: str, key: str) -> str:
     """A text without a provider's key, however it is written, and what else is named a secret."""
-    if len(key) >= MIN_SECRET:
-        text = _any_form(key).sub(HIDDEN, text)
+    text = secrets.hide(text, key)
     for named in _NAMED_SECRETS:
-        text = named.sub(rf"\1{HIDDEN}", text)
+        text = named.sub(rf"\1{secrets.HIDDEN}", text)
     return text
-
-
-@lru_cache(maxsize=100)
-def _any_form(key: str) -> re.Pattern[str]:
-    """A key as it is, as an address or JSON has it, and in other capitals."""
-    forms = {key, quote(key), quote(key, ""), quote_plus(key), json.dumps(key)[1:-1]}
-    forms |= {form.replace("/", "\\/") for form in forms}
-    longest_first = sorted(forms, key=len, reverse=True)
-    return re.compile("|".join(re.escape(form) for form in longest_first), re.IGNORECASE)
 
 
 def _by_key(answer: str, number: str) -> str:

@@ -27,7 +27,8 @@ MAX_TEXT = 1000
 
 log = logging.getLogger("panel")
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""What would break a line, move a cursor, or turn the direction in which the line is read."""
 
 
 class Actor(NamedTuple):

@@ -78,7 +78,8 @@ def fund(actor: Actor, name: str, amount_micros: int, note: str = "", form_token
     :param form_token: of the form that asks for it, which is entered once however often it is
         sent; "" without a form.
     :returns: the new balance, in micros.
-    :raises OperatorError: for no such customer, a zero amount, or one that cannot be entered.
+    :raises OperatorError: for no such customer, a zero amount, or one or a note that cannot be
+        entered.
     """
     because = f" ({note})" if note else ""
     with audited(actor, f"customer {name}: {money_act(amount_micros)}{because}"):

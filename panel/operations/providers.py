@@ -156,7 +156,8 @@ def edit(
     :param unchecked: take the address and the key without asking.
     :param same_panel: another host is the same panel, with the same orders and services.
     :raises NotChanged: if the provider does not answer.
-    :raises OperatorError: for no such provider, nothing to change, or what cannot be used.
+    :raises OperatorError: for no such provider, nothing to change, what cannot be used, or
+        another host without its key.
     """
     shown = _shown(wanted, unchecked, same_panel)
     with audited(actor, f"provider {name}: edit {shown}".rstrip()):
@@ -164,17 +165,33 @@ def edit(
         changes = edits.changes_of(provider, wanted)
         if not changes:
             raise OperatorError("nothing to change was given")
-        edits.check(provider, changes, same_panel)
-        account = None
-        if not unchecked and {"url", "key"} & changes.keys():
-            account = _ask_for_changed(provider, changes, ask)
-        with immediate():
-            edits.apply(provider.id, changes, same_panel, answered=account is not None)
-            if "name" in changes:
-                record.rename_provider(name, changes["name"])
-        if account is not None:
-            registry.record_account(provider.id, account, ours)
+        trust = edits.Trust(same_panel, may_have_key=wanted.key is not None)
+        account = _change(provider, changes, trust, None if unchecked else ask, ours)
     return Edited(changes.get("name", name), account and account.balance)
+
+
+def _change(
+    provider: Provider,
+    changes: edits.Changes,
+    trust: edits.Trust,
+    ask: AskAccount | None,
+    ours: str,
+) -> ProviderAccount | None:
+    """Change a provider, after asking it where its address or key becomes another.
+
+    :returns: what it answered; None where it was not asked.
+    """
+    edits.check(provider, changes, trust)
+    account = None
+    if ask is not None and {"url", "key"} & changes.keys():
+        account = _ask_for_changed(provider, changes, ask)
+    with immediate():
+        edits.apply(provider, changes, trust, answered=account is not None)
+        if "name" in changes:
+            record.rename_provider(provider.name, changes["name"])
+    if account is not None:
+        registry.record_account(provider.id, account, ours)
+    return account
 
 
 def _shown(wanted: ProviderEdit, unchecked: bool, same_panel: bool) -> str:
@@ -344,14 +361,33 @@ def set_currency(actor: Actor, name: str, currency: str, ours: str) -> None:
         exchange_rates.set_currency(name, currency, ours)
 
 
-def resume(actor: Actor, name: str, url: str | None = None) -> int:
+def resume(actor: Actor, name: str) -> int:
     """Let a provider that was stopped or paused work again, and send now what waits for funds.
 
-    :param url: its new address, where it has moved.
     :returns: how many orders waited for funds.
-    :raises OperatorError: for no such provider, or an address that cannot be used.
+    :raises OperatorError: if there is no such provider.
     """
-    shown = f" at {url}" if url is not None and registry.is_address(url) else ""
+    with audited(actor, f"provider {name}: resume"):
+        provider = registry.resume(name)
+        return dispatch.release_for_funds(provider.id)
+
+
+def resume_at(actor: Actor, name: str, url: str, ask: AskAccount, ours: str) -> int:
+    """Let a provider that was stopped by a redirect work again at its new address.
+
+    As with edit() the address is taken only if the provider answers there.
+
+    :param ours: our currency.
+    :returns: how many orders waited for funds.
+    :raises NotChanged: if it does not answer there.
+    :raises OperatorError: for no such provider, one that is not stopped, an address that cannot
+        be used, or one at a host that it did not redirect to.
+    """
+    shown = f" at {url}" if registry.is_address(url) else ""
     with audited(actor, f"provider {name}: resume{shown}"):
-        provider = registry.resume(name, url)
+        provider = registry.get(name)
+        changes, trust = edits.moved_to(provider, url)
+        if changes:
+            _change(provider, changes, trust, ask, ours)
+        registry.resume(name)
         return dispatch.release_for_funds(provider.id)

@@ -42,7 +42,11 @@ def check_replica(database: Path, litestream: str, config: Path, behind_s: int) 
 
 
 def _check(database: Path, litestream: str, config: Path, behind_s: int) -> str:
-    if not config.exists():
+    try:
+        is_there = config.exists()
+    except OSError as error:  # such as a name that is too long
+        raise TaskFailedError(f"{config} cannot be read: {error.strerror}") from None
+    if not is_there:
         raise TaskFailedError(f"there is no {config}, which is to say where the replica is")
     if not permissions.can_read(config):
         raise TaskFailedError(

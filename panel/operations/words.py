@@ -23,7 +23,8 @@ def teach(actor: Actor, provider_name: str, word: str, meaning: str) -> Taught:
 
     :param meaning: one of our statuses, or for a refusal `wait` (send it again later) or
         `cancel` (cancel it and pay it back).
-    :raises OperatorError: for no such provider, an empty word, or no such meaning.
+    :raises OperatorError: for no such provider, an empty word, one with control characters, or
+        no such meaning.
     """
     with audited(actor, f"provider {provider_name}: word {word!r} means {meaning}"):
         taught = words.teach(provider_name, word, meaning)

@@ -232,20 +232,15 @@ def pause(name: str) -> None:
         Provider.update(paused_at=now()).where(Provider.id == provider.id).execute()
 
 
-def resume(name: str, url: str | None = None) -> Provider:
+def resume(name: str) -> Provider:
     """Let a provider that was stopped or paused work again.
 
-    :param url: its new address, where it has moved; None for the present one.
     :returns: its row as it is then.
-    :raises OperatorError: for no such provider, or an address that cannot be used.
+    :raises OperatorError: if there is no such provider.
     """
-    if url is not None:
-        check_address(url)
     with immediate():
         provider = get(name)
         values: dict[str, Any] = {"stopped_because": "", "moved_to": "", "paused_at": None}
-        if url is not None and url != provider.url:
-            values |= {"url": url, "idempotent": False}  # until the new address says so
         Provider.update(**values).where(Provider.id == provider.id).execute()
         return get(name)
 

@@ -57,7 +57,8 @@ def teach(provider_name: str, word: str, meaning: str) -> TaughtWord:
     """Keep what a provider's word means, in place of what was taught before.
 
     :param meaning: one of our statuses, or for a refusal `wait` or `cancel`; in any case.
-    :raises OperatorError: for no such provider, an empty word, or no such meaning.
+    :raises OperatorError: for no such provider, an empty word, one with control characters, or
+        no such meaning.
     """
     known = _MEANINGS.get(meaning.strip().casefold())
     if known is None:
@@ -68,7 +69,10 @@ def teach(provider_name: str, word: str, meaning: str) -> TaughtWord:
     if known in REFUSALS:
         kind, text = "refusal", plain_refusal(word)
     if not text:
-        raise OperatorError("the word is empty")
+        raise OperatorError("the word is empty", "word")
+    if not text.isprintable():
+        # Providers' words are compared without what cannot be printed: it would never be met.
+        raise OperatorError("the word must be printable characters", "word")
     taught = TaughtWord(kind, text, known, now())
     with immediate():
         provider = registry.get(provider_name)

@@ -21,6 +21,7 @@ from support.databases import dump
 from support.ledger import CONSISTENT, tamper
 from support.orders import everything
 
+import settings
 from database.backup import read_only
 from database.connection import close_database, database
 from database.driver import sqlite3
@@ -238,3 +239,8 @@ def test_the_flask_command_finds_the_panel(tmp_path: Path) -> None:
     assert flask(database, "user", "show", "nobody") == (
         2, "", "Error: there is no user nobody\n",
     )  # fmt: skip
+
+
+def test_a_database_whose_name_is_too_long_is_told_of_in_one_line() -> None:
+    with pytest.raises(settings.SettingsError, match=r"PANEL_DATABASE.* the name of the file is"):
+        settings.read({"PANEL_DATABASE": f"sqlite:////tmp/{'9' * 300}"})

@@ -174,6 +174,8 @@ def test_a_replica_whose_configuration_cannot_be_read_is_told_of(
         1, f"Error: {config} may not be read: this runs as the user {name_of_user()}\n"
     )  # fmt: skip
     config.chmod(0o644)
+    code, _, err = denied("replica-check", "--config", "9" * 300)
+    assert (code, err) == (1, f"Error: {'9' * 300} cannot be read: File name too long\n")
     code, _, err = denied("replica-check", "--config", config, "--litestream", "/no/litestream")
     assert (code, err) == (
         1, "Error: the replica cannot be restored: /no/litestream: No such file or directory\n"

@@ -103,6 +103,17 @@ def test_what_cannot_be_changed_is_refused(
     assert Provider.get().__data__ == before
 
 
+def test_another_host_is_taken_only_with_its_key(
+    flask: FlaskCommand, upstream: FaultyProvider
+) -> None:
+    Provider.update(url="https://old.example/api/v2").execute()
+    line = bad(flask("provider", "edit", "upstream", "--url", upstream.url))
+    assert "give the key again: the address is another host (--key asks for it)" in line
+    assert upstream.requests[1:] == []  # it was asked when it was added
+    good(flask("provider", "edit", "upstream", "--url", upstream.url, "--key", typed=f"{KEY}\n"))
+    assert registry.get("upstream").url == upstream.url
+
+
 def test_nobody_that_is_not_there_is_changed(flask: FlaskCommand) -> None:
     for command in (["edit", "nobody", "--name", "x"], ["pause", "nobody"], ["resume", "nobody"]):
         assert "there is no provider nobody" in bad(flask("provider", *command))

@@ -533,18 +533,28 @@ def test_a_few_services_under_other_numbers_are_imported(
 def test_a_provider_that_was_stopped_is_resumed_at_its_new_address(
     flask: FlaskCommand, upstream: FaultyProvider
 ) -> None:
-    new = "https://new.example/api/v2"
+    new = upstream.url
+    Provider.update(url="https://old.example/api/v2").execute()
     registry.stop(registry.get("upstream").id, "it redirects to another address", new)
     row = json.loads(good(flask("provider", "show", "upstream", "--json")))
     assert row["note"] == (
         f"it redirects to another address: flask provider resume upstream --url {new}"
     )
     assert "cannot be used" in bad(flask("provider", "resume", "upstream", "--url", "new"))
+    elsewhere = bad(flask("provider", "resume", "upstream", "--url", "https://b.example/api"))
+    assert "did not redirect to that host" in elsewhere
+    assert "flask provider edit upstream --url ADDRESS" in elsewhere
+    upstream.plan("balance", Fault(says({"error": "Invalid API key"}, 401)))
+    refused = bad(flask("provider", "resume", "upstream", "--url", new), 1)
+    assert "upstream is not changed: Invalid API key" in refused
+    assert registry.get("upstream").stopped_because
     assert good(flask("provider", "resume", "upstream", "--url", new)) == (
         "Provider upstream is in use; 0 orders that waited for funds are sent now.\n"
     )
     row = registry.get("upstream")
     assert (row.url, row.stopped_because, row.moved_to, row.key) == (new, "", "", KEY)
+    again = bad(flask("provider", "resume", "upstream", "--url", "https://b.example/api"))
+    assert "upstream is not stopped by a redirect" in again
 
 
 def test_orders_that_wait_for_funds_are_sent_when_their_provider_is_resumed(

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shlex
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -63,6 +64,17 @@ def test_a_deposit_keeps_its_note(filled: SimpleNamespace, call: Call) -> None:
         "order": None, "note": "invoice 17, paid back", "created": "",
         "by": "(command line)",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("note", ["x" * 501, "a\x1b[31mb", "a\nb", "a\u202eb", "\ufeff"])
+def test_a_note_that_the_ledger_cannot_keep_is_refused(
+    filled: SimpleNamespace, call: Call, note: str
+) -> None:
+    refused = call(f"user fund alice 1 --note {shlex.quote(note)}")
+    assert refused.exit_code == 2
+    assert "the note must be at most 500 printable characters" in refused.stderr
+    assert len(read(call, "ledger list alice --limit 1")[0]["note"]) <= 500
+    assert call(f"user fund alice 1 --note '{'ж' * 500}'").exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,8 @@ def filled(cast: SimpleNamespace) -> SimpleNamespace:
     spare = registry.add("spare", registry.SANDBOX_URL, "", 60).id
     words.teach("spare", "Done!", "Completed")
     registry.add("dear", "https://p.example/api/v2", KEY, 60, "EUR")
-    registry.add("other", "https://o.example/api/v2", "an-old-key", 60)
+    other = registry.add("other", "https://o.example/api/v2", "an-old-key", 60).id
+    registry.stop(other, "it redirects", registry.SANDBOX_URL)
     source = Source.get(Source.service == 1)
     pending.add(source.provider_id, PendingKind.FALL, "1000000", "1", source.id)
     pending.add(spare, PendingKind.LOSS, "9", "1")
@@ -223,9 +224,8 @@ BOTH = [
      ["provider other: edit another key, unchecked"]),
     ("provider pause spare", ("providers/spare/pause", {}), ["provider spare: pause"]),
     ("provider resume dear", ("providers/dear/resume", {}), ["provider dear: resume"]),
-    ("provider resume dear --url https://new.example/api/v2",
-     ("providers/dear/resume", {"url": "https://new.example/api/v2"}),
-     ["provider dear: resume at https://new.example/api/v2"]),
+    ("provider resume other --url sandbox:", ("providers/other/resume", {"url": "sandbox:"}),
+     ["provider other: resume at sandbox:"]),
     ("provider word dear Success Completed",
      ("providers/dear/words", {"word": "Success", "meaning": "Completed"}),
      ["provider dear: word 'Success' means Completed"]),
@@ -423,9 +423,10 @@ def test_what_is_refused_is_audited_with_the_reason_and_changes_nothing(
 
 
 def test_a_line_of_the_audit_is_one_line(cast: SimpleNamespace) -> None:
-    customers.fund(OLGA, "bob", MICROS, "first\nsecond\x1b[31m")
+    with pytest.raises(OperatorError, match="the note must be"):
+        customers.fund(OLGA, "bob", MICROS, "first\nsecond\x1b[31m\u202e")
     assert [act for _, _, act, _ in audit()] == [
-        "customer bob: deposit 1.00 USD (first second [31m)"
+        "customer bob: deposit 1.00 USD (first second [31m )"
     ]
 
 

@@ -23,7 +23,7 @@ from upstream.provider import OutcomeUnknown
         ({"error": "Bad link", "refill": "7"}, 200, None),
         ({"error": ["Bad link"]}, 200, None),
         ({"error": "\x07"}, 200, "refused with an unprintable text"),
-        ({"error": "x" * 400}, 200, "x" * 300),
+        ({"error": "x" * 4000}, 200, "x" * 2000),
         ({"message": "Done"}, 200, None),
         ({"message": "Bad link"}, 400, "Bad link"),
         ({"message": "Bad link", "success": False}, 200, "Bad link"),

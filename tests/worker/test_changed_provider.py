@@ -99,7 +99,8 @@ def test_a_new_name_address_and_limit_are_used_without_a_restart(
     shop.place("one")
     shop.wait_until(lambda: shop.states() == ["sent"])
     other.orders = faulty.orders
-    operate(shop.server, "provider", "edit", "up", "--url", other.url, "--same-panel")
+    moved = ("--url", other.url, "--same-panel", "--key-env", "K")
+    operate(shop.server, "provider", "edit", "up", *moved, K=KEY)
     other.await_sent("status", 1)
     faulty.requests.clear()
     operate(

@@ -202,12 +202,40 @@ def test_a_refills_status_is_kept_where_it_changes(
     assert told == [f"refill {refill}: status 'puzzling'", f"refill {refill}: completed"]
 
 
-def test_no_key_is_anywhere(shop: SimpleNamespace, faulty: FaultyProvider) -> None:
-    faulty.plan("add", Fault(says({"error": f"bad {KEY}", "request": f"key={KEY}"}, 422)))
+REPEATED = {
+    "as it is": KEY,
+    "capitals": KEY.upper(),
+    "JSON of escapes": "".join(f"\\u{ord(c):04x}" for c in KEY),
+    "an address in an address": KEY.replace("5", "%2535"),
+    "HTML": KEY.replace("e", "&#x65;"),
+}
+
+
+@pytest.mark.parametrize("form", REPEATED)
+def test_no_key_is_anywhere(form: str, shop: SimpleNamespace, faulty: FaultyProvider) -> None:
+    Service.update(refill=True).where(Service.id == shop.service).execute()
+
+    def answer(text: str, status: int = 200) -> Fault:
+        return Fault(says(text.replace("KEY", REPEATED[form]).encode(), status))
+
+    order_id = sent_on(shop)
+    faulty.plan("add", answer('{"error": "bad KEY", "request": "key=KEY"}', 422))
     sent_on(shop)
-    rows = [row for row in everything() if row.startswith(("exchanges", "order_events"))]
-    assert rows
-    assert not [row for row in rows if KEY in row]
+    number = str(Order.get_by_id(order_id).provider_order)
+    faulty.plan("status", answer(f'{{"{number}": {{"status": "Frozen KEY", "remains": "KEY"}}}}'))
+    come_due([order_id])
+    poll.poll_statuses(contact_of(shop), [(order_id, number)], 0)
+    transition.change(order_id, status="Completed")
+    refills.request(account_id(), [order_id])
+    faulty.plan("refill", answer('{"error": "not KEY"}', 422))
+    with suppress(*ERRORS):
+        send.send_refill(contact_of(shop), 0)
+    told = [row for row in everything() if not row.startswith("providers")]
+    plain = "\n".join(told).replace("\\\\", "\\").lower()
+    for part in ("5ecre7" * 2, REPEATED[form][:24].lower()):
+        assert part not in plain
+    for words in ("bad [key]", "frozen [key]", "not [key]"):
+        assert words in plain
 
 
 def test_statuses_that_are_not_asked_for_by_a_tape_are_applied_all_the_same(

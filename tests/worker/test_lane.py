@@ -743,3 +743,43 @@ def test_the_orders_inside_a_subscription_are_asked_for_and_charged_once_each(
     posts = lookup.parts_of(order_id)
     assert [(post.provider_order, post.quantity) for post in posts] == [("901", 50), ("902", 100)]
     assert [post.charge_micros for post in posts] == [50_000, 100_000]
+
+
+# Our key, which a provider may repeat
+
+
+@pytest.mark.parametrize(
+    "repeated", [KEY, KEY.upper(), "".join(f"\\u{ord(c):04X}" for c in KEY)], ids=len
+)
+def test_a_key_that_is_repeated_comes_into_no_row_and_no_log(
+    shop: SimpleNamespace,
+    faulty: FaultyProvider,
+    open_lane: OpenLane,
+    caplog: pytest.LogCaptureFixture,
+    repeated: str,
+) -> None:
+    answer = f'{{"error": "Account {repeated} is suspended"}}'.encode()
+    for action in ("add", "balance", "services"):
+        faulty.plan(action, Fault(says(answer, 403)), forever=True)
+    placed = place(shop, 1)
+    with caplog.at_level(logging.INFO, "panel.worker"):
+        open_lane(shop)
+        until(lambda: "rejected" in caplog.text and "balance" in caplog.text)
+        until(lambda: Order.get_by_id(placed[0]).warning)
+    order = Order.get_by_id(placed[0])
+    told = f"{order.warning} {order.held_text} {caplog.text}"
+    assert "Account [key] is suspended" in told
+    assert KEY.lower() not in told.lower()
+    assert repeated not in told
+
+
+def test_an_address_with_our_key_is_not_where_the_panel_moved_to(
+    shop: SimpleNamespace, faulty: FaultyProvider, open_lane: OpenLane
+) -> None:
+    path = KEY.replace("5", "%35").upper()
+    faulty.plan("add", moved(301, f"https://new.example/{path}/v2"), forever=True)
+    place(shop, 1)
+    open_lane(shop)
+    until(lambda: row_of(shop).stopped_because)
+    assert row_of(shop).moved_to == "https://new.example/KEY/v2"
+    assert "https://new.example/KEY/v2" in row_of(shop).stopped_because

@@ -15,7 +15,7 @@ from panel.money import MICROS
 from panel.orders import dispatch, lookup
 from panel.orders.lookup import StoredOrder
 from panel.orders.place import OrderRequest, place_order
-from panel.providers import sources
+from panel.providers import sources, words
 from upstream.provider import OutcomeUnknown, ProviderRejected
 from worker import poll
 from worker.contact import Contact
@@ -108,3 +108,34 @@ def test_orders_that_a_provider_does_not_know_are_told_though_it_knows_none(
     ask(shop, orders, 6)
     warned = Order.select().where(Order.id.in_(placed), Order.warning.contains("Incorrect order"))
     assert warned.count() == len(placed)
+
+
+@pytest.mark.parametrize(
+    ("said", "held_text"), [("\0abc", "abc"), ("ab\0c\x1b[1m", "abc[1m"), ("\u202eabc", "abc")]
+)
+def test_a_word_with_control_characters_is_held_as_one_that_is_not_known(
+    shop: SimpleNamespace, faulty: FaultyProvider, said: str, held_text: str
+) -> None:
+    (order_id,) = place(shop, 1)
+    assert dispatch.claim(shop.provider) is not None
+    dispatch.record_accepted(order_id, "7", 0)
+    faulty.orders[7] = {"status": said, "remains": 5}
+    ask(shop, {order_id: "7"})
+    order = Order.get_by_id(order_id)
+    assert (order.held_because, order.held_text) == ("word", held_text)
+    words.teach(shop.row.name, order.held_text, "In progress")
+    ask(shop, {order_id: "7"})
+    assert lookup.get(order_id).status == "In progress"
+
+
+def test_a_word_of_control_characters_alone_is_no_status(
+    shop: SimpleNamespace, faulty: FaultyProvider
+) -> None:
+    (order_id,) = place(shop, 1)
+    assert dispatch.claim(shop.provider) is not None
+    dispatch.record_accepted(order_id, "7", 0)
+    faulty.orders[7] = {"status": "\0", "remains": 5}
+    ask(shop, {order_id: "7"})
+    order = Order.get_by_id(order_id)
+    assert order.status == "Pending"
+    assert "no status" in order.warning

@@ -164,7 +164,7 @@ def customer_fund(name: str) -> Any:
         return _ask_first(action, name, amount, account.balance_micros, note)
     verb = "withdrawn" if amount < 0 else "deposited"
     said = f"{with_currency(abs(amount))} {verb}."
-    entered = perform(customers.fund, name, amount, note, form_token(), said=said)
+    entered = perform(customers.fund, name, amount, note, form_token(), said=said, form=form)
     if not entered.done and not entered.repeated:
         return show_again("admin.customer_page", form, name=name)
     anchor = f"entry-{entered.repeated}" if entered.repeated else None

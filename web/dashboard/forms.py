@@ -18,7 +18,7 @@ from wtforms.validators import DataRequired, EqualTo, InputRequired, Optional, V
 from wtforms.widgets import TextInput
 
 from api.dialects import DIALECTS
-from panel import money, service_types
+from panel import accounts, money, service_types
 from panel.operators import MIN_PASSWORD, Role
 from panel.orders import state
 from panel.providers import words
@@ -171,7 +171,11 @@ class Fund(FlaskForm):
         description="A negative amount withdraws.",
         render_kw={"autocomplete": "off"},
     )
-    note = StringField("Note", description="Kept with the ledger entry.")
+    note = StringField(
+        "Note",
+        description="Kept with the ledger entry.",
+        render_kw={"maxlength": accounts.MAX_NOTE},
+    )
 
 
 class Discount(FlaskForm):
@@ -303,7 +307,8 @@ class EditProvider(FlaskForm):
     url = StringField("Address", REQUIRED, render_kw={"autocomplete": "off", **PLAIN})
     key = PasswordField(
         "Another API key",
-        description="Leave empty to keep the present one, which is never shown.",
+        description="Leave empty to keep the present one, which is never shown. "
+        "Another host needs it again.",
         render_kw={"autocomplete": "off"},
     )
     requests_per_minute = IntegerField("Requests per minute", REQUIRED)

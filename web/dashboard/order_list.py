@@ -268,7 +268,7 @@ def _selected() -> tuple[list[int], bool]:
     """
     if "all" not in request.form:
         return list(dict.fromkeys(chosen_numbers("order"))), True
-    args: Args = MultiDict(parse_qsl(request.form.get("filter", "")))
+    args: Args = MultiDict(parse_qsl(request.form.get("filter", ""), keep_blank_values=True))
     if unknown := args.keys() - set(FILTER):
         raise OperatorError(f"there is no filter {min(unknown)!r}")
     return order_lists.numbers(_filter(args), bulk.MOST)

@@ -11,6 +11,7 @@ from panel.providers.changes import names_kept
 from panel.providers.currency import currency_code
 from web.dashboard import forms
 from web.dashboard.common import (
+    ask_account,
     ask_catalogue,
     back_to,
     bp,
@@ -101,9 +102,13 @@ def provider_pause(name: str) -> Any:
 
 @bp.post("/providers/<name>/resume")
 def provider_resume(name: str) -> Any:
-    """Send to a provider again, at its new address where one is given."""
-    url = request.form.get("url", "").strip() or None
-    done = perform(providers.resume, name, url)
+    """Send to a provider again, at the address that it redirects to where one is given."""
+    url = request.form.get("url", "").strip()
+    if url:
+        ours = current_settings().currency
+        done = perform(providers.resume_at, name, url, ask_account, ours)
+    else:
+        done = perform(providers.resume, name)
     if done.done:
         sent = f" Orders for funds that are sent now: {done.value}." if done.value else ""
         tell(f"Provider {name} is resumed.{sent}", "done")

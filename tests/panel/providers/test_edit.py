@@ -186,14 +186,41 @@ def test_another_host_is_taken_only_as_the_same_panel(
         edit("up", url=THERE)
     assert "--same-panel" in str(refused.value)
     assert asked == []  # the key does not go there before it is said to be the same
-    edit("up", how={"same_panel": True}, url=THERE)
+    edit("up", how={"same_panel": True}, url=THERE, key=SECRET)
     assert Provider.get_by_id(up.id).url == THERE
-    assert audit()[-1][2] == f"provider up: edit address {THERE}, the same panel"
+    assert audit()[-1][2] == f"provider up: edit address {THERE}, another key, the same panel"
 
 
 def test_a_provider_that_was_never_used_may_move_anywhere(bare: Provider) -> None:
-    edit("bare", url=THERE)
+    edit("bare", url=THERE, key=SECRET)
     assert registry.get("bare").url == THERE
+
+
+@pytest.mark.parametrize("how", [{}, {"unchecked": True}, {"same_panel": True}], ids=str)
+def test_a_stored_key_goes_to_no_host_that_it_was_not_given_for(
+    bare: Provider, how: dict[str, bool]
+) -> None:
+    """Or whoever may change an address could read it, by an address of their own."""
+    with pytest.raises(OperatorError, match="give the key again: the address is") as refused:
+        edit("bare", how=how, url=THERE)
+    assert refused.value.field == "key"
+    assert asked == []
+    assert registry.get("bare").url == HERE
+    edit("bare", how=how, url=THERE, key="old-key")  # the same one will do
+    assert (registry.get("bare").url, registry.get("bare").key) == (THERE, "old-key")
+
+
+def test_the_sandbox_needs_no_key(bare: Provider) -> None:
+    edit("bare", url="sandbox:")
+    with pytest.raises(OperatorError, match="give the key again") as refused:
+        edit("bare", url=HERE)
+    assert refused.value.field == "key"
+
+
+@pytest.mark.parametrize("url", ["https://up.example:port/", "https://[::1/", "https://a:99999/"])
+def test_an_address_that_no_request_can_go_to_is_another_host(bare: Provider, url: str) -> None:
+    with pytest.raises(OperatorError, match="give the key again"):
+        edit("bare", url=url)
 
 
 def test_an_order_that_comes_while_the_provider_is_asked_counts(
@@ -204,7 +231,7 @@ def test_an_order_that_comes_while_the_provider_is_asked_counts(
         return answers(row)
 
     with pytest.raises(OperatorError, match="services are bought there"):
-        edit("bare", answers_late, url=THERE)
+        edit("bare", answers_late, url=THERE, key=SECRET)
     assert registry.get("bare").url == HERE
 
 
@@ -213,7 +240,7 @@ def test_a_new_address_is_got_to_know_from_the_beginning(up: SimpleNamespace) ->
     Provider.update(
         moved_to=THERE, failing_because="everything: HTTP 502", failing_since=1, idempotent=True
     ).where(Provider.id == up.id).execute()
-    edit("up", how={"same_panel": True, "unchecked": True}, url=THERE)
+    edit("up", how={"same_panel": True, "unchecked": True}, url=THERE, key=SECRET)
     row = Provider.get_by_id(up.id)
     assert (row.idempotent, row.moved_to, row.sync_wanted) == (False, "", True)
     assert row.failing_because == "everything: HTTP 502"  # it was not asked
@@ -237,7 +264,7 @@ def test_another_currency_at_the_new_address_holds_what_is_bought_there(
 
 def test_a_provider_that_was_stopped_stays_so_until_it_is_resumed(up: SimpleNamespace) -> None:
     registry.stop(up.id, "it redirects", THERE)
-    edit("up", how={"same_panel": True}, url=THERE)
+    edit("up", how={"same_panel": True}, url=THERE, key=SECRET)
     assert registry.get("up").stopped_because == "it redirects"
     registry.pause("up")
     providers.resume(OLGA, "up")
@@ -246,7 +273,7 @@ def test_a_provider_that_was_stopped_stays_so_until_it_is_resumed(up: SimpleName
 
 
 def test_what_the_old_address_answers_late_stops_nothing(up: SimpleNamespace) -> None:
-    edit("up", how={"same_panel": True}, url=THERE)
+    edit("up", how={"same_panel": True}, url=THERE, key=SECRET)
     assert not registry.stop(up.id, "it redirects", "https://third.example/", HERE)
     assert registry.get("up").stopped_because == ""
     assert registry.stop(up.id, "it redirects", "https://third.example/", THERE)
@@ -277,6 +304,88 @@ def test_orders_are_found_under_the_new_name(up: SimpleNamespace) -> None:
     with pytest.raises(OperatorError, match="there is no provider up"):
         registry.get("up")
     assert order_id
+
+
+def test_a_key_that_was_given_meanwhile_for_another_host_does_not_go_along(
+    up: SimpleNamespace,
+) -> None:
+    registry.stop(up.id, "it redirects", THERE)
+
+    def answers_late(row: Provider) -> ProviderAccount:
+        Provider.update(url="https://third.example/", key=SECRET).execute()
+        return answers(row)
+
+    with pytest.raises(OperatorError, match="the key of up was changed meanwhile"):
+        resume_at("up", THERE, answers_late)
+    assert registry.get("up").url == "https://third.example/"
+
+
+# Moved
+
+
+def resume_at(of: str, url: str, ask: Any = answers) -> int:
+    return providers.resume_at(OLGA, of, url, ask, "USD")
+
+
+@pytest.mark.parametrize("url", [THERE, f"{THERE}/more", "http://new.example/"])
+def test_a_provider_is_resumed_where_it_redirected_to_with_its_key(
+    up: SimpleNamespace, url: str
+) -> None:
+    abilities.learn(up.id, "status")
+    registry.stop(up.id, "it redirects", THERE)
+    resume_at("up", url)
+    row = Provider.get_by_id(up.id)
+    assert (row.url, row.key, row.stopped_because, row.moved_to) == (url, "old-key", "", "")
+    assert (row.sync_wanted, row.balance) == (True, "7.00 USD")
+    assert [(row.url, row.key) for row in asked] == [(url, "old-key")]
+    assert AskedSingly.select().count() == 0
+    assert audit() == [("olga", "10.0.0.9", f"provider up: resume at {url}", "done")]
+
+
+def test_it_stays_stopped_where_it_does_not_answer_there(up: SimpleNamespace) -> None:
+    registry.stop(up.id, "it redirects", THERE)
+    with pytest.raises(providers.NotChanged) as refused:
+        resume_at("up", THERE, fails)
+    assert refused.value.field == "url"
+    row = Provider.get_by_id(up.id)
+    assert (row.url, row.stopped_because, row.moved_to) == (HERE, "it redirects", THERE)
+
+
+@pytest.mark.parametrize(
+    ("moved_to", "url"),
+    [
+        (THERE, "https://evil.example/api/v2"),
+        (THERE, "https://new.example:8443/api/v2"),
+        ("", THERE),
+        (THERE, "sandbox:"),
+    ],
+)
+def test_no_other_host_is_resumed_at(bare: Provider, moved_to: str, url: str) -> None:
+    registry.stop(bare.id, "it redirects", moved_to)
+    before = Provider.get_by_id(bare.id).__data__
+    with pytest.raises(OperatorError, match="bare did not redirect to that host") as refused:
+        resume_at("bare", url)
+    assert "flask provider edit bare --url ADDRESS" in str(refused.value)
+    assert asked == []
+    assert Provider.get_by_id(bare.id).__data__ == before
+
+
+@pytest.mark.parametrize("happens", ["nothing", "paused"])
+def test_a_provider_that_is_not_stopped_is_not_moved_so(bare: Provider, happens: str) -> None:
+    if happens == "paused":
+        registry.pause("bare")
+    with pytest.raises(OperatorError, match="flask provider edit bare --url ADDRESS") as refused:
+        resume_at("bare", f"{HERE}/more")
+    assert refused.value.field == "url"
+    assert asked == []
+    resume_at("bare", HERE)  # it says nothing new
+    assert registry.get("bare").paused_at is None
+
+
+def test_another_path_at_the_same_host_is_resumed_at(up: SimpleNamespace) -> None:
+    registry.stop(up.id, "it redirects", "")
+    resume_at("up", f"{HERE}/more")
+    assert registry.get("up").url == f"{HERE}/more"
 
 
 # Paused

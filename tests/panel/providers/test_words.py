@@ -43,6 +43,17 @@ def test_a_refusal_is_compared_without_regard_to_its_numbers(
     assert words.refusal_meaning(provider, f"{said}!") is None
 
 
+@pytest.mark.parametrize("word", ["\0", "\0abc", "abc\0", "\x01", "a\x1b[31m", "a\u202eb"])
+@pytest.mark.parametrize("meaning", ["Completed", "wait"])
+def test_a_word_with_control_characters_is_refused(provider: int, word: str, meaning: str) -> None:
+    with pytest.raises(OperatorError, match="the word must be printable") as refused:
+        words.teach("up", word, meaning)
+    assert refused.value.field == "word"
+    assert words.listing("up") == []
+    with pytest.raises(OperatorError, match="nothing was taught"):
+        words.forget("up", word)
+
+
 def test_numbers_make_a_difference_in_a_status(provider: int) -> None:
     words.teach("up", "2", "Completed")
     words.teach("up", "3", "Partial")

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from support.apps import listed
 from support.dashboard import Operator, lines, said
+from support.faulty import KEY, FaultyProvider
 from support.orders import balance, new_order
 from support.trouble import (
     add_up,
@@ -446,17 +447,21 @@ def test_a_change_of_the_whole_provider_is_settled_on_its_page(
 
 
 def test_a_provider_that_moved_is_resumed_at_its_new_address(
-    olga: Operator, up: SimpleNamespace
+    olga: Operator, up: SimpleNamespace, faulty: FaultyProvider
 ) -> None:
-    provider(stopped_because="it redirects", moved_to="https://new.example/api")(up)
+    provider(stopped_because="it redirects", moved_to=faulty.url, key=KEY)(up)
     page = olga.text("/admin/providers/up")
     assert "Resume at its new address" in page
-    assert 'name="url" value="https://new.example/api"' in page
+    assert f'name="url" value="{faulty.url}"' in page
     assert "s-stopped" in page
     assert "s-stopped" in olga.text("/admin")
-    olga.post("/admin/providers/up/resume", url="https://new.example/api")
+    olga.post("/admin/providers/up/resume", url="https://elsewhere.example/api")
+    assert "did not redirect to that host" in str(said(olga.text("/admin/providers/up")))
+    assert faulty.requests == []
+    olga.post("/admin/providers/up/resume", url=faulty.url)
     row = registry.get("up")
-    assert (row.url, row.stopped_because, row.moved_to) == ("https://new.example/api", "", "")
+    assert (row.url, row.stopped_because, row.moved_to) == (faulty.url, "", "")
+    assert [request["key"] for request in faulty.requests] == [KEY]
     assert "Provider up is resumed." in said(olga.text("/admin/providers/up"))
 
 

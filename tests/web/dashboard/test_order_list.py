@@ -480,6 +480,7 @@ def test_a_reloaded_confirmation_sends_no_order_again(
         ("provider=up", "is not the number of a provider"),
         ("customer=ali", "There is no customer ali."),
         ("status=Nonsense", "There is no status"),
+        ("only=nonsense", "There is no filter 'nonsense'."),
         ("from=2026-02-02&to=2026-02-01", "The range ends before it begins."),
     ],
 )
@@ -762,8 +763,11 @@ def test_ticks_act_and_filter_stay_where_one_is_missing(
     assert '<option value="cancel" selected>' in page
 
 
-def test_a_filter_that_makes_no_sense_selects_nothing(olga: Operator, order_id: int) -> None:
-    answer = olga.post("/admin/orders/act", act="cancel", all="1", filter="customer=nobody")
+@pytest.mark.parametrize("query", ["customer=nobody", "foo=bar", "only=warning&foo="])
+def test_a_filter_that_makes_no_sense_selects_nothing(
+    query: str, olga: Operator, order_id: int
+) -> None:
+    answer = olga.post("/admin/orders/act", act="cancel", all="1", filter=query)
     assert answer.status_code == 404
     assert lines() == []
 

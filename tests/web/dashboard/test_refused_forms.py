@@ -153,6 +153,10 @@ CASES: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "another address": (
         "providers/up/edit", {**EDIT, "url": "https://far.example/"}, "url", "the same panel",
     ),
+    "another host without its key": (
+        "providers/up/edit", {**EDIT, "url": "https://far.example/", "same_panel": "y"}, "key",
+        "give the key again: the address is another host",
+    ),
     "another address that does not answer": (
         "providers/dead/edit",
         {**EDIT, "name": "dead", "url": "http://127.0.0.1:9/other"}, "url", "is not changed",
