@@ -480,7 +480,7 @@ def test_a_reloaded_confirmation_sends_no_order_again(
         ("provider=up", "is not the number of a provider"),
         ("customer=ali", "There is no customer ali."),
         ("status=Nonsense", "There is no status"),
-        ("only=nonsense", "There is no filter 'nonsense'."),
+        ("only=nonsense", "There is no filter &#39;nonsense"),
         ("from=2026-02-02&to=2026-02-01", "The range ends before it begins."),
     ],
 )
