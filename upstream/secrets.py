@@ -46,16 +46,17 @@ def hide_in_data(value: Any, key: str) -> Any:
 
     :raises RecursionError: for what is nested too deep.
     """
-    return value if len(key) < CERTAIN else _without(value, _any_form(key))
+    return value if len(key) < CERTAIN else _without(value, key)
 
 
-def _without(value: Any, form: re.Pattern[str]) -> Any:
+def _without(value: Any, key: str) -> Any:
     if isinstance(value, str):
-        return form.sub(HIDDEN, value)
+        # No form of a key is shorter than it, and most values are.
+        return value if len(value) < len(key) else hide(value, key)
     if isinstance(value, list):
-        return [_without(item, form) for item in value]
+        return [_without(item, key) for item in value]
     if isinstance(value, dict):
-        return {form.sub(HIDDEN, name): _without(item, form) for name, item in value.items()}
+        return {_without(name, key): _without(item, key) for name, item in value.items()}
     return value
 
 
