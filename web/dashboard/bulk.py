@@ -27,7 +27,7 @@ MAX_DIGITS = 19
 """No sum in micros has so many: SQLite's integers end before."""
 
 PAYING_BACK = ("cancel", "refund", "partial", "fail")
-"""The acts that pay back."""
+"""The acts that pay back: they end orders which a provider may deliver all the same."""
 
 
 class Question(NamedTuple):
@@ -113,10 +113,6 @@ def _kept(order: StoredOrder) -> int:
     return order.charge_micros - order.refunded_micros
 
 
-ENDING = ("cancel", "refund", "partial", "fail")
-"""The acts that end orders which a provider may deliver all the same."""
-
-
 def _at_providers(name: str, orders: list[StoredOrder]) -> str:
     """What becomes of orders at their providers: for how many of them, and what that costs."""
     if name == "resend" and (doubtful := at_provider.in_doubt(orders)):
@@ -126,7 +122,7 @@ def _at_providers(name: str, orders: list[StoredOrder]) -> str:
         about = "it" if len(followed) == 1 else "them"
         no_more = at_provider.asked_no_more("It", about)
         return f"A provider has {_those(followed, orders)}. {no_more}"
-    if name in ENDING and (open_there := at_provider.going_on(orders)):
+    if name in PAYING_BACK and (open_there := at_provider.going_on(orders)):
         not_told = at_provider.not_told("It", _costs(open_there))
         return f"A provider has {_those(open_there, orders)}, or may have. {not_told}"
     return ""
@@ -146,9 +142,9 @@ def _costs(orders: list[StoredOrder]) -> str:
     return f"{format_exact(micros)} {current_settings().currency}" if micros else ""
 
 
-def is_answered(question: Question, typed: str) -> bool:
-    """Whether the word that is asked for was typed, in capitals or not."""
-    return typed.strip().lower() == question.word or not question.word
+def is_answered(word: str, typed: str) -> bool:
+    """Whether the word that is asked for was typed, in capitals or not; "" asks for none."""
+    return typed.strip().lower() == word or not word
 
 
 def has_grown(sum_micros: int, told: str) -> bool:

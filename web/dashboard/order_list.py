@@ -243,7 +243,7 @@ def order_act() -> Any:
     typed = request.form.get("word", "")
     told = request.form.get("sum", "")
     has_grown = question.pays_back and bulk.has_grown(question.sum_micros, told)
-    if not confirmed or has_grown or not bulk.is_answered(question, typed):
+    if not confirmed or has_grown or not bulk.is_answered(question.word, typed):
         page = render_template(
             "dashboard/orders_ask.html",
             question=question,

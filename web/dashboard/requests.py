@@ -171,7 +171,7 @@ def request_act() -> Any:
     question = _question(name, selected)
     back = inside(request.form.get("back", "")) or url_for("admin.request_list")
     confirmed, typed = "confirmed" in request.form, request.form.get("word", "")
-    is_answered = not question.word or typed.strip().lower() == question.word
+    is_answered = bulk.is_answered(question.word, typed)
     has_grown = bulk.has_grown(question.sum_micros, request.form.get("sum", ""))
     if has_grown or not (confirmed and is_answered):
         page = render_template(
